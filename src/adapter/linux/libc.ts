@@ -1,0 +1,79 @@
+/**
+ * The C library through koffi: the one place where system calls enter. Every call that fails throws KernelError with
+ * the call's name and errno. Calls stay on the main thread unless a function says otherwise, since namespaces belong
+ * to threads.
+ */
+import os from "node:os";
+import koffi from "koffi";
+import { KernelError } from "../../port/netlink.ts";
+
+const library = koffi.load(null);
+const libc = {
+  socket: library.func("int socket(int domain, int type, int protocol)"),
+  bind: library.func("int bind(int fd, const void *address, uint32_t length)"),
+  getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
+  setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
+  send: library.func("int64_t send(int fd, const void *octets, uint64_t length, int flags)"),
+  sendto: library.func(
+    "int64_t sendto(int fd, const void *octets, uint64_t length, int flags, const void *to, uint32_t tolen)",
+  ),
+  recv: library.func("int64_t recv(int fd, void *octets, uint64_t length, int flags)"),
+  recvfrom: library.func(
+    "int64_t recvfrom(int fd, void *octets, uint64_t length, int flags, void *from, void *fromlen)",
+  ),
+  open: library.func("int open(const char *path, int flags, int mode)"),
+  close: library.func("int close(int fd)"),
+  ioctl: library.func("int ioctl(int fd, unsigned long request, void *argument)"),
+  setns: library.func("int setns(int fd, int type)"),
+  unshare: library.func("int unshare(int flags)"),
+  mount: library.func(
+    "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
+  ),
+  umount2: library.func("int umount2(const char *target, int flags)"),
+  sethostname: library.func("int sethostname(const char *name, uint64_t length)"),
+  prctl: library.func("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)"),
+  kill: library.func("int kill(int pid, int signal)"),
+} as const;
+
+const errnoNames = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
+errnoNames.set(95, "EOPNOTSUPP");
+
+/** The symbol of an errno, `ERR<n>` when it has none here. */
+export const errnoName = (number: number): string => errnoNames.get(number) ?? `ERR${number}`;
+
+type Call = keyof typeof libc;
+
+/** Calls and throws KernelError on −1. `subject` is what the call was about, for the message. */
+export function call(name: Call, args: readonly unknown[], subject?: string): number {
+  const result = Number(libc[name](...args));
+  if (result < 0) throw kernelError(name, koffi.errno(), subject);
+  return result;
+}
+
+/** Calls and returns the result, or −errno where it fails: for calls whose failure is an everyday answer. */
+export function tryCall(name: Call, args: readonly unknown[]): number {
+  const result = Number(libc[name](...args));
+  return result < 0 ? -koffi.errno() : result;
+}
+
+/** Calls on a thread of koffi's pool. The arguments must stay untouched until it resolves. */
+export function callOffLoop(name: Call, args: readonly unknown[], subject?: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    libc[name].async(...args, (failure: unknown, result: number | bigint) => {
+      if (failure) reject(failure);
+      else if (Number(result) < 0) reject(kernelError(name, koffi.errno(), subject));
+      else resolve(Number(result));
+    });
+  });
+}
+
+export function kernelError(name: string, number: number, subject?: string): KernelError {
+  const errno = errnoName(number);
+  return new KernelError({ call: name, errno, number, ...(subject === undefined ? {} : { subject }) });
+}
+
+/** Wakes the event loop when the descriptor is readable. The handle must stay referenced, or nothing arrives. */
+export function pollReadable(fd: number, readable: () => void): { close(): void } {
+  const handle = koffi.node.poll(fd, { readable: true }, () => readable());
+  return { close: () => handle.close() };
+}
