@@ -1,0 +1,26 @@
+/** What address management refuses, by code; messages name the pool, block or node and what mends it. */
+import { CodedError } from "../base/errors.ts";
+
+export type IpamCode =
+  /** An explicitly requested pool is not there, or is disabled. */
+  | "poolNotEnabled"
+  /** No pool of the family for this node. */
+  | "noPools"
+  /** Pools there are, none for this use. */
+  | "noQualifiedPool"
+  /** An address asked for by name is in use. */
+  | "alreadyAssigned"
+  /** An address asked for by name is in no pool. */
+  | "notInPool"
+  /** An address asked for by name is in another host's block, and affinity is strict or blocks are not claimed. */
+  | "notAffine"
+  /** A release names an older allocation of the address. */
+  | "badSequenceNumber"
+  /** A release names another holder than the address has. */
+  | "badHandle"
+  /** Others kept changing the same record. */
+  | "contention"
+  /** A record in the store is not what its key says. */
+  | "badRecord";
+
+export class IpamError extends CodedError<IpamCode, { subject: string }> {}

@@ -1,0 +1,83 @@
+/**
+ * The 607 figures that Go's `math/rand` source starts from (`rngCooked` in math/rand/rng.go of Go 1.19), as
+ * big-endian 64-bit words in base64. They are data of the Go project and under its licence:
+ *
+ *   Copyright (c) 2009 The Go Authors. All rights reserved.
+ *
+ *   Redistribution and use in source and binary forms, with or without modification, are permitted provided that the
+ *   following conditions are met: redistributions of source code must retain the above copyright notice, this list of
+ *   conditions and the following disclaimer; redistributions in binary form must reproduce the above copyright notice,
+ *   this list of conditions and the following disclaimer in the documentation and/or other materials provided with the
+ *   distribution; neither the name of Google Inc. nor the names of its contributors may be used to endorse or promote
+ *   products derived from this software without specific prior written permission.
+ *
+ *   THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND ANY EXPRESS OR IMPLIED WARRANTIES,
+ *   INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ *   DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT OWNER OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL,
+ *   SPECIAL, EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ *   SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY,
+ *   WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ *   OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+export const GO_RANDOM_TABLE = [
+  "xfdKM+uY/+rAe0pBupZfWxNexRPLga8PSgT7XKdDleun6IMcdxDPjn1d5OiPN8HDYyHPd0P/halCywZVap/5YW4myNFA6NfSSadRHzQR+qBx",
+  "7XdJIqZQVZ1cn8Zf6i1cP72rOUoBQ2hw+jNZaZI0C64Q+07OpmoC95+8qYu80YqX98yxLqOArAGR15TK8ysbP2oyNCTjLK/GQsySHwEUK6Ei",
+  "hp9P84BopbGjESevOSBbB6T5vcKdlmoqlzwpgSWGaqQz2/d6UuGDlCFuO4rJntuAqcVRW5l8A8Py7/PL92mmteQx7v8hDA7IUzSZKVP1LmoU",
+  "Mt8Q0em95GKZWdGxSWeZTDh2OHlRDhXUYVWbrmO9v5bE6dKgd7BPYoZq2iDzIZDaFkbbl79QcYc8GDKVej47UDoZ2pBLM+OIpfLHhSi+xwus",
+  "GdDodwAlaXD4G/By99GKFPZPqIakbvl4tNRzTHgv8VcxJ6eOACQbCtWb66baxUlZH+lbL2GV+vKITC05VpwrvbDvNF0Li2A5UIziHu8VdnBU",
+  "NdK7HV6QCvXx2PcekC0YfX/UN38ie3yP4Ot5OHkOYgHru5hEgY6seSLhcQZY1sVQ2tNAhL+4lMxylpqnhVFB47MpvZyzFVaxuudGPKCQBPlo",
+  "b0kMUBRtflCHac012P+TWslw3pgYtKoVVNhN8379ZDPaoPWR6a0FsuBWF2frC9v4Pim4JHKSU1KZ8rrmRZdaXkzr7Op4FVw7wytOKV5TV6zo",
+  "bouQappPrbsI/VAIavZEY8mtA4Ws/RnW/Lvm1KXh0Tqf/AmfM7ebA5zZeCIkhAxaNRdOOLxF1RrPU/gvn1TeTj7hDfoKh7PvDuoJ2ex7Q5dp",
+  "UZ7Dx8xMUBELR5kPxBPj1T8H4H7PzlvipdLQuLcZIr5FHuofyHzHYchQXt738dbd+27XjgAc6QXXzAo2RPRouhTCMdsuRCnQ4hzNmpCUPdNm",
+  "SGn1KI/C0d3Fb2BOFo+1QVHkq7Cx+vbslkfozqe5J3anQhh9vmHegHeNQEl4DjyScURGwmzkE2VHW8AZ53ALDgh4HWDYbRefDw/p1fVx4Edu",
+  "Yr8ziG5XjHEM/1JOtOYk6FalnjiZpVSffItXgxiamAhTnAYCABS4/FnuslFUZ/OP/4uEmaYU9aYr5zo9UiJQi4KDK0xIOPUQn8doL/je0xyt",
+  "8VzFPwzBcgUJQGtYJukAcVIQvJb6BwT+NTbTk/vGXJtuzK77SouvxzCSvkAZB/C1mdd4ieoY3gpJuPpYmy8XTnHJgw/wtHC3gKJnhd0gprdh",
+  "I7FivpHvvSTNxYMi+3u3UCazJiPQPRyvmh8E0KXw+Qm8rukhRqp87Z0cjgv82KeeemK2+TrEzwW86D8URcV5oAigN8RAU4iOUnkS0PiPoLIo",
+  "n3sXUfuvXSACvdqK5AOoEspHhA1+ojcyn6RQyz8EvwK28gjHlmQ+ijntM/2S157XW2QZIWghyLJY6KzpPTr/e0bpMTawhYz8tytqrl48n+f/",
+  "EWcq9MOVORzCpebE/Qdv63Z2UO+1+zHt53NtfyQzWdv8rnGT50A0Dg/bj/Ufc6TG3ZKUU0tu+hypZsBqckUg1w1BMM0WvRkSBZKNRWtYDCzW",
+  "3FxivA1qhCnvSHROqbjpOV4Y7xSCXISu4UoeMrc6ceI0D+5vJ8RSKMBGTi474NLkoSO7Z/SC4WAIDxG1QegkcyeuffkMfSqv11Th9JYULDka",
+  "HUAO9iX6QnSZBpZmEM6eEyJFWTTXwcza5kFCObfakiC0n5CR9idVVoKRaz1kKIq9n1LQoccGb6BkKmZs+4zwoYydmB2wY62DY9+iYVi2fkrO",
+  "PP426+zC37bk6yulU2T/b9IXng13F9G5caK3NiJH29vlzyXVEMU7kw8orXNzUmFald0BBH/rizCtsUBzWLRaf7RHdnhMEIMbIOj06wdUBtwn",
+  "X0C2x8DZcy343aZ7Dye2JjevxITIhWHJhkmDi/Yx3wYf7jAnf1iV0yIFLawUVXrTBIbkeK7pMmciH0rO0UVHmAcFLDVmuKgCU1CnfqC5Qhp+",
+  "wvwWnNNXJzqwUSmnALrk9/txn0PyHFvYV+i4v0ja1ZQYaXHzWT9Riq2cQnAUTEPDuMyOghiYH7pWb5LftwesqsVUNcCsX7CIEDjLvI/yQ7VV",
+  "bL66c2MUnzA755/U9qreQx9xJHVM0qVXtsvCSyG8aXXBad5yyveM9Ax2gTTxPN1iShIVn9Vz0AQbOQ0+aeqL2Tut6AZXi689eM1h8jMYqTp/",
+  "aJ3JLadQHL2+UjVbbUSMm7ESAANlZspm8jG0uJ5R6eK3N+RwRodUHJtozyjfKKNdKTfJi/6ydWlEsLUpwkFDwiNOnPT9eU+NAgaPBZDwaN8V",
+  "5X3krZitq43ACUFVsYKBlKQGzkYwJ9T/dD/TBiMRaOwIRa4BmEmGwMM5zGGYNlaYDlq2tLISrz0FGnCq8UpwbOF6NUfLyZXeOkBiArjZ6ehW",
+  "X4pJ6hgd26w0U6e8uShTzkGiqhMlRqFvOtbBZmNLyShikv9qzryToHF6QDKAqWzqUVoYO4+BZlokIitMgNLA5GSFnj1NWLo6prmig4nLL+Vj",
+  "g6IMuJUS/uTL1pGwYbMMvYg5uvjzrJ8JXd8Ds+3RxLj2JpTEy4LtCdDGA7mHm9NghVja94BCZlfIf9sbYp4yq9d5ONUWhi/h4zpWlidZ7AAF",
+  "G8gvF0uQ2as7XevK0lyGqHZr0N2bNdtCXya2g8oUh108K0CgdvZTdGTpinL41jQvAt0+6k54QUCXf+hCUnh3+/Aa1JIrHWLKlZwqi07qKWnK",
+  "fKEQUzgCazZJY1cke9l/fAdkXKeyMrjGP6UK42d7oLf9dHA5R9gjH7Gg3IzgeRa2M0K3yW53zTmpCdfmgCcUJ2hbGcrs3ZycbNKOkbdNkcH7",
+  "eQ4NOlR+Z9O9uBu2EdOW/A2J9uIRRX6s+7BJ6yId4Zeb9WVN1V1DbKdYXSjK09fihjIY2Xkvp748z50WRR+3p+F7nsywKysfztkpwoLYWpA3",
+  "XmQxDcszahYRIn29Y2kl9br4cM1D4NAlS4RxXggOxXV3IZJHF17kD1j72XE9eMw2W6284YSVoHaDkDKVj4nA0zlqO1Njm6gciNiIpj+vjZx3",
+  "XKeB6sQNP1GdKJMB/jHYx999xANtgAM4fdbbjAYh92giCpdZ1qjMeggnByrqVyr4RnVgHJEBNsn9+cPHPt3+EROF4nntuaKmo4ff1VbRetzF",
+  "9vv3Jwn5ayijx1UtafBCjc5qnLu0vpqSwhZPN672yvQcXdNDERDN16mYPHwd5bPMHcoEgxGnYl6r2V7kHLQMqB4sQzhbaOUdv/zTah9w1Pmi",
+  "/8rqzLknsMtcP92uQWPgEOQOf1RSqMke4H5hMVRYlwzLi4IcCxAFTHXERM8R+YQGCCU2t6dgL2tNMxeG1aEm+X/Jqc1wg3Lbk9fnWgdUJFHa",
+  "pOWhDShlkQSQJOvL+LjmrwgTfDOA8yUjMqMRGKleQl+9ZAthQIArHpZ+PNDxKxxfAxCJ6H+6uafxG/uzuj4IQTt/w60NHNNrv7L02Wi3WcNM",
+  "hHVWSQXSAuCoCypiNvqDhqW4ZxqDOuN5YIgo64/ljQMry59XIecXEtIk5dx+Ft4p5ouCUeDUlSvASnUIywijhfg1pkgynSVNJ5n3l+wZqEQ6",
+  "rcB28u0QiTV94nfkZxeveQeutjydbCfOa+AE21s1m78CKNlb8diuMeF7JeGzYyPpQp6VfbkllQ5fqzx+aCUq6jZxv59ZM7LS70M5MhAsDX7S",
+  "Hsd/yMHqXxKA9I5iRxe3R83zEa5C4AEGDqn6g46sp1CMW8z8hKOqoIQ/BPlj+Un3pOjr06Uih2ve/UHfbMEkck8H5p58v0cN8j1aprQpmDUg",
+  "mfWQuBHMkPRYlWU9A1UNoaso+NF4QsxcKxs02wi3mzaUrIQAv3LVC4T5biyUcHn46wj1kGlstyGCBQhy1Ihbyaw21adsuIi1ef6X4WKUghBS",
+  "BOT9PO95CBa5NwG9p3omvhNlVvuPhhMU3agoCKK3uAOuW8/TyKke0DIxQIcAAaC4Z+w+5PbB+bCT3eWOCGvsvAuDeJ51UZfAb/zHJGcF7jTy",
+  "BPjHknWC1RYmTLPhe6R1RhM8oz8RG1yqtOKiPY4WFEMlXkjxKLNE0IGcbNEi+zmrIE1cKRC/I482qpCurBDgX5u6nVS2sA/kKsroj2Q4eg/N",
+  "y8RaIF8BRzYJx2jtjra4yC3yJZINQ/0jrCW9rVqKgXlkfryc77kBWqs8HuePpOpzPeMOhdF1eSKkYRI9xeCB/iHchsEQeWdOZokYlz+5Grn7",
+  "ANTuVcptjCrVAEdtUhW1tfxQaLPi6m0qIF2pEN0jy4WXm14RNp93WyvIcnR9ZerXlrqDqirBneeiJYcQ06Br1QK8+9kWk0PniO7NmSRrYnMj",
+  "SzAbLTwDAjxhCV0JMey/wfvq4lPkRJib+NVuOdKIEO8CXjJ1hSdwO4HYO8alsm10Djrxc1ina1oEkWEMIXg3sjTATulwe7ro1nSBzxLDJD3B",
+  "qAcS3hTflkbNBWJl5AXJ7VuF/l3iI8A05jCVFMoApVyxqeo16b2DWF2sFBjPTMa/5rZ65x367d5qgJWEFZiMR4B0pmEI00n0+yhJJgHEbB8e",
+  "mmXnrLhEw/Ig4KOjX8RCJ5esFg1+qb7VWhGtLBUpvb4s3lKsjaJIbtAWOPsMe+kf3Y+iUFhtBslKIRjPUL4Z8rn8tknlbaMQ0N3v5wKdtNYZ",
+  "f+docKGo6W3UhOtjooA9/YL4WRY6GgpE12RMRholGIu1Uqpi+j6rGMYgvREz0k9O3RDqmThtOSVlNsxsYH51nvsroeiSHrs9fGxgcZa6awiP",
+  "hmkvsr0q6ur+0nm3DMLe86sQrCscEoSwttsr19TE21u9/5I/W4GQoKAkHht59kV+YM+uoFwxjJQYHpE0gKZxsDPj1XV5lV77uqdVJ3fJ9tDG",
+  "sNcqDyHC9mYsQ8KGtLxFhpu8PeJmschu0kkFlkeO6AlCxW/TYYsu5q4bPwgHOj5d6ncOeEfQHW5xr80fga/E+6r+JL5xxgd4yUAdwrbfBGqW",
+  "IdCUTpOVD2zP4sdnBB6jQAdSG/nJIGV2xoZreivXcV5Repd1PIx5NkFS2qwZeEpl5AfTEQt8c/frpmsnP7zEKbcWMC3IWnVUCshA03AKVuTe",
+  "1odTA/zQW/+rvu0GpeMliHWKZSb4Y2o6Ab562ujmIDjJtL7HW8T0Ctx6ac4Kn8HD+T+FPArbqmS+SLhljjnVtlIzzIjzB8uFgfSMVmdG5ATm",
+  "5ysvPhERkm7jrV17QzPVO+v4Cr9E414yTz36KZY3LKYJANWE0ylPz7OXB9PgF8jTPNEJClbyN/rhesflYF1DyMAQbw6tRBmJu6gDeypgvmmZ",
+  "mDwSplV9KeyyidT8Y1HcTj7DCIiNIiSSGIx8EVanR2UCeBz4WhCOXV2zscELRBW/9mI7qR63cWoou6PwnGXX9HYHyS8w8Z4EkHg0h52tphHF",
+  "l5XbcJmadMdDFXWKo1NtTEARbzI5UlOaxYetl9AfGhZ18olZw4xtePVhnoMkKvHP5WPv960/nSIS5clLHX4CPUZ7N7Yf+qt2ravu6WvP+V3Z",
+  "kmti0TqieKYhctt2mYKr5RnIyGc0whGN8fWFfvpzdrZAE2yAmKfQTKKa3i9tnxSwTXfnfks9rQSL7UehTJ7l5JMdMjG69OulQ/M9Cnk6r6Bz",
+  "c9kmmG6mD+azmjLjHzRPZmNh5vIcvtxEwEnLxPdSoOteVAOvG5nifUEFIFknQKDluMPdBPxOpftEbJetblh/R6/npt5ULBN7g4SkKg/8D3sw",
+  "HlyCBUcwCl2K9NPGOcIIfcB5CkZ8qHCaK7biQrtrtNo23mB5sFMeyQN2BYzPmNwYQ/eEF7QXsBGuweze3U/w3WQbjDeHKCNJ6DLV8LuIFufo",
+  "+4W2UEgP2ML0fUWqc092C21ZYkKFU9IIFEAOK6AZaOfEB34ZuaP3YAAdF1WPYWQDDHl1MUjA5sWfmnfS8u872ENmbriNhwHhb1Vy5840KIZo",
+  "642CsVSR1gd3wmWnGuu+VElH3d1vPp4HYo3+Y1x5VYYiZz451D/5m2N+CG3HjPUi7jfjZp9+nGaS17tHpK/oOB+eq9/b4re9Mk/KavK1wdFZ",
+  "5KFSUlsbKXyR0QqNdXQOzHxTOn/KldgSZvv3c4ax22iaZrpG0cO9S9ZxsSS1cBosQ/0Knq7ATVgUMRfk4WVVg1jFuxJIrCOq9ne9gOMKxfyZ",
+  "ciek8H+PqEjMXZyw4VBkCnEesOSbQWT8v6Adyjl4mAqrL/9rx4Q5XGdQqkLmXih/6kyWlfP0lRY2F0n2QorJd9WSmZ8hlMRRZtn2k1/4p/UD",
+  "oo9DHKlR06PDUb4Q7PV54IAWKJbp5bXpOFsgKCT7uh5KWbDGDKjeZVgpqrIH4d4EjceLOC50U1qWzHrf135XoZtzXvA7OaAKOjHAJcY=",
+].join("");
