@@ -33,6 +33,7 @@ const libc = {
   sethostname: library.func("int sethostname(const char *name, uint64_t length)"),
   prctl: library.func("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)"),
   kill: library.func("int kill(int pid, int signal)"),
+  fcntl: library.func("int fcntl(int fd, int command, void *argument)"),
 } as const;
 
 const errnoNames = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
