@@ -1,0 +1,41 @@
+/**
+ * What a program sees of the process that it runs in. `main.ts` makes the real one; tests make their own, so that every
+ * command runs in-process with captured streams and an environment of the test's choosing.
+ */
+
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+export type InputStream = NodeJS.ReadableStream & { readonly isTTY?: boolean };
+export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+export interface ProcessHost {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** Calls `handler` each time the signal arrives; the default action of the signal is off from then on. */
+  onSignal(signal: Signal, handler: () => void): void;
+}
+
+/** Ends a process whose reader has gone (`ocicat get … | head`), with the code that a shell shows for SIGPIPE. */
+const BROKEN_PIPE_EXIT = 141;
+
+/** The host of a real Node.js process. */
+export function processHost(process: NodeJS.Process): ProcessHost {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(BROKEN_PIPE_EXIT);
+    throw error;
+  });
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onSignal: (signal, handler) => {
+      process.on(signal, handler);
+    },
+  };
+}

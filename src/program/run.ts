@@ -1,0 +1,107 @@
+/**
+ * From arguments to a program and from its outcome to an exit code: 0 done, 1 refused with a reason, 2 wrong usage,
+ * 70 a fault of ours (EX_SOFTWARE of sysexits.h), printed with its stack.
+ */
+import { CodedError, messageOf } from "../base/errors.ts";
+import { type Command, commands } from "./commands.ts";
+import type { ProcessHost } from "./process-host.ts";
+
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+export const EXIT_FAULT = 70;
+
+/** Runs `ocicat ARGS…`; never rejects. */
+export async function run(args: readonly string[], host: ProcessHost, table = commands): Promise<number> {
+  const { lab, rest } = leadingLab(args);
+  const [name, ...own] = rest;
+  if (name === undefined || name === "--help" || name === "-h" || (name === "help" && own.length === 0)) {
+    (name === undefined ? host.stderr : host.stdout).write(help(table));
+    return name === undefined ? EXIT_USAGE : 0;
+  }
+  const wanted = name === "help" ? (own[0] ?? "") : name === "--version" ? "version" : name;
+  const command = table.find((row) => row.name === wanted);
+  if (!command) {
+    host.stderr.write(unknownCommand(wanted, table));
+    return EXIT_USAGE;
+  }
+  const scoped = lab === undefined ? host : { ...host, env: { ...host.env, OCICAT_LAB: lab } };
+  try {
+    const program = await command.load();
+    return await program.main(name === "help" ? ["--help"] : own, scoped);
+  } catch (thrown) {
+    return report(thrown, host);
+  }
+}
+
+/** `--lab NAME` may stand before the command too; it counts as the environment's OCICAT_LAB. */
+function leadingLab(args: readonly string[]): { lab: string | undefined; rest: readonly string[] } {
+  const [first = "", second] = args;
+  if (first.startsWith("--lab=")) return { lab: first.slice("--lab=".length), rest: args.slice(1) };
+  if (first === "--lab" && second !== undefined) return { lab: second, rest: args.slice(2) };
+  return { lab: undefined, rest: args };
+}
+
+function report(thrown: unknown, host: ProcessHost): number {
+  if (thrown instanceof CodedError) {
+    host.stderr.write(`Error: ${messageOf(thrown)}\n`);
+    return EXIT_FAILED;
+  }
+  const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  host.stderr.write(`ocicat: unexpected error, please report it with these lines:\n${stack}\n`);
+  return EXIT_FAULT;
+}
+
+function unknownCommand(name: string, table: readonly Command[]): string {
+  const near = nearest(
+    name,
+    table.map((row) => row.name),
+  );
+  const hint = near === undefined ? "" : ` Did you mean '${near}'?`;
+  return `ocicat: '${name}' is not a command.${hint}\nRun 'ocicat --help' for the list of commands.\n`;
+}
+
+function help(table: readonly Command[]): string {
+  const width = Math.max(...table.map((row) => row.name.length), 0);
+  const rows = table.map((row) => `  ${row.name.padEnd(width)}   ${row.summary}`);
+  const examples = table.flatMap((row) => row.examples ?? []).map((example) => `  ocicat ${example}`);
+  return [
+    "Pod networking for Kubernetes and plain Linux hosts that speaks Calico's API.",
+    "",
+    "Usage: ocicat [--lab NAME] COMMAND [ARGUMENTS]",
+    "",
+    "Commands:",
+    ...rows,
+    ...(examples.length === 0 ? [] : ["", "Examples:", ...examples]),
+    "",
+    "'ocicat COMMAND --help' tells more about each.",
+    "",
+  ].join("\n");
+}
+
+/** The known word within two edits of what was typed, if there is one. */
+export function nearest(typed: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.min(3, Math.max(typed.length, 2));
+  for (const word of known) {
+    const distance = editDistance(typed, word);
+    if (distance < bestDistance) {
+      best = word;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
