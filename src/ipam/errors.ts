@@ -8,6 +8,8 @@ export type IpamCode =
   | "noPools"
   /** Pools there are, none for this use. */
   | "noQualifiedPool"
+  /** No address is free, or the limit of blocks is reached, where one is indispensable. */
+  | "exhausted"
   /** An address asked for by name is in use. */
   | "alreadyAssigned"
   /** An address asked for by name is in no pool. */

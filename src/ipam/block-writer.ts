@@ -1,0 +1,155 @@
+/**
+ * Writes a changed block together with the handles that count its addresses. What must always hold, at whatever line
+ * we die: a handle records at least what it holds. A store that takes several objects at once gets one write, all or
+ * nothing; otherwise handles grow before the block and shrink after it.
+ */
+import type { JsonObject } from "../base/json.ts";
+import { formatPrefix, type Prefix, type PrefixKey } from "../ip/prefix.ts";
+import { keyText, type ObjectKey, type Store, type Stored, StoreError, type WriteOp } from "../port/store.ts";
+import type { Block } from "./block.ts";
+import { readBlock, writeBlock } from "./block-codec.ts";
+import { IpamError } from "./errors.ts";
+import { adjusted, blockKey, handleKey, handleValue, readHandle } from "./records.ts";
+
+/** A block as it was read, with what is needed to replace exactly that. */
+export interface StoredBlock {
+  readonly block: Block;
+  readonly stored: Stored;
+}
+
+export interface BlockChange {
+  readonly before: StoredBlock;
+  /** undefined deletes the block. */
+  readonly after: Block | undefined;
+  /** Addresses more (all positive) or fewer (all negative), by handle. */
+  readonly countByHandle: ReadonlyMap<string, number>;
+  /** Handles among them of which nothing is left in this block, whatever they record. */
+  readonly emptied?: ReadonlySet<string>;
+}
+
+/** Attempts at a record that others keep changing. */
+export const RETRIES = 100;
+/** Objects in one write; etcd takes 128 by default. */
+export const MAX_OBJECTS_PER_WRITE = 100;
+
+/** Throws IpamError `badRecord`. */
+export const readStoredBlock = (stored: Stored): StoredBlock => ({ block: readBlock(stored.value), stored });
+
+export class BlockWriter {
+  readonly #store: Store;
+  /** Whether the store takes several objects at once; true until it says otherwise. */
+  #together = true;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /**
+   * The block as now stored, `deleted`, or `conflict` when somebody changed the block since `before` (nothing is
+   * changed then). Throws StoreError, and IpamError `contention` when a handle never holds still.
+   */
+  async write(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
+    if (change.countByHandle.size > 0 && this.#together) {
+      try {
+        return await this.#writeTogether(change);
+      } catch (failure) {
+        if (!(failure instanceof StoreError) || failure.code !== "unsupported") throw failure;
+        this.#together = false;
+      }
+    }
+    return this.#writeInOrder(change);
+  }
+
+  /** Takes a block that does not exist out of a handle's record; the record is read first, so that none counts up unseen. */
+  async forget(handleId: string, cidr: Prefix): Promise<void> {
+    const key = handleKey(handleId);
+    for (let attempt = 0; attempt < RETRIES; attempt++) {
+      const stored = await this.#store.get(key);
+      if (!stored || (await this.#store.get(blockKey(cidr)))) return;
+      const ops = handleOps(key, stored, formatPrefix(cidr), Number.NEGATIVE_INFINITY);
+      if ((await this.#store.write(ops)).ok) return;
+    }
+    throw contention(handleId);
+  }
+
+  async #writeTogether(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
+    const handles = new Map<string, Stored | undefined>();
+    const touched = [...change.countByHandle.keys()];
+    const isAssignment = [...change.countByHandle.values()].every((count) => count > 0);
+    // A handle is as a rule new when it gets addresses, and known when it gives them back.
+    if (!isAssignment) {
+      await Promise.all(touched.map(async (id) => handles.set(id, await this.#store.get(handleKey(id)))));
+    }
+    for (let attempt = 0; attempt < RETRIES; attempt++) {
+      const ops = [blockOp(change), ...touched.flatMap((id) => this.#handleOps(change, id, handles.get(id)))];
+      const result = await this.#store.write(ops);
+      if (result.ok) return written(change, result.stored);
+      if (keyText(result.key) === keyText(change.before.stored.key)) return "conflict";
+      handles.set(result.key.name, await this.#store.get(result.key));
+    }
+    throw contention(touched.join(", "));
+  }
+
+  #handleOps(change: BlockChange, id: string, stored: Stored | undefined): WriteOp[] {
+    const key = handleKey(id);
+    const cidr = formatPrefix(change.before.block.cidr);
+    const amount = change.emptied?.has(id) ? Number.NEGATIVE_INFINITY : (change.countByHandle.get(id) ?? 0);
+    return handleOps(key, stored, cidr, amount);
+  }
+
+  async #writeInOrder(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
+    const cidr = formatPrefix(change.before.block.cidr);
+    const grows = [...change.countByHandle].filter(([, count]) => count > 0);
+    for (const [id, count] of grows) await this.#adjustHandle(id, cidr, count);
+    const emptied = new Map<string, Stored | undefined>();
+    for (const id of change.emptied ?? []) emptied.set(id, await this.#store.get(handleKey(id)));
+    const result = await this.#store.write([blockOp(change)]);
+    if (!result.ok) {
+      for (const [id, count] of grows) await this.#adjustHandle(id, cidr, -count);
+      return "conflict";
+    }
+    for (const [id, count] of change.countByHandle) {
+      if (count >= 0 && !emptied.has(id)) continue;
+      // Read before the block changed: whoever counted up meanwhile keeps the count, and only ours is subtracted.
+      const ops = handleOps(handleKey(id), emptied.get(id), cidr, Number.NEGATIVE_INFINITY);
+      const isForgotten = emptied.has(id) && (ops.length === 0 || (await this.#store.write(ops)).ok);
+      if (!isForgotten) await this.#adjustHandle(id, cidr, count);
+    }
+    return written(change, result.stored);
+  }
+
+  /** Adds to a handle's count for one block by compare-and-swap. Throws IpamError `contention`. */
+  async #adjustHandle(id: string, cidr: PrefixKey, change: number): Promise<void> {
+    const key = handleKey(id);
+    for (let attempt = 0; attempt < RETRIES; attempt++) {
+      const ops = handleOps(key, await this.#store.get(key), cidr, change);
+      if (ops.length === 0 || (await this.#store.write(ops)).ok) return;
+    }
+    throw contention(id);
+  }
+}
+
+function blockOp({ before, after }: BlockChange): WriteOp {
+  const { key, revision } = before.stored;
+  if (after === undefined) return { op: "delete", key, revision };
+  return { op: "update", key: blockKey(after.cidr), value: writeBlock(after), revision };
+}
+
+function handleOps(key: ObjectKey, stored: Stored | undefined, cidr: PrefixKey, change: number): WriteOp[] {
+  const was: JsonObject = stored?.value ?? {};
+  const counts = adjusted(readHandle(was), cidr, change);
+  if (!stored) return counts.size === 0 ? [] : [{ op: "create", key, value: handleValue(counts) }];
+  const { revision } = stored;
+  if (counts.size === 0) return [{ op: "delete", key, revision }];
+  return [{ op: "update", key, value: handleValue(counts, was), revision }];
+}
+
+const written = (change: BlockChange, stored: readonly Stored[]): StoredBlock | "deleted" => {
+  const first = stored[0];
+  return change.after && first ? { block: change.after, stored: first } : "deleted";
+};
+
+const contention = (subject: string): IpamError =>
+  new IpamError("contention", `gave up after ${RETRIES} attempts: others keep changing IPAM handle ${subject}`, {
+    subject,
+  });

@@ -1,0 +1,65 @@
+/** What an assignment reads of the store before it looks at blocks: settings, pools, reservations, the node. */
+import type { JsonObject } from "../base/json.ts";
+import type { Family } from "../ip/address.ts";
+import { tryParsePrefix } from "../ip/prefix.ts";
+import type { Log } from "../port/log.ts";
+import type { Store } from "../port/store.ts";
+import type { Reserved } from "./block.ts";
+import { readStoredBlock, type StoredBlock } from "./block-writer.ts";
+import { IpamError } from "./errors.ts";
+import { type Labels, type Pool, readPool, readReservations } from "./pools.ts";
+import { readSettings, SETTINGS_KEY, type Settings } from "./records.ts";
+
+export interface IpamView {
+  readonly settings: Settings;
+  readonly pools: readonly Pool[];
+  readonly reserved: Reserved;
+}
+
+export async function readView(store: Store): Promise<IpamView> {
+  const [settings, pools, reservations] = await Promise.all([
+    store.get(SETTINGS_KEY),
+    readPools(store),
+    store.list({ kind: "IPReservation" }),
+  ]);
+  return {
+    settings: readSettings(settings?.value),
+    pools,
+    reserved: readReservations(reservations.objects.map(({ value }) => value)),
+  };
+}
+
+export async function readPools(store: Store): Promise<readonly Pool[]> {
+  const { objects } = await store.list({ kind: "IPPool" });
+  return objects.flatMap(({ value }) => readPool(value) ?? []);
+}
+
+/** The node's labels; none where the node has no resource yet. */
+export async function readNodeLabels(store: Store, node: string): Promise<Labels> {
+  const metadata = (await store.get({ kind: "Node", name: node }))?.value["metadata"] as JsonObject | undefined;
+  const labels = metadata?.["labels"];
+  if (typeof labels !== "object" || labels === null || Array.isArray(labels)) return {};
+  return Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value)]));
+}
+
+/** All blocks of a family by CIDR. A damaged one counts as there, full and nobody's: undefined. */
+export async function readBlocks(
+  store: Store,
+  family: Family,
+  log: Log,
+): Promise<ReadonlyMap<string, StoredBlock | undefined>> {
+  const { objects } = await store.list({ kind: "IPAMBlock" });
+  const blocks = new Map<string, StoredBlock | undefined>();
+  for (const stored of objects) {
+    const cidr = tryParsePrefix(stored.key.name);
+    if ((cidr && typeof cidr.address === "number" ? 4 : 6) !== family) continue;
+    try {
+      blocks.set(stored.key.name, readStoredBlock(stored));
+    } catch (failure) {
+      if (!(failure instanceof IpamError)) throw failure;
+      log.warn("a damaged block is left alone", { block: stored.key.name }, failure);
+      blocks.set(stored.key.name, undefined);
+    }
+  }
+  return blocks;
+}
