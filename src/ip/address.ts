@@ -42,7 +42,7 @@ export function tryParseIpv4(text: string): Ipv4 | undefined {
     }
     const digit = code - 48;
     if (digit < 0 || digit > 9 || (digits > 0 && octet === 0) || ++digits > 3) return undefined;
-    octet = (octet < 0 ? 0 : octet) * 10 + digit;
+    octet = Math.max(octet, 0) * 10 + digit;
     if (octet > 255) return undefined;
   }
   if (dots !== 3 || octet < 0) return undefined;
