@@ -21,7 +21,7 @@ const ipv6 = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map(ipv6Of);
 /** IPv6 addresses with runs of zeros, where the short form has its rules. */
 const sparseIpv6 = fc
   .array(fc.constantFrom(0n, 0n, 0n, 1n, 0xabcdn), { minLength: 8, maxLength: 8 })
-  .map((groups) => ipv6Of(groups.reduce((value, group) => (value << 16n) | group, 0n)));
+  .map((groups) => ipv6Of(groups.reduce<bigint>((value, group) => (value << 16n) | group, 0n)));
 const address: fc.Arbitrary<IpAddress> = fc.oneof(ipv4, ipv6, sparseIpv6);
 
 test("text and value are one for every address", () => {
