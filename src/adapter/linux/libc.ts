@@ -11,6 +11,8 @@ const library = koffi.load(null);
 const libc = {
   socket: library.func("int socket(int domain, int type, int protocol)"),
   bind: library.func("int bind(int fd, const void *address, uint32_t length)"),
+  connect: library.func("int connect(int fd, const void *address, uint32_t length)"),
+  getsockopt: library.func("int getsockopt(int fd, int level, int name, void *value, void *length)"),
   getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
   setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
   send: library.func("int64_t send(int fd, const void *octets, uint64_t length, int flags)"),
@@ -34,6 +36,7 @@ const libc = {
   prctl: library.func("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)"),
   kill: library.func("int kill(int pid, int signal)"),
   fcntl: library.func("int fcntl(int fd, int command, void *argument)"),
+  fcntlInt: library.func("fcntl", "int", ["int", "int", "int"]),
 } as const;
 
 const errnoNames = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));

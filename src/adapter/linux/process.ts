@@ -1,0 +1,20 @@
+/** What a process of a lab owes its parent: to end with it. prctl(2). */
+import { call } from "./libc.ts";
+
+const PR_SET_PDEATHSIG = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+/**
+ * Ends this process with `signal` as soon as its parent ends, also when that has happened already. The kernel watches
+ * the thread that forked, which in Node is the main one.
+ */
+export function dieWithParent(parentPid: number, signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): void {
+  call("prctl", [PR_SET_PDEATHSIG, signal === "SIGKILL" ? 9 : 15, 0, 0, 0], "PR_SET_PDEATHSIG");
+  if (process.ppid !== parentPid) process.kill(process.pid, signal);
+}
+
+/** Keeps an inherited descriptor from children. */
+export function closeOnExec(fd: number): void {
+  call("fcntlInt", [fd, F_SETFD, FD_CLOEXEC], `descriptor ${fd}`);
+}

@@ -1,0 +1,14 @@
+/** The topologies that come with ocicat, by name. */
+import type { Topology } from "../topology.ts";
+import { awsTwoSubnets } from "./aws-two-subnets.ts";
+import { MOST_HOSTS, manyHosts } from "./many.ts";
+import { packetLife } from "./packet-life.ts";
+
+export const shippedTopologies: readonly Topology[] = [awsTwoSubnets, packetLife];
+
+/** The topology of that name; `many-N` is generated for N from 2 to 500. Undefined for any other name. */
+export function shippedTopology(name: string): Topology | undefined {
+  const count = /^many-(\d{1,3})$/.exec(name)?.[1];
+  if (count !== undefined && Number(count) >= 2 && Number(count) <= MOST_HOSTS) return manyHosts(Number(count));
+  return shippedTopologies.find((topology) => topology.name === name);
+}
