@@ -147,7 +147,10 @@ export class MemoryStore implements Store {
   #begin(watcher: Watcher, from: Cursor): void {
     if (!this.#watchers.has(watcher)) return;
     const continuity = this.continuity(from, this.#cursor());
-    if (continuity !== "continues") return this.#expire(watcher, continuity);
+    if (continuity !== "continues") {
+      this.#expire(watcher, continuity);
+      return;
+    }
     watcher.at = revisionOf(from);
     if (this.#isAway) this.#interrupt(watcher);
     else this.#tell(watcher);
@@ -155,7 +158,10 @@ export class MemoryStore implements Store {
 
   #tell(watcher: Watcher): void {
     if (this.#isAway || !this.#watchers.has(watcher)) return;
-    if (watcher.at < this.#compacted) return this.#expire(watcher, "compacted");
+    if (watcher.at < this.#compacted) {
+      this.#expire(watcher, "compacted");
+      return;
+    }
     const changes = this.#log.filter(({ revision }) => revision > watcher.at);
     watcher.at = this.#revision;
     const events = changes
