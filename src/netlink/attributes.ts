@@ -40,6 +40,9 @@ export type AttributesOf<T extends AttributeTable> = {
   readonly [K in keyof T]?: (T[K][1] extends AttributeCodec<infer V> ? V : never) | undefined;
 } & { readonly unknown?: readonly UnknownAttribute[] | undefined };
 
+/** What a set decodes to. */
+export type AttributesIn<S> = S extends AttributeSet<infer T> ? AttributesOf<T> : never;
+
 /** A table made ready for reading: rows by code point. */
 export class AttributeSet<T extends AttributeTable> {
   readonly #table: T;

@@ -66,10 +66,9 @@ export function endMessage(writer: Writer, at: number): void {
   writer.patchU32Host(at, writer.length - at);
 }
 
-/** Stamps a finished message for sending. */
-export function stampMessage(writer: Writer, at: number, stamp: { flags: number; sequence: number }): void {
-  writer.patchU16Host(at + FLAGS_AT, stamp.flags);
-  writer.patchU32Host(at + SEQUENCE_AT, stamp.sequence);
+/** Numbers a finished message for sending. */
+export function stampMessage(writer: Writer, at: number, sequence: number): void {
+  writer.patchU32Host(at + SEQUENCE_AT, sequence);
 }
 
 /** Starts an attribute that holds others (or anything of unknown length). */
