@@ -1,6 +1,7 @@
 /**
  * The store port in memory: for tests of everything above it, and the smallest statement of its contract. Faults are
  * switched on it: `isAway`, `compact`, `rollBack`, `replace` (another cluster), `beforeWrite` (conflicts, crashes).
+ * Clients of one store share its objects; each is away or closed by itself.
  */
 import type { JsonObject } from "../base/json.ts";
 import { formatJson, parseJson } from "../base/json.ts";
@@ -26,25 +27,43 @@ interface Change {
   readonly event: WatchEvent;
 }
 
+/** What the clients of one store share. */
+class MemoryData {
+  readonly objects = new Map<string, Stored>();
+  /** The watches of all clients: to be told that there is news, or that they are over. */
+  readonly watchers = new Set<{ tell(): void; expire(reason: "rolledBack" | "unknown"): void }>();
+  /** Every change since the beginning, so that the store can be rolled back. */
+  log: Change[] = [];
+  revision = 1;
+  compacted = 0;
+  cluster = "memory-1";
+}
+
 interface Watcher {
   readonly kinds: ReadonlySet<string>;
   readonly sink: WatchSink;
-  /** The last revision that was told. */
-  at: number;
+  /** The last revision that was told; undefined until the watch has begun. */
+  at: number | undefined;
   isInterrupted: boolean;
+  readonly entry: { tell(): void; expire(reason: "rolledBack" | "unknown"): void };
 }
 
 export class MemoryStore implements Store {
-  readonly #objects = new Map<string, Stored>();
+  readonly #data: MemoryData;
   readonly #watchers = new Set<Watcher>();
-  #log: Change[] = [];
-  #revision = 1;
-  #compacted = 0;
-  #cluster = "memory-1";
   #isAway = false;
   #isClosed = false;
   /** Called before each write is carried out; what it throws, the write throws, and nothing is stored. */
   beforeWrite: ((ops: readonly WriteOp[]) => void | Promise<void>) | undefined;
+
+  constructor(data = new MemoryData()) {
+    this.#data = data;
+  }
+
+  /** Another client of the same objects. */
+  client(): MemoryStore {
+    return new MemoryStore(this.#data);
+  }
 
   /** While away every call fails with `unavailable`, and watches are interrupted. */
   get isAway(): boolean {
@@ -61,36 +80,41 @@ export class MemoryStore implements Store {
 
   /** Forgets history: watches from before expire. */
   compact(): void {
-    this.#compacted = this.#revision;
-    this.#log = [];
+    this.#data.compacted = this.#data.revision;
   }
 
   /** The store comes back as another one, empty. */
   replace(): void {
-    this.#cluster = `memory-${Number(this.#cluster.split("-")[1]) + 1}`;
-    this.#objects.clear();
-    this.#log = [];
-    this.#revision = 1;
-    this.#compacted = 0;
-    this.#expireAll("unknown");
+    const data = this.#data;
+    data.cluster = `memory-${Number(data.cluster.split("-")[1]) + 1}`;
+    data.objects.clear();
+    data.log = [];
+    data.revision = 1;
+    data.compacted = 0;
+    for (const watcher of [...data.watchers]) watcher.expire("unknown");
   }
 
   /** The store comes back as it was some revisions ago. */
   rollBack(revisions: number): void {
-    this.#revision -= revisions;
-    this.#log = [];
-    for (const [key, object] of this.#objects) if (Number(object.revision) > this.#revision) this.#objects.delete(key);
-    this.#expireAll("rolledBack");
+    const data = this.#data;
+    data.revision -= revisions;
+    data.log = data.log.filter(({ revision }) => revision <= data.revision);
+    data.objects.clear();
+    for (const { event } of data.log) {
+      if (event.type === "changed") data.objects.set(keyText(event.object.key), event.object);
+      else data.objects.delete(keyText(event.key));
+    }
+    for (const watcher of [...data.watchers]) watcher.expire("rolledBack");
   }
 
   async get(key: ObjectKey): Promise<Stored | undefined> {
     await this.#turn();
-    return this.#objects.get(keyText(key));
+    return this.#data.objects.get(keyText(key));
   }
 
   async list({ kind, namespace, namePrefix = "" }: ListQuery): Promise<Listing> {
     await this.#turn();
-    const objects = [...this.#objects.values()].filter(
+    const objects = [...this.#data.objects.values()].filter(
       ({ key }) =>
         key.kind === kind &&
         (namespace === undefined || key.namespace === namespace) &&
@@ -104,16 +128,19 @@ export class MemoryStore implements Store {
     await this.#turn();
     await this.beforeWrite?.(ops);
     this.#check();
+    if (new Set(ops.map(({ key }) => keyText(key))).size < ops.length) {
+      throw new StoreError("unsupported", "one object is written twice at once", {});
+    }
     const refusal = ops.map((op) => this.#refusal(op)).find((result) => result !== undefined);
     if (refusal) return refusal;
-    const revision = ++this.#revision;
+    const revision = ++this.#data.revision;
     const stored = ops.map((op) => this.#carryOut(op, revision));
-    for (const watcher of [...this.#watchers]) queueMicrotask(() => this.#tell(watcher));
+    for (const watcher of [...this.#data.watchers]) queueMicrotask(() => watcher.tell());
     return { ok: true, stored };
   }
 
   #refusal(op: WriteOp): WriteResult | undefined {
-    const there = this.#objects.get(keyText(op.key));
+    const there = this.#data.objects.get(keyText(op.key));
     const no = (reason: "exists" | "notFound" | "conflict"): WriteResult => ({ ok: false, reason, key: op.key });
     if (op.op === "create") return there ? no("exists") : undefined;
     if (op.op === "put") return undefined;
@@ -122,26 +149,39 @@ export class MemoryStore implements Store {
   }
 
   #carryOut(op: WriteOp, revision: number): Stored {
+    const { objects, log } = this.#data;
     const text = keyText(op.key);
     if (op.op === "delete") {
-      const was = this.#objects.get(text) as Stored;
-      this.#objects.delete(text);
-      this.#log.push({ revision, event: { type: "removed", key: op.key, was } });
+      const was = objects.get(text) as Stored;
+      objects.delete(text);
+      log.push({ revision, event: { type: "removed", key: op.key, was } });
       return was;
     }
     // Through text, as every real store: what a caller does to its object later changes nothing here.
     const value = parseJson(formatJson(op.value)) as JsonObject;
     const object = { key: op.key, value, revision: String(revision) };
-    this.#objects.set(text, object);
-    this.#log.push({ revision, event: { type: "changed", object } });
+    objects.set(text, object);
+    log.push({ revision, event: { type: "changed", object } });
     return object;
   }
 
   watch(kinds: readonly string[], from: Cursor, sink: WatchSink): Watch {
-    const watcher: Watcher = { kinds: new Set(kinds), sink, at: 0, isInterrupted: false };
+    const watcher: Watcher = {
+      kinds: new Set(kinds),
+      sink,
+      at: undefined,
+      isInterrupted: false,
+      entry: { tell: () => this.#tell(watcher), expire: (reason) => this.#expire(watcher, reason) },
+    };
     this.#watchers.add(watcher);
+    this.#data.watchers.add(watcher.entry);
     queueMicrotask(() => this.#begin(watcher, from));
-    return { close: () => void this.#watchers.delete(watcher) };
+    return { close: () => this.#forget(watcher) };
+  }
+
+  #forget(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    this.#data.watchers.delete(watcher.entry);
   }
 
   #begin(watcher: Watcher, from: Cursor): void {
@@ -157,14 +197,16 @@ export class MemoryStore implements Store {
   }
 
   #tell(watcher: Watcher): void {
-    if (this.#isAway || !this.#watchers.has(watcher)) return;
-    if (watcher.at < this.#compacted) {
+    const { at } = watcher;
+    if (this.#isAway || at === undefined || !this.#watchers.has(watcher)) return;
+    if (at < this.#data.compacted) {
       this.#expire(watcher, "compacted");
       return;
     }
-    const changes = this.#log.filter(({ revision }) => revision > watcher.at);
-    watcher.at = this.#revision;
-    const events = changes
+    watcher.at = this.#data.revision;
+    const told = this.#data.log.findLastIndex(({ revision }) => revision <= at);
+    const events = this.#data.log
+      .slice(told + 1)
       .map(({ event }) => event)
       .filter((event) => watcher.kinds.has((event.type === "changed" ? event.object.key : event.key).kind));
     if (events.length > 0) watcher.sink.events(events, this.#cursor());
@@ -176,19 +218,15 @@ export class MemoryStore implements Store {
   }
 
   #resume(watcher: Watcher): void {
-    if (!watcher.isInterrupted || this.#isAway) return;
+    if (!watcher.isInterrupted || this.#isAway || !this.#watchers.has(watcher)) return;
     watcher.isInterrupted = false;
     watcher.sink.resumed();
     this.#tell(watcher);
   }
 
   #expire(watcher: Watcher, reason: "compacted" | "rolledBack" | "unknown"): void {
-    this.#watchers.delete(watcher);
+    this.#forget(watcher);
     watcher.sink.expired(reason);
-  }
-
-  #expireAll(reason: "rolledBack" | "unknown"): void {
-    for (const watcher of [...this.#watchers]) this.#expire(watcher, reason);
   }
 
   continuity(known: Cursor, listed: Cursor): Continuity {
@@ -202,11 +240,11 @@ export class MemoryStore implements Store {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#watchers.clear();
+    for (const watcher of [...this.#watchers]) this.#forget(watcher);
   }
 
   #cursor(): Cursor {
-    return `${this.#cluster}:${this.#revision}`;
+    return `${this.#data.cluster}:${this.#data.revision}`;
   }
 
   /** Every call of a real store takes a turn: what runs between call and answer shows in tests. */
