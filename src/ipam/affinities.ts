@@ -73,7 +73,9 @@ export class Affinities {
         const found = await this.#block(cidr);
         if (found?.block.affinity === ownerText(owner)) return found;
       }
-      const pending = await this.#mark(owner, cidr, known, "pending");
+      // One that is pending already is not written again: claimers of one host would only undo each other's.
+      const isPending = known !== undefined && readAffinityState(known.value) === "pending";
+      const pending = isPending ? known : await this.#mark(owner, cidr, known, "pending");
       if (!pending) continue;
       const block = await this.#take(owner, cidr);
       if (block === "changed") continue;

@@ -3,16 +3,25 @@
  * then from new ones up to the limit, then (affinity not strict) borrowed from others' blocks. At the limit nothing is
  * borrowed: Calico's rule, and what a cluster's operator expects of a limit.
  */
-import { formatPrefix, type InterfaceAddress } from "../ip/prefix.ts";
+import { formatPrefix, type InterfaceAddress, type Prefix } from "../ip/prefix.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Store } from "../port/store.ts";
+import type { SelectorMatcher } from "../selector/matcher.ts";
 import type { Affinities, Affinity } from "./affinities.ts";
 import { assignNext, type Block, type Reserved } from "./block.ts";
 import { type BlockWriter, MAX_OBJECTS_PER_WRITE, RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
+import { IpamError } from "./errors.ts";
 import { borrowable, findFreeCidr, reclaimable, type SearchContext } from "./find-block.ts";
-import { type Matches, type Pool, type PoolQuery, poolOfBlock, qualifiedPools, selects } from "./pools.ts";
-import { blockKey, DEFAULT_MAX_BLOCKS_PER_HOST, hostOwner, type Owner, ownerText } from "./records.ts";
+import { type Pool, type PoolQuery, poolOfBlock, qualifiedPools, selects } from "./pools.ts";
+import {
+  type AffinityState,
+  blockKey,
+  DEFAULT_MAX_BLOCKS_PER_HOST,
+  hostOwner,
+  type Owner,
+  ownerText,
+} from "./records.ts";
 import { type IpamView, readBlocks, readNodeLabels, readView } from "./view.ts";
 
 /** One request for addresses. */
@@ -44,7 +53,7 @@ export interface AssignDeps {
   readonly writer: BlockWriter;
   readonly wallClock: WallClock;
   readonly log: Log;
-  readonly matches: Matches;
+  readonly matches: SelectorMatcher;
 }
 
 /** A request under way. */
@@ -131,9 +140,7 @@ class Run {
     const { owner } = this.#selection;
     for (const { cidr, state } of mine) {
       if (this.#isDone()) return;
-      const stored = state === "confirmed" ? await this.#deps.store.get(blockKey(cidr)) : undefined;
-      const found = stored && readStoredBlock(stored);
-      const block = found?.block.affinity === ownerText(owner) ? found : await this.#deps.affinities.claim(owner, cidr);
+      const block = await this.#ownBlock(cidr, state);
       if (block) await this.#fill(block, true);
     }
     const limit = blockLimit(settings.maxBlocksPerHost, this.#selection.maxBlocksPerHost ?? 0);
@@ -151,6 +158,21 @@ class Run {
     }
     if (!this.#isDone() && !settings.strictAffinity) await this.#borrow();
     if (!this.#isDone()) this.#shortfall = this.#exhausted();
+  }
+
+  /** A block that the owner has an affinity for; undefined when it is another's after all, or damaged. */
+  async #ownBlock(cidr: Prefix, state: AffinityState): Promise<StoredBlock | undefined> {
+    const { affinities, store, log } = this.#deps;
+    const { owner } = this.#selection;
+    try {
+      const stored = state === "confirmed" ? await store.get(blockKey(cidr)) : undefined;
+      const found = stored && readStoredBlock(stored);
+      return found?.block.affinity === ownerText(owner) ? found : await affinities.claim(owner, cidr);
+    } catch (failure) {
+      if (!(failure instanceof IpamError) || failure.code !== "badRecord") throw failure;
+      log.warn("a damaged block of this node is left alone", { block: formatPrefix(cidr) }, failure);
+      return undefined;
+    }
   }
 
   #isDone(): boolean {

@@ -4,7 +4,7 @@
  * nothing; otherwise handles grow before the block and shrink after it.
  */
 import type { JsonObject } from "../base/json.ts";
-import { formatPrefix, type Prefix, type PrefixKey } from "../ip/prefix.ts";
+import { formatPrefix, type PrefixKey } from "../ip/prefix.ts";
 import { keyText, type ObjectKey, type Store, type Stored, StoreError, type WriteOp } from "../port/store.ts";
 import type { Block } from "./block.ts";
 import { readBlock, writeBlock } from "./block-codec.ts";
@@ -23,8 +23,6 @@ export interface BlockChange {
   readonly after: Block | undefined;
   /** Addresses more (all positive) or fewer (all negative), by handle. */
   readonly countByHandle: ReadonlyMap<string, number>;
-  /** Handles among them of which nothing is left in this block, whatever they record. */
-  readonly emptied?: ReadonlySet<string>;
 }
 
 /** Attempts at a record that others keep changing. */
@@ -60,18 +58,6 @@ export class BlockWriter {
     return this.#writeInOrder(change);
   }
 
-  /** Takes a block that does not exist out of a handle's record; the record is read first, so that none counts up unseen. */
-  async forget(handleId: string, cidr: Prefix): Promise<void> {
-    const key = handleKey(handleId);
-    for (let attempt = 0; attempt < RETRIES; attempt++) {
-      const stored = await this.#store.get(key);
-      if (!stored || (await this.#store.get(blockKey(cidr)))) return;
-      const ops = handleOps(key, stored, formatPrefix(cidr), Number.NEGATIVE_INFINITY);
-      if ((await this.#store.write(ops)).ok) return;
-    }
-    throw contention(handleId);
-  }
-
   async #writeTogether(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
     const handles = new Map<string, Stored | undefined>();
     const touched = [...change.countByHandle.keys()];
@@ -93,28 +79,20 @@ export class BlockWriter {
   #handleOps(change: BlockChange, id: string, stored: Stored | undefined): WriteOp[] {
     const key = handleKey(id);
     const cidr = formatPrefix(change.before.block.cidr);
-    const amount = change.emptied?.has(id) ? Number.NEGATIVE_INFINITY : (change.countByHandle.get(id) ?? 0);
-    return handleOps(key, stored, cidr, amount);
+    return handleOps(key, stored, cidr, change.countByHandle.get(id) ?? 0);
   }
 
   async #writeInOrder(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
     const cidr = formatPrefix(change.before.block.cidr);
     const grows = [...change.countByHandle].filter(([, count]) => count > 0);
     for (const [id, count] of grows) await this.#adjustHandle(id, cidr, count);
-    const emptied = new Map<string, Stored | undefined>();
-    for (const id of change.emptied ?? []) emptied.set(id, await this.#store.get(handleKey(id)));
     const result = await this.#store.write([blockOp(change)]);
     if (!result.ok) {
       for (const [id, count] of grows) await this.#adjustHandle(id, cidr, -count);
       return "conflict";
     }
-    for (const [id, count] of change.countByHandle) {
-      if (count >= 0 && !emptied.has(id)) continue;
-      // Read before the block changed: whoever counted up meanwhile keeps the count, and only ours is subtracted.
-      const ops = handleOps(handleKey(id), emptied.get(id), cidr, Number.NEGATIVE_INFINITY);
-      const isForgotten = emptied.has(id) && (ops.length === 0 || (await this.#store.write(ops)).ok);
-      if (!isForgotten) await this.#adjustHandle(id, cidr, count);
-    }
+    // Only what was freed is subtracted, even from a record that counts too many: another's subtraction may be on its way.
+    for (const [id, count] of change.countByHandle) if (count < 0) await this.#adjustHandle(id, cidr, count);
     return written(change, result.stored);
   }
 

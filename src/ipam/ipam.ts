@@ -7,12 +7,14 @@ import type { Prefix } from "../ip/prefix.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Store } from "../port/store.ts";
+import { selectorMatcher } from "../selector/matcher.ts";
+import type { Labels } from "../selector/selector.ts";
 import { Affinities, type ReleaseCondition } from "./affinities.ts";
 import { type AssignDeps, type Assigned, assign, type Selection, type Want } from "./assign.ts";
 import { type AddressWant, assignAddress } from "./assign-address.ts";
 import { BlockWriter } from "./block-writer.ts";
 import { Lane } from "./lane.ts";
-import type { AllowedUse, Labels, Matches } from "./pools.ts";
+import type { AllowedUse } from "./pools.ts";
 import { hostOwner, type Owner, ownerText } from "./records.ts";
 import { type AddressRelease, releaseAddresses, releaseHandles } from "./release.ts";
 import { ensureTunnelAddress, releaseTunnelAddress, type TunnelRequest } from "./tunnel-address.ts";
@@ -21,8 +23,6 @@ export interface IpamDeps {
   readonly store: Store;
   readonly wallClock: WallClock;
   readonly log: Log;
-  /** Evaluates selectors of pools. */
-  readonly matches: Matches;
 }
 
 export interface AssignRequest extends Want {
@@ -47,7 +47,7 @@ export class Ipam {
   constructor(deps: IpamDeps) {
     const log = deps.log.child({ component: "ipam" });
     const affinities = new Affinities(deps);
-    this.#deps = { ...deps, log, affinities, writer: new BlockWriter(deps.store) };
+    this.#deps = { ...deps, log, affinities, writer: new BlockWriter(deps.store), matches: selectorMatcher() };
   }
 
   /**

@@ -12,6 +12,8 @@ import {
   tryParseInterfaceAddress,
   tryParsePrefix,
 } from "../ip/prefix.ts";
+import type { SelectorMatcher } from "../selector/matcher.ts";
+import type { Labels } from "../selector/selector.ts";
 import type { Reserved } from "./block.ts";
 import type { BlockSpace } from "./block-walk.ts";
 import { IpamError } from "./errors.ts";
@@ -32,12 +34,6 @@ export interface Pool extends BlockSpace {
   readonly ipipMode: EncapsulationMode;
   readonly vxlanMode: EncapsulationMode;
 }
-
-/** Labels of a node or a namespace. */
-export type Labels = Readonly<Record<string, string>>;
-
-/** Evaluates Calico's selector language. May throw for a selector it cannot parse. */
-export type Matches = (selector: string, labels: Labels) => boolean;
 
 const objectAt = (value: JsonObject, field: string): JsonObject => {
   const item = value[field];
@@ -94,7 +90,11 @@ export interface PoolQuery {
 }
 
 /** Whether a pool's selectors take this node and namespace. */
-export function selects(pool: Pool, query: Pick<PoolQuery, "node" | "namespaceLabels">, matches: Matches): boolean {
+export function selects(
+  pool: Pool,
+  query: Pick<PoolQuery, "node" | "namespaceLabels">,
+  matches: SelectorMatcher,
+): boolean {
   const labels = query.node.labels;
   if (labels !== undefined && !matches(pool.nodeSelector, labels)) return false;
   return pool.namespaceSelector === undefined || matches(pool.namespaceSelector, query.namespaceLabels ?? {});
@@ -104,7 +104,7 @@ export function selects(pool: Pool, query: Pick<PoolQuery, "node" | "namespaceLa
  * The pools to assign from, in order. Throws IpamError `poolNotEnabled`, `noPools` or `noQualifiedPool` with the
  * text that Calico gives, since people search for it.
  */
-export function qualifiedPools(pools: readonly Pool[], query: PoolQuery, matches: Matches): readonly Pool[] {
+export function qualifiedPools(pools: readonly Pool[], query: PoolQuery, matches: SelectorMatcher): readonly Pool[] {
   const enabled = pools
     .filter((pool) => pool.isEnabled && pool.family === query.family)
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

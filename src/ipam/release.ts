@@ -5,16 +5,7 @@
 import { formatAddress, type IpAddress } from "../ip/address.ts";
 import { contains, formatPrefix, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
 import type { AssignDeps } from "./assign.ts";
-import {
-  type Block,
-  cleanHandle,
-  holderAt,
-  isEmpty,
-  ordinalOf,
-  ordinalsOf,
-  releaseOrdinals,
-  touched,
-} from "./block.ts";
+import { type Block, cleanHandle, holderAt, isEmpty, ordinalOf, ordinalsOf, releaseOrdinals } from "./block.ts";
 import { type BlockChange, MAX_OBJECTS_PER_WRITE, RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
 import { IpamError } from "./errors.ts";
 import { poolOfBlock, selects } from "./pools.ts";
@@ -51,7 +42,6 @@ export async function releaseHandles(
       const part = [...new Set(handles.slice(at, at + MAX_OBJECTS_PER_WRITE - 1))];
       const counts = await changeBlock(deps, cidr, (block) => handlesChange(block, part));
       for (const [id, count] of counts ?? []) freed.set(id, (freed.get(id) ?? 0) - count);
-      if (!counts) for (const id of part) await deps.writer.forget(id, cidr);
     }
   }
   return handleIds.map((id) => freed.get(id));
@@ -61,15 +51,16 @@ interface Change {
   readonly after: Block;
   /** Negative counts. */
   readonly countByHandle: ReadonlyMap<string, number>;
-  readonly emptied?: ReadonlySet<string>;
 }
 
-function handlesChange(block: Block, handleIds: readonly string[]): Change {
+function handlesChange(block: Block, handleIds: readonly string[]): Change | undefined {
   const held = handleIds.map((id) => ordinalsOf(block, id));
-  const countByHandle = new Map(handleIds.map((id, index) => [id, -(held[index]?.length ?? 0)]));
-  const after = releaseOrdinals(block, held.flat());
-  // Even where nothing is held the block is written: whoever counts the handle up meanwhile must fail on the block.
-  return { after: after === block ? touched(block) : after, countByHandle, emptied: new Set(handleIds) };
+  const countByHandle = new Map<string, number>();
+  for (const [index, id] of handleIds.entries()) {
+    const count = held[index]?.length ?? 0;
+    if (count > 0) countByHandle.set(id, -count);
+  }
+  return countByHandle.size === 0 ? undefined : { after: releaseOrdinals(block, held.flat()), countByHandle };
 }
 
 /**

@@ -4,10 +4,11 @@ import type { Family } from "../ip/address.ts";
 import { tryParsePrefix } from "../ip/prefix.ts";
 import type { Log } from "../port/log.ts";
 import type { Store } from "../port/store.ts";
+import type { Labels } from "../selector/selector.ts";
 import type { Reserved } from "./block.ts";
 import { readStoredBlock, type StoredBlock } from "./block-writer.ts";
 import { IpamError } from "./errors.ts";
-import { type Labels, type Pool, readPool, readReservations } from "./pools.ts";
+import { type Pool, readPool, readReservations } from "./pools.ts";
 import { readSettings, SETTINGS_KEY, type Settings } from "./records.ts";
 
 export interface IpamView {

@@ -1,13 +1,14 @@
 /**
  * What the plugin executable does, once for every processor: it hands its arguments, its environment and its standard
- * input to the agent's Unix socket and the agent's answer back (`plugin-protocol.ts`). It holds no state and decides
+ * input to the agent's Unix socket and the agent's answer back (`wire/plugin-call.ts`). It holds no state and decides
  * nothing, with one exception: where no agent answers it says so as the CNI specification wants it, and answers VERSION
  * by itself.
  *
  *   a  socket                 c  pointer            e  end of a range
  *   b  buffer on the stack    d  count, length      f  environment
  */
-import { MAX_ANSWER_OCTETS, PROTOCOL_MAGIC, SUPPORTED_VERSIONS } from "../plugin-protocol.ts";
+import { MAX_ANSWER_OCTETS, PROTOCOL_MAGIC } from "../../wire/plugin-call.ts";
+import { SUPPORTED_VERSIONS } from "../versions.ts";
 import { type Machine, PluginError, word } from "./machine.ts";
 
 const AF_UNIX = 1;

@@ -16,9 +16,6 @@ import { CodedError } from "../base/errors.ts";
 export const PROTOCOL_MAGIC = 0x01c011ca;
 export const PROTOCOL_FIRST_OCTET = 0xca;
 
-/** CNI versions that we speak, oldest first. */
-export const SUPPORTED_VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
-
 /** The plugin's buffer is 64 KiB with the answer's head. */
 export const MAX_ANSWER_OCTETS = 65531;
 /** Of arguments and of environment, each: Linux gives a program at most a quarter of its stack for both. */
