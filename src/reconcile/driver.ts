@@ -7,13 +7,19 @@ export interface Failure {
   readonly error: KernelError;
 }
 
-/** What notifications say of objects of a driver's kind, whoever changed them: us, a foreign hand, or the kernel itself. */
+/**
+ * What notifications say of objects of a driver's kind, whoever changed them: a foreign hand, the kernel itself, or us.
+ * A driver may leave out its own changes, whose outcome `apply` has told already; then one that a foreign hand made just before
+ * may be reported after it. Acting on that is one operation too many, and harmless.
+ */
 export interface DriverSink<V> {
   /**
    * The kernel holds this under the key now; undefined: nothing of ours. Notifications come in the kernel's order and
    * are drained before the sink's owner acts, so that the last one is the truth.
    */
   observed(key: string, actual: V | undefined): void;
+  /** What kept an operation on this key from succeeding (its device was missing or down) is gone: try it again now. */
+  retry(key: string): void;
   /** Notifications were lost, or a change was too wide to name keys: read everything again. */
   resync(reason: string): void;
 }
@@ -30,7 +36,8 @@ export interface Driver<V> {
   equal(desired: V, actual: V): boolean;
   /**
    * Carries out a batch, in the given order as far as the kernel cares. Idempotent: adding what exists and removing
-   * what is gone both succeed. One failing op stops no other; failures come back by key.
+   * what is gone both succeed. One failing op stops no other; failures come back by key. Where a device was in the way,
+   * `retry` is called for the key when the device has changed; there is no need to poll.
    */
   apply(ops: readonly Op<V>[]): Promise<readonly Failure[]>;
   /** Reports changes from now on. Once. */
