@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parseAddress } from "../ip/address.ts";
+import { formatPrefix, parseInterfaceAddress } from "../ip/prefix.ts";
+import type { HostInterface } from "../port/host-facts.ts";
+import { describeCandidate, detect, locate } from "./autodetection.ts";
+import { type AutodetectionMethod, formatMethod, parseMethod } from "./autodetection-method.ts";
+
+const nic = (index: number, name: string, addresses: readonly string[], isUp = true): HostInterface => ({
+  index,
+  name,
+  isUp,
+  isOperUp: isUp,
+  mtu: 1500,
+  mac: "",
+  addresses: addresses.map(parseInterfaceAddress),
+});
+
+const host = [
+  nic(1, "lo", ["127.0.0.1/8", "::1/128"]),
+  nic(2, "ens5", ["10.30.0.206/24", "fe80::1/64", "2001:db8::5/64"]),
+  nic(3, "ens6", ["169.254.9.9/16", "10.40.0.7/16", "10.40.0.8/16"]),
+  nic(4, "docker0", ["172.17.0.1/16"]),
+  nic(5, "ens7", ["10.50.0.1/24"], false),
+  nic(6, "ens8", []),
+];
+
+const method = (text: string): AutodetectionMethod => {
+  const parsed = parseMethod(text);
+  assert.ok("kind" in parsed, text);
+  return parsed;
+};
+const found = (text: string, family: 4 | 6 = 4): string | undefined => {
+  const { chosen } = detect(method(text), family, host);
+  return chosen && `${chosen.device} ${formatPrefix(chosen)}`;
+};
+
+test("first-found walks the interfaces backwards by index, past excluded and down ones", () => {
+  assert.equal(found("first-found"), "ens6 10.40.0.7/16");
+  assert.equal(found(""), "ens6 10.40.0.7/16");
+  assert.equal(found("first-found", 6), "ens5 2001:db8::5/64");
+});
+
+test("skip-interface adds to the excluded names, unanchored", () => {
+  assert.equal(found("skip-interface=ens6,foo"), "ens5 10.30.0.206/24");
+  assert.equal(found("skip-interface=ens"), undefined);
+});
+
+test("interface= and cidr= know no default excludes", () => {
+  assert.equal(found("interface=docker.*"), "docker0 172.17.0.1/16");
+  assert.equal(found("interface=eth.* , ens5"), "ens5 10.30.0.206/24");
+  assert.equal(found("cidr=172.16.0.0/12"), "docker0 172.17.0.1/16");
+  assert.equal(found("cidr=192.168.0.0/16, 10.30.0.0/16"), "ens5 10.30.0.206/24");
+  assert.equal(found("interface=lo"), undefined);
+});
+
+test("can-reach takes the source address with its interface's prefix length", () => {
+  const detection = detect(method("can-reach=8.8.8.8"), 4, host, parseAddress("10.30.0.206"));
+  assert.equal(detection.chosen && formatPrefix(detection.chosen), "10.30.0.206/24");
+  assert.equal(detect(method("can-reach=8.8.8.8"), 4, host).chosen, undefined);
+});
+
+test("every candidate is explained in the order it was looked at", () => {
+  assert.deepEqual(detect(method("first-found"), 4, host).candidates.map(describeCandidate), [
+    "ens8: not taken, it has no IPv4 address",
+    "ens7: not taken, the interface is down",
+    "docker0: not taken, its name matches ^docker.*, which is always left out",
+    "ens6 169.254.9.9/16: not taken, it is link-local",
+    "ens6 10.40.0.7/16: chosen, the first address that qualifies, newest interface first",
+    "ens6 10.40.0.8/16: not taken, 10.40.0.7/16 on ens6 was found first",
+    "ens5 10.30.0.206/24: not taken, 10.40.0.7/16 on ens6 was found first",
+    "lo: not taken, its name matches ^lo, which is always left out",
+  ]);
+});
+
+test("an address is located on its interface", () => {
+  assert.equal(locate(host, parseAddress("172.17.0.1"))?.device, "docker0");
+  assert.equal(locate(host, parseAddress("54.64.9.64")), undefined);
+});
+
+test("methods that are none are refused with what is wrong", () => {
+  const errorOf = (text: string) => {
+    const parsed = parseMethod(text);
+    return "error" in parsed ? parsed.error : undefined;
+  };
+  assert.match(errorOf("frist-found") ?? "", /is not an autodetection method: use first-found, /);
+  assert.match(errorOf("interface=") ?? "", /nothing behind 'interface='/);
+  assert.match(errorOf("interface=ens(") ?? "", /has 'ens\('/);
+  assert.match(errorOf("cidr=10.0.0.0/33") ?? "", /has '10.0.0.0\/33', which is not a CIDR/);
+  assert.match(errorOf("kubernetes-internal-ip") ?? "", /Kubernetes API/);
+});
+
+test("any text is a method or an error, and a method prints back", () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.string().map((tail) => `interface=${tail}`),
+    fc.string().map((t) => `cidr=${t}`),
+  );
+  fc.assert(
+    fc.property(text, (some) => {
+      const parsed = parseMethod(some);
+      if ("error" in parsed) assert.notEqual(parsed.error, "");
+      else assert.ok(formatMethod(parsed).startsWith(parsed.kind));
+    }),
+  );
+});
