@@ -3,7 +3,7 @@
  * item is plain data, keyed by a primitive (`…Key`), and knows nothing of where it came from; provenance is kept
  * beside it by key (`provenance.ts`), outside equality.
  */
-import type { IpAddress } from "../ip/address.ts";
+import type { Family, IpAddress } from "../ip/address.ts";
 import type { InterfaceAddress, PrefixKey } from "../ip/prefix.ts";
 
 /** A MAC address, lower case, `66:aa:99:2f:dc:24`. */
@@ -24,6 +24,11 @@ export interface VxlanLink {
   readonly local: IpAddress;
   /** Name of the parent device. */
   readonly parent: string;
+  /**
+   * Never in what is desired. What the kernel holds under the name, where the rest does not tell: a device that was set
+   * down, or one of another kind or mode, which makes way.
+   */
+  readonly found?: "down" | "unlike";
 }
 
 /** An address on a device of ours; any other address of that family on the device is removed (IPv6 link-local apart). */
@@ -91,6 +96,20 @@ export interface SysctlItem {
   readonly value: string;
 }
 
+/** A policy rule: which table answers for which packets. */
+export interface RuleItem {
+  readonly family: Family;
+  /** Lower is asked first. */
+  readonly priority: number;
+  /** The table that is looked up. */
+  readonly table: number;
+  /** Packets whose mark, under `mask`, is this. */
+  readonly mark?: number;
+  readonly mask?: number;
+  /** All other packets instead. */
+  readonly invert?: boolean;
+}
+
 export const linkKey = (item: { readonly name: string }): string => item.name;
 export const addressKey = (item: AddressItem): string =>
   `${item.device} ${item.address.address.toString(16)}/${item.address.length}`;
@@ -99,4 +118,7 @@ export const routeKey = (item: Pick<RouteItem, "table" | "destination" | "metric
 export const neighbourKey = (item: Pick<NeighbourItem, "device" | "address">): string =>
   `${item.device} ${item.address.toString(16)}${typeof item.address === "bigint" ? "v6" : ""}`;
 export const fdbKey = (item: Pick<FdbItem, "device" | "mac">): string => `${item.device} ${item.mac}`;
+/** A rule has no attribute that may change: its key is all of it. */
+export const ruleKey = ({ family, priority, table, mark, mask, invert }: RuleItem): string =>
+  `${family} ${priority} ${invert === true ? "not " : ""}${mark ?? "-"}/${mask ?? "-"} ${table}`;
 export const sysctlKey = (item: Pick<SysctlItem, "path">): string => item.path;

@@ -59,11 +59,18 @@ export const links = (filter: { readonly kind?: string; readonly master?: IfInde
       linkBody.encode(
         writer,
         {},
-        { master: filter.master, info: filter.kind === undefined ? undefined : { kind: filter.kind } },
+        {
+          master: filter.master,
+          info: filter.kind === undefined ? undefined : { kind: filter.kind },
+          extendedMask: SKIP_STATISTICS,
+        },
       ),
     ),
   itemOf: (message) => linkOf(linkBody.decode(message.payload)),
 });
+
+/** RTEXT_FILTER_SKIP_STATS: counters are three quarters of a link's octets. */
+const SKIP_STATISTICS = 1 << 3;
 
 /** Addresses of both families unless one is named, of all devices unless one is named. */
 export const addresses = (filter: { readonly family?: Family; readonly index?: IfIndex } = {}): DumpOf<Address> => ({

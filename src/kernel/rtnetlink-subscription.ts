@@ -21,6 +21,7 @@ export class Subscription {
   readonly #socket: NetlinkSocket;
   readonly #sink: SubscriptionSink;
   #isClosed = false;
+  #isTaking = false;
 
   constructor(socket: NetlinkSocket, sink: SubscriptionSink) {
     this.#socket = socket;
@@ -28,23 +29,36 @@ export class Subscription {
     socket.onReadable(() => this.#take(TURN_DATAGRAMS));
   }
 
-  /** Hands over everything that waits, now: what the kernel did before this call is known after it. */
+  /**
+   * Hands over everything that waits, now: what the kernel did before this call is known after it. Does nothing when
+   * called by the sink, which would get later events before the rest of earlier ones.
+   */
   drain(): void {
     this.#take(Number.POSITIVE_INFINITY);
   }
 
   #take(limit: number): void {
-    for (let taken = 0; taken < limit && !this.#isClosed; taken++) {
-      try {
-        const datagram = this.#socket.receive();
-        if (!datagram) return;
-        eachMessage(datagram, this.#decode);
-      } catch (failure) {
-        if (!(failure instanceof KernelError || failure instanceof NetlinkFormatError)) throw failure;
-        if (failure instanceof KernelError && failure.errno !== "ENOBUFS") throw failure;
-        this.#sink.overrun(failure.message);
-      }
+    if (this.#isTaking) return;
+    this.#isTaking = true;
+    try {
+      for (let taken = 0; taken < limit && !this.#isClosed && this.#takeOne(); taken++);
+    } finally {
+      this.#isTaking = false;
     }
+  }
+
+  /** Whether there was one. */
+  #takeOne(): boolean {
+    try {
+      const datagram = this.#socket.receive();
+      if (!datagram) return false;
+      eachMessage(datagram, this.#decode);
+    } catch (failure) {
+      const isLoss = failure instanceof KernelError && failure.errno === "ENOBUFS";
+      if (!isLoss && !(failure instanceof NetlinkFormatError)) throw failure;
+      this.#sink.overrun(failure.message);
+    }
+    return true;
   }
 
   readonly #decode = (message: Message): void => {

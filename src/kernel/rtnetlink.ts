@@ -21,6 +21,10 @@ import { Subscription, type SubscriptionSink } from "./rtnetlink-subscription.ts
 /** One for each request, in their order: why it failed, or undefined. */
 export type Outcomes = readonly (KernelError | undefined)[];
 
+export interface SubscribeOptions {
+  readonly exceptOwn?: boolean;
+}
+
 export class Rtnetlink {
   readonly #netlink: Netlink;
   /** For batches that encode themselves. */
@@ -83,9 +87,16 @@ export class Rtnetlink {
     return found;
   }
 
-  /** Reports changes from now on, whoever makes them, until the subscription or this is closed. Throws KernelError. */
-  subscribe(groups: readonly GroupName[], sink: SubscriptionSink): Subscription {
-    const socket = this.#netlink.open({ protocol: "route", groups: groups.map((name) => Group[name]) });
+  /**
+   * Reports changes from now on, until the subscription or this is closed: whoever makes them, or with `exceptOwn` all but
+   * those of `execute` and `executeSliced` (of kinds where the kernel says whose they are). Throws KernelError.
+   */
+  subscribe(groups: readonly GroupName[], sink: SubscriptionSink, options: SubscribeOptions = {}): Subscription {
+    const socket = this.#netlink.open({
+      protocol: "route",
+      groups: groups.map((name) => Group[name]),
+      ...(options.exceptOwn === true ? { exceptPort: this.channel.portId } : {}),
+    });
     const subscription = new Subscription(socket, sink);
     this.#subscriptions.add(subscription);
     return subscription;

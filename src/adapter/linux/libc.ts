@@ -76,6 +76,9 @@ export function kernelError(name: string, number: number, subject?: string): Ker
   return new KernelError({ call: name, errno, number, ...(subject === undefined ? {} : { subject }) });
 }
 
+/** Where a buffer lies, for structures that point to others. Valid while the buffer is referenced and in use. */
+export const addressOf = (octets: Uint8Array): bigint => BigInt(koffi.address(octets));
+
 /** Wakes the event loop when the descriptor is readable. The handle must stay referenced, or nothing arrives. */
 export function pollReadable(fd: number, readable: () => void): { close(): void } {
   const handle = koffi.node.poll(fd, { readable: true }, () => readable());

@@ -1,6 +1,6 @@
 /** AF_NETLINK sockets of the real kernel. linux/netlink.h, netlink(7). */
 import { KernelError, type NetlinkOptions, type NetlinkProtocol, type NetlinkSocket } from "../../port/netlink.ts";
-import { call, callOffLoop, kernelError, pollReadable, tryCall } from "./libc.ts";
+import { addressOf, call, callOffLoop, kernelError, pollReadable, tryCall } from "./libc.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -9,6 +9,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
@@ -19,6 +20,9 @@ const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
+const BPF_LD_W_ABS = 0x20;
+const BPF_JEQ_K = 0x15;
+const BPF_RET_K = 0x06;
 
 const protocolNumber: Record<NetlinkProtocol, number> = { route: 0, netfilter: 12, generic: 16 };
 
@@ -37,6 +41,7 @@ export function openNetlinkSocket(options: NetlinkOptions): NetlinkSocket {
     bufferSize(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBuffer ?? RECEIVE_BUFFER_OCTETS);
     for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) call("setsockopt", [fd, SOL_NETLINK, option, int(1), 4]);
     if (options.protocol === "route") call("setsockopt", [fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, int(1), 4]);
+    if (options.exceptPort !== undefined) dropFromPort(fd, options.exceptPort);
     call("bind", [fd, socketAddress(), 12]);
     for (const group of options.groups ?? []) {
       call("setsockopt", [fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int(group), 4], `netlink group ${group}`);
@@ -59,6 +64,33 @@ function bufferSize(fd: number, force: number, plain: number, octets: number): v
   if (tryCall("setsockopt", [fd, SOL_SOCKET, force, int(octets), 4]) < 0) {
     call("setsockopt", [fd, SOL_SOCKET, plain, int(octets), 4]);
   }
+}
+
+/**
+ * A classic BPF program on the socket: drops datagrams whose first message carries this port (nlmsg_pid, at octet 12).
+ * The program loads in network order what netlink writes in the host's, so the constant is swapped.
+ */
+function dropFromPort(fd: number, port: number): void {
+  const swapped = Buffer.alloc(4);
+  swapped.writeUInt32LE(port);
+  const program = Buffer.alloc(4 * 8);
+  const instructions = [
+    { code: BPF_LD_W_ABS, jumpTrue: 0, jumpFalse: 0, k: 12 },
+    { code: BPF_JEQ_K, jumpTrue: 0, jumpFalse: 1, k: swapped.readUInt32BE() },
+    { code: BPF_RET_K, jumpTrue: 0, jumpFalse: 0, k: 0 },
+    { code: BPF_RET_K, jumpTrue: 0, jumpFalse: 0, k: 0xffffffff },
+  ];
+  for (const [index, { code, jumpTrue, jumpFalse, k }] of instructions.entries()) {
+    program.writeUInt16LE(code, index * 8);
+    program.writeUInt8(jumpTrue, index * 8 + 2);
+    program.writeUInt8(jumpFalse, index * 8 + 3);
+    program.writeUInt32LE(k, index * 8 + 4);
+  }
+  // struct sock_fprog: the number of instructions, and a pointer to them.
+  const filter = Buffer.alloc(16);
+  filter.writeUInt16LE(instructions.length);
+  filter.writeBigUInt64LE(addressOf(program), 8);
+  call("setsockopt", [fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, filter.length], "netlink filter");
 }
 
 /** struct sockaddr_nl with port 0: the kernel chooses. */
