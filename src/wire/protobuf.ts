@@ -1,405 +1,272 @@
 /**
- * Protocol Buffers by field tables (https://protobuf.dev/programming-guides/encoding/): a message is a table of
- * `name: [field number, type]`, from which its TypeScript types, encoder and decoder follow. Proto3 rules: a scalar at
- * its default is not written, an absent field reads as its default, unknown fields are skipped, enumerations are open.
- * Of a field that occurs twice the last wins.
+ * Protocol buffers by tables: a message is a table of `name: [number, type]`, and its value type is derived from it.
  *
- * Decoding any octets gives a value or throws ProtobufError; nested messages count levels against `MAX_DEPTH`.
+ *   const keyValue = message({ key: [1, octetText], version: [4, int64] });
+ *   type KeyValue = ValueOf<typeof keyValue>;
+ *
+ * proto3: zeros are not written, unknown fields are skipped, repeated numbers are written packed and read either way.
+ * A member of a `oneof` is `optional(type)`. Decoding throws ProtobufError and nothing else.
+ * https://protobuf.dev/programming-guides/encoding/
  */
-import { isUtf8 } from "node:buffer";
 import { CodedError } from "../base/errors.ts";
-
-/** As the C++ and Java implementations: deeper nesting is an attack on the stack. */
-const MAX_DEPTH = 100;
-
-const VARINT = 0;
-const FIXED64 = 1;
-const SIZED = 2;
-const FIXED32 = 5;
+import { OctetSink, OctetSource } from "./protobuf-octets.ts";
+import { ShortReadError } from "./reader.ts";
 
 export class ProtobufError extends CodedError<"malformed", { offset: number }> {}
 
-/** One kind of field. `Input` is what may be given to write it, where that is looser than what is read. */
-export interface FieldType<T, Input = T> {
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH = 2;
+const GROUP = 3;
+const GROUP_END = 4;
+const FIXED32 = 5;
+
+/** Messages in messages: what is deeper is malformed. etcd's own deepest is a handful. */
+const MAX_DEPTH = 64;
+
+export interface FieldType<T> {
+  readonly wireType: typeof VARINT | typeof LENGTH;
   /** What an absent field reads as. */
   readonly absent: T;
-  /** Writes tag and value, or nothing for a default. */
-  write(sink: Sink, field: number, value: Input): void;
-  /** `before` is what the field held until now: repeated fields grow. */
-  read(source: Source, wireType: number, before: T): T;
+  isAbsent(value: T): boolean;
+  /** Writes the value, without a tag. */
+  write(sink: OctetSink, value: T): void;
+  /** Reads one occurrence; `before` is what the field held until now. */
+  read(source: OctetSource, before: T, depth: number): T;
+  /** For `repeated`: writes its own tags. */
+  writeAll?(sink: OctetSink, number: number, value: T): void;
+  /** For `repeated` numbers: reads the packed form. */
+  readPacked?(source: OctetSource, before: T): T;
 }
 
-type Fields = Readonly<Record<string, readonly [field: number, type: FieldType<never, never>]>>;
-type ValueOf<F> = F extends FieldType<infer T, never> ? T : never;
-type InputOf<F> = F extends FieldType<never, infer Input> ? Input : never;
-type Values<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K][1]> };
-type Inputs<F extends Fields> = { readonly [K in keyof F]?: InputOf<F[K][1]> | undefined };
-
-export interface Message<T, Input> {
-  /** The octets of a message, behind `headroom` octets that are left for the caller to fill. */
-  encode(value: Input, headroom?: number): Buffer;
-  /** Throws ProtobufError. Octet texts and strings are copies: the octets may be reused. */
-  decode(octets: Uint8Array): T;
-  /** For types that hold messages. */
-  writeInto(sink: Sink, value: Input): void;
-  readFrom(source: Source): T;
+interface Field {
+  readonly name: string;
+  readonly tag: number;
+  readonly number: number;
+  readonly type: FieldType<unknown>;
 }
 
-/** The type that a message decodes to. */
-export type MessageOf<M> = M extends Message<infer T, never> ? T : never;
+export interface Message<V extends object> {
+  /** In the order of their numbers, which is the order on the wire. */
+  readonly fields: readonly Field[];
+  readonly byNumber: readonly (Field | undefined)[];
+  readonly absent: V;
+}
 
-/** Octets that grow while a message is written. */
-export class Sink {
-  octets: Buffer;
-  at: number;
+export type ValueOf<M> = M extends Message<infer V> ? V : never;
+// biome-ignore lint/suspicious/noExplicitAny: a table holds field types of every value, and FieldType is invariant
+type Table = Readonly<Record<string, readonly [number, FieldType<any>]>>;
+type TableValue<T extends Table> = { readonly [K in keyof T]: T[K][1] extends FieldType<infer V> ? V : never };
 
-  constructor(headroom: number) {
-    this.octets = Buffer.allocUnsafe(256 + headroom);
-    this.at = headroom;
-  }
+/** A message type from its table. */
+export function message<T extends Table>(table: T): Message<TableValue<T>> {
+  const fields = Object.entries(table)
+    .map(([name, [number, type]]): Field => ({ name, number, type, tag: (number << 3) | type.wireType }))
+    .sort((a, b) => a.number - b.number);
+  const byNumber: (Field | undefined)[] = [];
+  for (const field of fields) byNumber[field.number] = field;
+  const absent = Object.fromEntries(Object.entries(table).map(([name, [, type]]) => [name, type.absent]));
+  return { fields, byNumber, absent: absent as TableValue<T> };
+}
 
-  room(wanted: number): void {
-    if (this.at + wanted <= this.octets.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.at + wanted, this.octets.length * 2));
-    this.octets.copy(grown, 0, 0, this.at);
-    this.octets = grown;
-  }
+/** The octets of a message; what is left out is absent. */
+export function encode<V extends object>(type: Message<V>, value: Partial<V>): Uint8Array {
+  const sink = new OctetSink();
+  encodeInto(sink, type, value);
+  return sink.finish();
+}
 
-  tag(field: number, wireType: number): void {
-    this.varint(field * 8 + wireType);
-  }
-
-  /** A whole number from 0 to 2^53. */
-  varint(value: number): void {
-    this.room(10);
-    let rest = value;
-    while (rest >= 0x80) {
-      this.octets[this.at++] = (rest & 0x7f) | 0x80;
-      rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 0x80);
+/** As `encode`, behind what the sink holds. */
+export function encodeInto<V extends object>(sink: OctetSink, type: Message<V>, value: Partial<V>): void {
+  const values = value as Readonly<Record<string, unknown>>;
+  for (const { name, tag, number, type: fieldType } of type.fields) {
+    const item = values[name];
+    if (item === undefined || fieldType.isAbsent(item)) continue;
+    if (fieldType.writeAll) {
+      fieldType.writeAll(sink, number, item);
+    } else {
+      sink.varint(tag);
+      fieldType.write(sink, item);
     }
-    this.octets[this.at++] = rest;
   }
+}
 
-  varint64(value: bigint): void {
-    this.room(10);
-    let rest = BigInt.asUintN(64, value);
-    while (rest >= 0x80n) {
-      this.octets[this.at++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
+/** Reads a whole message. Octets in the value are views of the input. Throws ProtobufError. */
+export function decode<V extends object>(type: Message<V>, octets: Uint8Array): V {
+  const source = new OctetSource(octets);
+  try {
+    return decodeFrom(source, type, undefined, 0);
+  } catch (failure) {
+    if (failure instanceof ShortReadError) throw malformed(failure.message, source);
+    throw failure;
+  }
+}
+
+function decodeFrom<V extends object>(source: OctetSource, type: Message<V>, before: V | undefined, depth: number): V {
+  if (depth > MAX_DEPTH) throw malformed("messages nested too deep", source);
+  const value = { ...(before ?? type.absent) } as Record<string, unknown>;
+  while (source.left > 0) {
+    const tag = source.varint();
+    const wireType = tag & 7;
+    const field = type.byNumber[tag >>> 3];
+    if (field?.type.wireType === wireType) {
+      value[field.name] = field.type.read(source, value[field.name], depth);
+    } else if (field?.type.readPacked && wireType === LENGTH) {
+      value[field.name] = source.within(() => field.type.readPacked?.(source, value[field.name]));
+    } else {
+      skip(source, tag, depth);
     }
-    this.octets[this.at++] = Number(rest);
   }
+  return value as V;
+}
 
-  /** Text of a known length in octets, behind that length. */
-  text(value: string, length: number, encoding: "latin1" | "utf8"): void {
-    this.varint(length);
-    this.room(length);
-    this.octets.write(value, this.at, length, encoding);
-    this.at += length;
-  }
-
-  /** What `body` writes, behind its length: most bodies are short, so one octet is left for it and longer ones move. */
-  sized(body: () => void): void {
-    this.room(1);
-    const start = ++this.at;
-    body();
-    const length = this.at - start;
-    if (length < 0x80) {
-      this.octets[start - 1] = length;
+function skip(source: OctetSource, tag: number, depth: number): void {
+  if (tag >>> 3 === 0) throw malformed("field number 0", source);
+  switch (tag & 7) {
+    case VARINT:
+      source.varint();
       return;
-    }
-    const more = varintLength(length) - 1;
-    this.room(more);
-    this.octets.copyWithin(start + more, start, this.at);
-    this.at = start - 1;
-    this.varint(length);
-    this.at += length;
+    case FIXED64:
+      source.skip(8);
+      return;
+    case LENGTH:
+      source.skip(source.varint());
+      return;
+    case GROUP:
+      skipGroup(source, tag >>> 3, depth + 1);
+      return;
+    case FIXED32:
+      source.skip(4);
+      return;
+    default:
+      throw malformed(`unknown wire type ${tag & 7}`, source);
   }
 }
 
-const varintLength = (value: number): number => (value < 0x80 ? 1 : 1 + varintLength(Math.floor(value / 0x80)));
-
-/** A bounded view of octets that is read field by field. */
-export class Source {
-  readonly octets: Buffer;
-  at: number;
-  end: number;
-  depth = 0;
-
-  constructor(octets: Uint8Array) {
-    this.octets = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
-    this.at = 0;
-    this.end = octets.byteLength;
-  }
-
-  fail(what: string): ProtobufError {
-    return new ProtobufError("malformed", `protobuf: ${what} at octet ${this.at}`, { offset: this.at });
-  }
-
-  /** A varint below 2^32; higher bits are dropped, as for tags, lengths, bools and enumerations. */
-  varint32(): number {
-    const first = this.octets[this.at] ?? 0x80;
-    if (first < 0x80 && this.at < this.end) {
-      this.at++;
-      return first;
-    }
-    return Number(BigInt.asUintN(32, this.varint64()));
-  }
-
-  varint64(): bigint {
-    let low = 0;
-    let high = 0n;
-    let shift = 0;
-    for (;;) {
-      if (this.at >= this.end) throw this.fail("a number is cut");
-      if (shift >= 70) throw this.fail("a number is too long");
-      const octet = this.octets[this.at++] ?? 0;
-      if (shift < 28) low += (octet & 0x7f) * 2 ** shift;
-      else high |= BigInt(octet & 0x7f) << BigInt(shift);
-      if (octet < 0x80) return BigInt.asUintN(64, high | BigInt(low));
-      shift += 7;
-    }
-  }
-
-  /** An int64 as a number; what a double cannot hold exactly becomes the nearest safe integer. */
-  integer(): number {
-    let value = 0;
-    let factor = 1;
-    const start = this.at;
-    while (factor <= 2 ** 42) {
-      if (this.at >= this.end) throw this.fail("a number is cut");
-      const octet = this.octets[this.at++] ?? 0;
-      value += (octet & 0x7f) * factor;
-      if (octet < 0x80) return value;
-      factor *= 0x80;
-    }
-    this.at = start;
-    const exact = Number(BigInt.asIntN(64, this.varint64()));
-    return Math.max(Math.min(exact, Number.MAX_SAFE_INTEGER), Number.MIN_SAFE_INTEGER);
-  }
-
-  /** The length of what follows, which lies within the bounds. */
-  length(): number {
-    const length = this.varint32();
-    if (length > this.end - this.at) throw this.fail(`${length} octets are announced, ${this.end - this.at} are left`);
-    return length;
-  }
-
-  text(encoding: "latin1" | "utf8"): string {
-    const length = this.length();
-    const start = this.at;
-    this.at += length;
-    if (encoding === "latin1") return this.octets.latin1Slice(start, this.at);
-    if (!isUtf8(this.octets.subarray(start, this.at))) throw this.fail("a string is not UTF-8");
-    return this.octets.utf8Slice(start, this.at);
-  }
-
-  /** Runs `body` with the bounds of the message that follows. */
-  nested<T>(body: (source: Source) => T): T {
-    const length = this.length();
-    const outer = this.end;
-    if (++this.depth > MAX_DEPTH) throw this.fail("messages are nested too deeply");
-    this.end = this.at + length;
-    const value = body(this);
-    this.end = outer;
-    this.depth--;
-    return value;
-  }
-
-  skip(wireType: number): void {
-    if (wireType === VARINT) this.varint64();
-    else if (wireType === SIZED) this.at += this.length();
-    else if (wireType === FIXED64 || wireType === FIXED32) {
-      this.at += wireType === FIXED64 ? 8 : 4;
-      if (this.at > this.end) throw this.fail("a number is cut");
-    } else throw this.fail(`wire type ${wireType} is unknown`);
+function skipGroup(source: OctetSource, number: number, depth: number): void {
+  if (depth > MAX_DEPTH) throw malformed("groups nested too deep", source);
+  for (;;) {
+    const tag = source.varint();
+    if ((tag & 7) !== GROUP_END) skip(source, tag, depth);
+    else if (tag >>> 3 === number) return;
+    else throw malformed(`group ${number} ends as ${tag >>> 3}`, source);
   }
 }
 
-/** A message by its table. */
-export function message<F extends Fields>(fields: F): Message<Values<F>, Inputs<F>> {
-  type Row = { readonly name: string; readonly field: number; readonly type: FieldType<unknown, unknown> };
-  const rows = Object.entries(fields).map(([name, [field, type]]): Row => ({ name, field, type: type as never }));
-  const byField: (Row | undefined)[] = [];
-  for (const row of rows) byField[row.field] = row;
-  const empty: Record<string, unknown> = Object.fromEntries(rows.map(({ name, type }) => [name, type.absent]));
+const malformed = (what: string, source: OctetSource): ProtobufError =>
+  new ProtobufError("malformed", `not a protobuf message: ${what} at octet ${source.at}`, { offset: source.at });
 
-  const writeInto = (sink: Sink, value: Inputs<F>): void => {
-    for (const { name, field, type } of rows) {
-      const given = (value as Record<string, unknown>)[name];
-      if (given !== undefined) type.write(sink, field, given);
-    }
-  };
-  const readFrom = (source: Source): Values<F> => {
-    const value = { ...empty };
-    while (source.at < source.end) {
-      const tag = source.varint32();
-      const row = byField[tag >>> 3];
-      if (tag >>> 3 === 0) throw source.fail("field 0");
-      if (row) value[row.name] = row.type.read(source, tag & 7, value[row.name]);
-      else source.skip(tag & 7);
-    }
-    return value as Values<F>;
-  };
-  return {
-    writeInto,
-    readFrom,
-    encode: (value, headroom = 0) => {
-      const sink = new Sink(headroom);
-      writeInto(sink, value);
-      return sink.octets.subarray(0, sink.at);
-    },
-    decode: (octets) => readFrom(new Source(octets)),
-  };
-}
-
-function expect(source: Source, wireType: number, wanted: number): void {
-  if (wireType !== wanted) throw source.fail(`wire type ${wireType} where ${wanted} belongs`);
-}
-
-/** int64, as a number: revisions, versions, counts. Beyond 2^53 it reads as the nearest safe integer. */
-export const integer: FieldType<number> = {
+/** int64, uint64, int32, enums, as a number: exact up to 2^53, rounded beyond. */
+export const int64: FieldType<number> = {
+  wireType: VARINT,
   absent: 0,
-  write: (sink, field, value) => {
-    if (value === 0) return;
-    sink.tag(field, VARINT);
-    if (value > 0) sink.varint(value);
-    else sink.varint64(BigInt(value));
-  },
-  read: (source, wireType) => {
-    expect(source, wireType, VARINT);
-    return source.integer();
-  },
+  isAbsent: (value) => value === 0,
+  write: (sink, value) => sink.int(value),
+  read: (source) => source.int(),
 };
 
-const wide = (narrow: (value: bigint) => bigint): FieldType<bigint> => ({
+/** int64 in full: ids that are not counted but drawn. */
+export const signedId: FieldType<bigint> = {
+  wireType: VARINT,
   absent: 0n,
-  write: (sink, field, value) => {
-    if (value === 0n) return;
-    sink.tag(field, VARINT);
-    sink.varint64(value);
-  },
-  read: (source, wireType) => {
-    expect(source, wireType, VARINT);
-    return narrow(source.varint64());
-  },
-});
+  isAbsent: (value) => value === 0n,
+  write: (sink, value) => sink.wide(value),
+  read: (source) => BigInt.asIntN(64, source.wide()),
+};
 
-/** int64 and uint64, exactly: ids. */
-export const int64 = wide((value) => BigInt.asIntN(64, value));
-export const uint64 = wide((value) => value);
+/** uint64 in full. */
+export const unsignedId: FieldType<bigint> = { ...signedId, read: (source) => source.wide() };
 
 export const bool: FieldType<boolean> = {
+  wireType: VARINT,
   absent: false,
-  write: (sink, field, value) => {
-    if (!value) return;
-    sink.tag(field, VARINT);
-    sink.varint(1);
-  },
-  read: (source, wireType) => {
-    expect(source, wireType, VARINT);
-    return source.varint64() !== 0n;
-  },
+  isAbsent: (value) => !value,
+  write: (sink, value) => sink.varint(value ? 1 : 0),
+  read: (source) => source.int() !== 0,
 };
 
-/** An enumeration as words, in the order of their numbers from 0; a number that has no word reads as `unknown`, which cannot be written. */
-export function enumeration<const W extends readonly [string, ...string[]]>(
-  ...words: W
-): FieldType<W[number] | "unknown", W[number]> {
-  return {
-    absent: words[0],
-    write: (sink, field, value) => {
-      const number = words.indexOf(value);
-      if (number <= 0) return;
-      sink.tag(field, VARINT);
-      sink.varint(number);
-    },
-    read: (source, wireType) => {
-      expect(source, wireType, VARINT);
-      return words[source.varint32()] ?? "unknown";
-    },
-  };
-}
+const NOTHING = Buffer.alloc(0);
 
-const textual = (encoding: "latin1" | "utf8"): FieldType<string> => ({
+export const bytes: FieldType<Uint8Array> = {
+  wireType: LENGTH,
+  absent: NOTHING,
+  isAbsent: (value) => value.length === 0,
+  write: (sink, value) => sink.octets(value),
+  read: (source) => source.octets(source.varint()),
+};
+
+/** `bytes` as a string with one character (0…255) for each octet: a primitive for maps that sorts as the octets do. */
+export const octetText: FieldType<string> = {
+  wireType: LENGTH,
   absent: "",
-  write: (sink, field, value) => {
-    if (value === "") return;
-    sink.tag(field, SIZED);
-    sink.text(value, encoding === "latin1" ? value.length : Buffer.byteLength(value), encoding);
-  },
-  read: (source, wireType) => {
-    expect(source, wireType, SIZED);
-    return source.text(encoding);
-  },
-});
+  isAbsent: (value) => value === "",
+  write: (sink, value) => sink.text(value, "latin1"),
+  read: (source) => source.text(source.varint(), "latin1"),
+};
 
-/** bytes, as octet text: a string with one character (U+0000 to U+00FF) for each octet, which compares as the octets do. */
-export const octets = textual("latin1");
+export const string: FieldType<string> = {
+  ...octetText,
+  write: (sink, value) => sink.text(value, "utf8"),
+  read: (source) => source.text(source.varint(), "utf8"),
+};
 
-/** string: UTF-8, and refused where it is not. */
-export const text = textual("utf8");
-
-/** A message in a message; absent it is undefined. Takes a function, so that messages can hold themselves. */
-export function nested<T, Input>(of: () => Message<T, Input>): FieldType<T | undefined, Input> {
+/** A message within a message; the thunk lets types contain themselves. */
+export function nested<V extends object>(type: () => Message<V>): FieldType<V | undefined> {
   return {
+    wireType: LENGTH,
     absent: undefined,
-    write: (sink, field, value) => {
-      sink.tag(field, SIZED);
-      sink.sized(() => of().writeInto(sink, value));
-    },
-    read: (source, wireType) => {
-      expect(source, wireType, SIZED);
-      return source.nested(of().readFrom);
-    },
+    isAbsent: (value) => value === undefined,
+    write: (sink, value) => sink.sized(() => encodeInto(sink, type(), value ?? {})),
+    read: (source, before, depth) => source.within(() => decodeFrom(source, type(), before, depth + 1)),
   };
 }
 
-/** Several messages. */
-export function repeated<T, Input>(of: () => Message<T, Input>): FieldType<readonly T[], readonly Input[]> {
-  const one = nested(of);
+/** A member of a oneof, or proto3's `optional`: zero is written, absence is undefined. */
+export function optional<T>(type: FieldType<T>): FieldType<T | undefined> {
   return {
-    absent: [],
-    write: (sink, field, values) => {
-      for (const value of values) one.write(sink, field, value);
-    },
-    read: (source, wireType, before) => grow(before, one.read(source, wireType, undefined) as T),
+    wireType: type.wireType,
+    absent: undefined,
+    isAbsent: (value) => value === undefined,
+    write: (sink, value) => type.write(sink, value ?? type.absent),
+    read: (source, before, depth) => type.read(source, before ?? type.absent, depth),
   };
 }
 
-/** Several texts (`octets` or `text`). */
-export function repeatedText(one: FieldType<string>): FieldType<readonly string[]> {
+/** Any number of values, in order. */
+export function repeated<T>(type: FieldType<T>): FieldType<readonly NonNullable<T>[]> {
+  type Items = NonNullable<T>[];
+  /** The first occurrence makes the array: until then the field holds the shared empty one. */
+  const grow = (before: readonly NonNullable<T>[], item: T): Items => {
+    const items = before.length === 0 ? [] : (before as Items);
+    items.push(item as NonNullable<T>);
+    return items;
+  };
+  const isNumber = type.wireType === VARINT;
   return {
+    wireType: type.wireType,
     absent: [],
-    write: (sink, field, values) => {
-      for (const value of values) {
-        if (value !== "") one.write(sink, field, value);
-        else {
-          sink.tag(field, SIZED);
-          sink.varint(0);
-        }
+    isAbsent: (items) => items.length === 0,
+    write: () => {},
+    read: (source, before, depth) => grow(before, type.read(source, type.absent, depth)),
+    writeAll: (sink, number, items) => {
+      if (isNumber) {
+        sink.varint((number << 3) | LENGTH);
+        sink.sized(() => {
+          for (const item of items) type.write(sink, item);
+        });
+        return;
+      }
+      for (const item of items) {
+        sink.varint((number << 3) | LENGTH);
+        type.write(sink, item);
       }
     },
-    read: (source, wireType, before) => grow(before, one.read(source, wireType, "")),
+    ...(isNumber && {
+      readPacked: (source: OctetSource, before: readonly NonNullable<T>[]) => {
+        let items = before;
+        while (source.left > 0) items = grow(items, type.read(source, type.absent, 0));
+        return items;
+      },
+    }),
   };
-}
-
-/** Several scalars: written packed, read packed or one by one. */
-export function packed<T>(one: FieldType<T>): FieldType<readonly T[]> {
-  return {
-    absent: [],
-    write: (sink, field, values) => {
-      if (values.length === 0) return;
-      sink.tag(field, SIZED);
-      // TODO
-    },
-    read: (source, wireType, before) => before,
-  };
-}
-
-/** `before` with one more: the array of the message itself once it has one, since `absent` is shared by all. */
-function grow<T>(before: readonly T[], value: T): readonly T[] {
-  if (before.length === 0) return [value];
-  (before as T[]).push(value);
-  return before;
 }
