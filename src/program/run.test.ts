@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { PassThrough, Writable } from "node:stream";
 import { test } from "node:test";
 import { CodedError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Command } from "./commands.ts";
 import type { ProcessHost } from "./process-host.ts";
-import { nearest, run } from "./run.ts";
+import { run } from "./run.ts";
 
 function capture(): { host: ProcessHost; out: () => string; err: () => string } {
   const texts = ["", ""];

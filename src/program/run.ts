@@ -3,6 +3,7 @@
  * 70 a fault of ours (EX_SOFTWARE of sysexits.h), printed with its stack.
  */
 import { CodedError, messageOf } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import { type Command, commands } from "./commands.ts";
 import type { ProcessHost } from "./process-host.ts";
 
@@ -76,32 +77,4 @@ function help(table: readonly Command[]): string {
     "'ocicat COMMAND --help' tells more about each.",
     "",
   ].join("\n");
-}
-
-/** The known word within two edits of what was typed, if there is one. */
-export function nearest(typed: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.min(3, Math.max(typed.length, 2));
-  for (const word of known) {
-    const distance = editDistance(typed, word);
-    if (distance < bestDistance) {
-      best = word;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -44,6 +44,7 @@ export type CalicoKind = keyof typeof calicoKinds;
 /** Kinds of our own, below `/ocicat/v1/`; what only we know never goes into a Calico object. */
 export const ownKinds = {
   NodeFacts: global("nodefacts"),
+  NodeStatus: global("nodestatuses"),
 } as const satisfies Record<string, KindName>;
 
 export type OwnKind = keyof typeof ownKinds;
