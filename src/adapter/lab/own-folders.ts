@@ -6,6 +6,7 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import { KernelError } from "../../port/netlink.ts";
 import type { Place } from "../../port/places.ts";
 import { call } from "../linux/libc.ts";
 import { bindMount, setHostname, sysfsMount, tmpfsMount } from "../linux/mounts.ts";
@@ -100,8 +101,9 @@ export function ownSysfs(): boolean {
   try {
     sysfsMount("/sys");
     return true;
-  } catch {
-    return false;
+  } catch (failure) {
+    if (failure instanceof KernelError && failure.errno === "EPERM") return false;
+    throw failure;
   }
 }
 

@@ -1,0 +1,101 @@
+/** Processes in places: the thread enters, forks, and comes back. */
+import { type ChildProcess, spawn } from "node:child_process";
+import fs from "node:fs";
+import { CodedError } from "../../base/errors.ts";
+import type { Place } from "../../port/places.ts";
+import type {
+  Execution,
+  ExecutionResult,
+  ProgramEnd,
+  ProgramSpec,
+  Programs,
+  RunningProgram,
+} from "../../port/programs.ts";
+
+export class ProgramError extends CodedError<"cannotExecute" | "tooSlow", { file: string }> {}
+
+/** Names the process whose end is the program's; read and removed by `main.ts`. */
+export const PARENT_VARIABLE = "OCICAT_PARENT";
+
+/** How `ocicat` is started: the interpreter, what comes before the arguments, and the environment it needs. */
+export interface OcicatCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export class LabPrograms implements Programs {
+  readonly #ocicat: OcicatCommand;
+
+  constructor(ocicat: OcicatCommand) {
+    this.#ocicat = ocicat;
+  }
+
+  start(place: Place, program: ProgramSpec): RunningProgram {
+    const log = fs.openSync(program.logFile, "a", 0o600);
+    try {
+      const child = place.run(() =>
+        spawn(this.#ocicat.file, [...this.#ocicat.args, ...program.args], {
+          cwd: "/",
+          env: { ...this.#ocicat.env, ...program.env, [PARENT_VARIABLE]: String(process.pid) },
+          stdio: ["ignore", log, log],
+        }),
+      );
+      return running(child, this.#ocicat.file);
+    } finally {
+      fs.closeSync(log);
+    }
+  }
+
+  execute(place: Place, execution: Execution): Promise<ExecutionResult> {
+    const child = place.run(() =>
+      spawn(execution.file, [], { cwd: "/", env: execution.env, stdio: ["pipe", "pipe", "pipe"] }),
+    );
+    return collect(child, execution);
+  }
+}
+
+function running(child: ChildProcess, file: string): RunningProgram {
+  const ended = endOf(child, file);
+  // Whoever waits sees the failure; nobody need wait.
+  ended.catch(() => undefined);
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    kill: (signal) => {
+      child.kill(signal);
+    },
+  };
+}
+
+function endOf(child: ChildProcess, file: string): Promise<ProgramEnd> {
+  return new Promise((resolve, reject) => {
+    child.once("error", (cause) => {
+      reject(new ProgramError("cannotExecute", `${file} cannot be executed`, { file }, { cause }));
+    });
+    child.once("close", (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }));
+  });
+}
+
+async function collect(child: ChildProcess, { file, stdin, timeoutMs }: Execution): Promise<ExecutionResult> {
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name]?.setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  // A program that ends without reading its input is judged by its exit.
+  child.stdin?.on("error", () => {}).end(stdin);
+  let late = false;
+  const deadline = setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, timeoutMs);
+  try {
+    const end = await endOf(child, file);
+    if (late) throw new ProgramError("tooSlow", `${file} took more than ${timeoutMs / 1000} s`, { file });
+    return { ...end, ...output };
+  } finally {
+    clearTimeout(deadline);
+  }
+}
