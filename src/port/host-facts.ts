@@ -27,14 +27,21 @@ export interface HostFacts {
 
 /** Asks the routing table by which address the host would speak to somebody. */
 export interface Reachability {
-  /** `destination` is a name or an address. Throws CodedError with the reason when there is no way. */
+  /** `destination` is a name or an address. Throws with the reason when there is no way. */
   sourceTowards(destination: string, family: Family): Promise<IpAddress>;
+}
+
+/** The host's resolver. */
+export interface HostNames {
+  /** An address of a name. Throws the resolver's error. */
+  resolve(name: string, family: Family): Promise<IpAddress>;
 }
 
 /** Files below the root that Calico's other parts read or write. */
 export interface HostFiles {
   /** `/var/lib/calico/nodename` without blanks; undefined when there is none or it is empty. */
   readNodeName(): string | undefined;
+  /** Always written: its time of change tells Calico's probes when the node started. */
   writeNodeName(name: string): void;
   /** `/var/lib/calico/mtu`: what the plugin gives pods, in octets. Writes only what changes. */
   writeMtu(octets: number): void;

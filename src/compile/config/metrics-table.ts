@@ -144,6 +144,35 @@ export const metrics = {
   },
 } as const satisfies Record<string, Metric>;
 
+/** Figures of the process itself, read when somebody asks; off with PrometheusProcessMetricsEnabled. */
+export const processMetrics = {
+  processCpuSeconds: {
+    name: "process_cpu_seconds_total",
+    kind: "counter",
+    help: "CPU time that the agent has used, user and system",
+  },
+  processResidentBytes: {
+    name: "process_resident_memory_bytes",
+    kind: "gauge",
+    help: "Resident memory",
+  },
+  processStartSeconds: {
+    name: "process_start_time_seconds",
+    kind: "gauge",
+    help: "When the agent started, in seconds since 1970",
+  },
+  heapUsedBytes: {
+    name: "nodejs_heap_size_used_bytes",
+    kind: "gauge",
+    help: "Memory in use on the JavaScript heap",
+  },
+  externalBytes: {
+    name: "nodejs_external_memory_bytes",
+    kind: "gauge",
+    help: "Memory of buffers outside the JavaScript heap",
+  },
+} as const satisfies Record<string, Metric>;
+
 export type MetricKey = keyof typeof metrics;
 type KindOf<K extends MetricKey> = (typeof metrics)[K]["kind"];
 

@@ -1,0 +1,40 @@
+/** What compile takes as facts of its own node, from what start-up found and the configuration says. Pure. */
+
+import { type Mtus, mtus, type PoolModes } from "../compile/config/mtu.ts";
+import type { AgentConfig } from "../compile/config/parameters.ts";
+import type { Local, Pool } from "../compile/view.ts";
+import type { HostInterface } from "../port/host-facts.ts";
+import type { Backend } from "./environment.ts";
+import type { NodeAddresses } from "./node-address.ts";
+
+export interface LocalFactsInput {
+  readonly node: string;
+  readonly backend: Backend;
+  readonly addresses: NodeAddresses | undefined;
+  readonly interfaces: readonly HostInterface[];
+  readonly config: AgentConfig;
+  readonly pools: readonly Pick<Pool, "cidr" | "ipipMode" | "vxlanMode">[];
+  /** `net.ipv4.conf.default.rp_filter` when the agent started. */
+  readonly rpFilter: string;
+}
+
+export function localFacts(input: LocalFactsInput): { readonly local: Local; readonly mtus: Mtus } {
+  const { node, backend, addresses, interfaces, config, rpFilter } = input;
+  const modes = input.pools.map(
+    ({ cidr, ipipMode, vxlanMode }): PoolModes => ({
+      family: typeof cidr.address === "number" ? 4 : 6,
+      ipipMode,
+      vxlanMode,
+    }),
+  );
+  const found = mtus(interfaces, config, modes);
+  const local: Local = {
+    node,
+    backend,
+    address: addresses?.ipv4?.local,
+    vxlan: { vni: config.vxlanVni, port: config.vxlanPort, mtu: found.tunnels.vxlan },
+    rpFilter,
+    deviceRouteProtocol: config.deviceRouteProtocol,
+  };
+  return { local, mtus: found };
+}
