@@ -1,0 +1,238 @@
+/**
+ * ADD, DEL, CHECK and GC of pods. The rules are Calico's: a repeated ADD is no no-op (the interface is made anew and
+ * gets a new address; the old one goes with the old sandbox's DEL); DEL of an old sandbox leaves the live pod's record
+ * alone; whatever fails in an ADD leaves nothing behind, least of all an address of the pod that is still alive.
+ */
+import type { InterfaceAddress } from "../ip/prefix.ts";
+import { cleanHandle } from "../ipam/block.ts";
+import type { Ipam } from "../ipam/ipam.ts";
+import { handleKey } from "../ipam/records.ts";
+import { readBlocks } from "../ipam/view.ts";
+import type { Log } from "../port/log.ts";
+import type { Store, Stored } from "../port/store.ts";
+import type { WorkloadAddresses } from "./addresses.ts";
+import type { NetworkConfig } from "./config.ts";
+import { addressesOf, containerOf, type Endpoints, hostInterfaceOf, macOf } from "./endpoints.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import type { Pair, Pod, PodInterface, PodNetworks } from "./pod-network.ts";
+import { podResult } from "./result.ts";
+import type { CallContext, EndpointSink } from "./server.ts";
+import type { Workload } from "./workload.ts";
+
+export interface AttachmentsDeps {
+  readonly store: Store;
+  readonly ipam: Ipam;
+  readonly records: Endpoints;
+  readonly addresses: WorkloadAddresses;
+  readonly networks: PodNetworks;
+  readonly endpoints: EndpointSink;
+  readonly nodeName: string;
+  readonly podMtu: () => number;
+}
+
+export class Attachments {
+  readonly #deps: AttachmentsDeps;
+
+  constructor(deps: AttachmentsDeps) {
+    this.#deps = deps;
+  }
+
+  async add(context: CallContext): Promise<string> {
+    const { config, invocation, workload } = context;
+    const mtu = config.mtu > 0 ? config.mtu : this.#deps.podMtu();
+    const known = await this.#deps.records.find(workload);
+    if (known && workload.orchestrator === "cni") return this.#joinNetwork(context, known, mtu);
+    const pod = this.#openPod(invocation.netns);
+    try {
+      const pair: Pair = { ifName: workload.ifName, hostName: workload.hostInterface, mtu, hasIpv6: config.assignIpv6 };
+      const { made, assigned } = await this.#attach(context, pod, pair, known);
+      const attached = { hostName: pair.hostName, podName: pair.ifName, mac: made.mac, mtu, sandbox: invocation.netns };
+      return podResult(config.cniVersion, attached, assigned);
+    } finally {
+      pod.close();
+    }
+  }
+
+  /** A container outside Kubernetes that has an endpoint already gets one more network: a profile, nothing else. */
+  async #joinNetwork({ config, invocation, workload }: CallContext, known: Stored, mtu: number): Promise<string> {
+    await this.#deps.records.ensureProfile(config.name, false);
+    const endpoint = await this.#deps.records.addProfile(known, config.name);
+    await this.#deps.endpoints.changed(endpoint);
+    const attached = {
+      hostName: hostInterfaceOf(endpoint),
+      podName: workload.ifName,
+      mac: macOf(endpoint),
+      mtu,
+      sandbox: invocation.netns,
+    };
+    return podResult(config.cniVersion, attached, addressesOf(endpoint));
+  }
+
+  #openPod(netns: string): Pod {
+    const pod = this.#deps.networks.open(netns);
+    if (pod) return pod;
+    const message = `the pod's network namespace ${netns} does not exist`;
+    throw new CniError(
+      ErrorCode.invalidEnvironment,
+      message,
+      "the runtime makes it before it calls: is CNI_NETNS right?",
+    );
+  }
+
+  /** Address and interface are made side by side; then the pod is configured and recorded, and the agent told. */
+  async #attach(
+    context: CallContext,
+    pod: Pod,
+    pair: Pair,
+    known: Stored | undefined,
+  ): Promise<{ readonly made: PodInterface; readonly assigned: readonly InterfaceAddress[] }> {
+    const { config, invocation, workload } = context;
+    const { addresses, networks } = this.#deps;
+    const assigning = addresses.assign(workload, config, invocation.args.get("IP"));
+    const [address, link] = await Promise.allSettled([assigning, networks.create(pod, pair, () => assigning)]);
+    const assigned = address.status === "fulfilled" ? address.value : [];
+    let recorded: Stored | undefined;
+    try {
+      if (address.status === "rejected") throw address.reason;
+      if (link.status === "rejected") throw link.reason;
+      const made = link.value;
+      const hosts = assigned.map((each) => each.address);
+      const [configured, record] = await Promise.allSettled([
+        networks.configure(pod, made, pair, hosts, config.allowIpForwarding),
+        this.#record(context, made, assigned, known),
+      ]);
+      if (record.status === "rejected") throw record.reason;
+      recorded = record.value;
+      if (configured.status === "rejected") throw configured.reason;
+      await this.#deps.endpoints.changed(recorded);
+      return { made, assigned };
+    } catch (failure) {
+      await this.#undo(context, pod, assigned, link.status === "fulfilled", recorded);
+      throw failure;
+    }
+  }
+
+  async #record(
+    { config, workload }: CallContext,
+    made: PodInterface,
+    assigned: readonly InterfaceAddress[],
+    known: Stored | undefined,
+  ): Promise<Stored> {
+    const isPod = workload.orchestrator === "k8s";
+    if (!config.usesKubernetesPolicy || !isPod) await this.#deps.records.ensureProfile(config.name, isPod);
+    const { labels, name: network, usesKubernetesPolicy } = config;
+    const endpoint = { workload, mac: made.mac, assigned, labels, network, usesKubernetesPolicy };
+    return this.#deps.records.write(endpoint, known);
+  }
+
+  /** Takes back what a failed ADD has done; what fails here is logged, the ADD's own failure is what counts. */
+  async #undo(
+    { workload, log }: CallContext,
+    pod: Pod,
+    assigned: readonly InterfaceAddress[],
+    hasLink: boolean,
+    recorded: Stored | undefined,
+  ): Promise<void> {
+    const { addresses, networks, records, endpoints } = this.#deps;
+    const steps = [
+      recorded ? records.remove(workload, recorded).then(() => endpoints.removed(recorded.key)) : undefined,
+      hasLink ? networks.remove(pod, workload.ifName) : undefined,
+      assigned.length > 0 ? addresses.release(workload, assigned) : undefined,
+    ];
+    for (const outcome of await Promise.allSettled(steps)) {
+      if (outcome.status === "rejected") log.error("cleaning up after a failed ADD failed in part", {}, outcome.reason);
+    }
+  }
+
+  async remove({ invocation, workload, log }: CallContext): Promise<string> {
+    const { addresses, records, endpoints } = this.#deps;
+    // A store that does not answer fails the call here, before anything of a pod that may be alive is touched.
+    const known = await records.find(workload);
+    const outcome = await records.remove(workload, known);
+    if (outcome === "kept")
+      log.info("the endpoint belongs to a newer sandbox and stays", { endpoint: known?.key.name });
+    const isGone = outcome === "removed" && known !== undefined;
+    const [removed, released, told] = await Promise.allSettled([
+      this.#removeInterface(invocation.netns, workload.ifName),
+      addresses.releaseAll(workload),
+      isGone ? endpoints.removed(known.key) : undefined,
+    ]);
+    if (told.status === "rejected") log.error("the host's side of a removed endpoint is left over", {}, told.reason);
+    for (const step of [removed, released]) if (step.status === "rejected") throw step.reason;
+    return "";
+  }
+
+  /** A namespace or interface that is gone is what DEL wants. */
+  async #removeInterface(netns: string, ifName: string): Promise<void> {
+    if (netns === "") return;
+    const pod = this.#deps.networks.open(netns);
+    try {
+      if (pod) await this.#deps.networks.remove(pod, ifName);
+    } finally {
+      pod?.close();
+    }
+  }
+
+  async check({ invocation, workload }: CallContext): Promise<string> {
+    const { networks, records } = this.#deps;
+    const known = await records.find(workload);
+    const problems: string[] = [];
+    if (!known) problems.push(`there is no WorkloadEndpoint ${workload.namespace}/${workload.endpointName}`);
+    else if (containerOf(known) !== workload.containerId) {
+      problems.push(`WorkloadEndpoint ${known.key.name} is container ${containerOf(known)}'s`);
+    }
+    const pod = this.#openPod(invocation.netns);
+    try {
+      const hosts = (known ? addressesOf(known) : []).map(({ address }) => address);
+      const pair = { ifName: workload.ifName, hostName: workload.hostInterface };
+      problems.push(...(await networks.differences(pod, pair, hosts)));
+    } finally {
+      pod.close();
+    }
+    if (problems.length === 0) await this.checkAddresses(workload);
+    else throw checkFailed(workload, problems);
+    return "";
+  }
+
+  /** Throws CniError when the container holds no address. */
+  async checkAddresses(workload: Workload): Promise<void> {
+    if (await this.#deps.store.get(handleKey(workload.handleId))) return;
+    throw checkFailed(workload, [`IPAM has no address for handle ${workload.handleId}`]);
+  }
+
+  /** Frees what containers hold on this node that the runtime no longer knows: only of this network. Throws CniError. */
+  async collect({ name, validAttachments }: NetworkConfig, log: Log): Promise<void> {
+    if (!validAttachments) {
+      const message = "GC without cni.dev/valid-attachments: nothing is collected";
+      throw new CniError(ErrorCode.invalidConfiguration, message, "the runtime lists there what is still in use");
+    }
+    const { store, ipam, endpoints, nodeName } = this.#deps;
+    const valid = new Set(validAttachments.map(({ containerId }) => containerId));
+    const prefix = `${name}.`;
+    const stale = new Set<string>();
+    for (const family of [4, 6] as const) {
+      for (const found of (await readBlocks(store, family, log)).values()) {
+        for (const { handleId, attributes } of found?.block.holders ?? []) {
+          const handle = cleanHandle(handleId ?? "");
+          if (attributes["node"] === nodeName && handle.startsWith(prefix)) stale.add(handle.slice(prefix.length));
+        }
+      }
+    }
+    for (const container of valid) stale.delete(container);
+    if (stale.size === 0) return;
+    for (const endpoint of (await store.list({ kind: "WorkloadEndpoint" })).objects) {
+      if (!stale.has(containerOf(endpoint))) continue;
+      const { key, revision } = endpoint;
+      if ((await store.write([{ op: "delete", key, revision }])).ok) await endpoints.removed(key);
+    }
+    await Promise.all([...stale].map((container) => ipam.releaseByHandle(`${prefix}${container}`)));
+    log.info("addresses of containers that are gone were freed", { containers: [...stale] });
+  }
+}
+
+const checkFailed = (workload: Workload, problems: readonly string[]): CniError =>
+  new CniError(
+    ErrorCode.checkFailed,
+    `${workload.ifName} of container ${workload.containerId} is not as ADD left it: ${problems.join("; ")}`,
+    "the runtime deletes the pod and adds it again",
+  );

@@ -1,0 +1,81 @@
+/**
+ * The host's end of pod interfaces: how it must be set for pods to be reached, and the one route that makes proxy ARP
+ * answer for the pods' gateway on every host.
+ *
+ * The kernel answers an ARP request for 169.254.1.1 only when it has a route for it by another device (with or without
+ * a proxy neighbour entry). A default route does; a host without one would leave its pods without a gateway. So the
+ * address gets a route of its own, through `lo`, in table `local`, where it shows in no listing of the main table and
+ * belongs to no interface.
+ */
+import { type Ipv6, ipv4Of, ipv6Of } from "../ip/address.ts";
+import { hostPrefix } from "../ip/prefix.ts";
+import type { Request } from "../kernel/rtnetlink-requests.ts";
+import { RouteProtocol, RouteTable, Scope } from "../netlink/rtnetlink/codes.ts";
+import type { Log } from "../port/log.ts";
+import type { NetNamespace } from "../port/namespaces.ts";
+import { KernelError } from "../port/netlink.ts";
+
+/** MAC of the host's end of every pod interface. */
+export const HOST_MAC = "ee:ee:ee:ee:ee:ee";
+/** What pods have as their IPv4 gateway; no interface owns it. */
+export const GATEWAY4 = ipv4Of(0xa9fe0101);
+/** Link-local address that the kernel makes of HOST_MAC: the pods' IPv6 gateway. */
+export const GATEWAY6: Ipv6 = ipv6Of(0xfe80_0000_0000_0000_ecee_eeff_feee_eeeen);
+
+const LOOPBACK_INDEX = 1;
+
+export const gatewayRoute: Request = {
+  type: "addRoute",
+  route: {
+    destination: hostPrefix(GATEWAY4),
+    table: RouteTable.local,
+    type: "unicast",
+    protocol: RouteProtocol.felix,
+    scope: Scope.link,
+    metric: 0,
+    hops: [{ device: LOOPBACK_INDEX }],
+  },
+};
+
+interface Setting {
+  readonly path: string;
+  readonly value: string;
+  /** Without it the pod still works: a failure is only logged. */
+  readonly optional?: true;
+}
+
+const ipv4Settings = (device: string): readonly Setting[] => [
+  { path: `net/ipv4/conf/${device}/route_localnet`, value: "1" },
+  { path: `net/ipv4/neigh/${device}/proxy_delay`, value: "0", optional: true },
+  { path: `net/ipv4/conf/${device}/proxy_arp`, value: "1" },
+  { path: `net/ipv4/conf/${device}/forwarding`, value: "1" },
+  { path: `net/ipv6/conf/${device}/accept_ra`, value: "0", optional: true },
+];
+
+const ipv6Settings = (device: string): readonly Setting[] => [
+  { path: `net/ipv6/conf/${device}/accept_dad`, value: "0" },
+  { path: `net/ipv6/conf/${device}/disable_ipv6`, value: "0" },
+  { path: `net/ipv6/conf/${device}/proxy_ndp`, value: "1" },
+  { path: `net/ipv6/conf/${device}/forwarding`, value: "1" },
+];
+
+/** Writes the settings of the host's end, before it comes up. Throws KernelError. */
+export function writeHostSettings(host: NetNamespace, device: string, hasIpv6: boolean, log: Log): void {
+  for (const { path, value, optional } of [...ipv4Settings(device), ...(hasIpv6 ? ipv6Settings(device) : [])]) {
+    try {
+      host.writeSysctl(path, value);
+    } catch (failure) {
+      if (!optional || !(failure instanceof KernelError)) throw failure;
+      log.warn("a setting of the host's end of a pod interface could not be made", { path, value }, failure);
+    }
+  }
+}
+
+/** Settings that are not as they must be, as `path is value`. */
+export const wrongHostSettings = (host: NetNamespace, device: string): readonly string[] =>
+  ipv4Settings(device)
+    .filter(({ optional }) => !optional)
+    .flatMap(({ path, value }) => {
+      const actual = host.readSysctl(path);
+      return actual === value ? [] : [`${path} is ${actual ?? "absent"} instead of ${value}`];
+    });

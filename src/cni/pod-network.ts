@@ -1,0 +1,269 @@
+/**
+ * The pod's network in the kernel: a veth pair made in the pod's namespace with its other end in the host's, addresses
+ * and routes in the pod. The host's routes to the pod are not made here: they follow from the endpoint, which the agent
+ * compiles. Requests go off the loop, since any of them may wait for the kernel's one lock.
+ */
+import { formatAddress, type IpAddress, ipv4Of, ipv6Of } from "../ip/address.ts";
+import { hostPrefix, type Prefix } from "../ip/prefix.ts";
+import { Rtnetlink } from "../kernel/rtnetlink.ts";
+import { addresses, routes } from "../kernel/rtnetlink-dumps.ts";
+import type { Request } from "../kernel/rtnetlink-requests.ts";
+import { RouteProtocol, RouteTable, Scope } from "../netlink/rtnetlink/codes.ts";
+import type { IfIndex } from "../netlink/rtnetlink/link.ts";
+import type { Clock } from "../port/clock.ts";
+import type { Log } from "../port/log.ts";
+import type { Namespaces, NetNamespace } from "../port/namespaces.ts";
+import { KernelError } from "../port/netlink.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { GATEWAY4, GATEWAY6, gatewayRoute, HOST_MAC, writeHostSettings, wrongHostSettings } from "./host-side.ts";
+
+export interface Pair {
+  readonly ifName: string;
+  readonly hostName: string;
+  /** Octets. */
+  readonly mtu: number;
+  readonly hasIpv6: boolean;
+}
+
+/** The pod's end as the kernel made it. */
+export interface PodInterface {
+  readonly index: IfIndex;
+  readonly mac: string;
+}
+
+/** A pod's namespace while a call works in it. */
+export interface Pod {
+  readonly namespace: NetNamespace;
+  readonly kernel: Rtnetlink;
+  close(): void;
+}
+
+const GATEWAY_WAIT_MS = 50;
+const GATEWAY_ATTEMPTS = 10;
+const MAC_WAIT_MS = 100;
+const MAC_ATTEMPTS = 50;
+
+export class PodNetworks {
+  readonly #namespaces: Namespaces;
+  readonly #clock: Clock;
+  readonly #host: Rtnetlink;
+  readonly #log: Log;
+
+  constructor(deps: { readonly namespaces: Namespaces; readonly clock: Clock; readonly log: Log }) {
+    this.#namespaces = deps.namespaces;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#host = new Rtnetlink(deps.namespaces.own(), deps.clock);
+  }
+
+  /** Undefined when the namespace is gone. Throws CniError when the path is no other network namespace. */
+  open(path: string): Pod | undefined {
+    let namespace: NetNamespace | undefined;
+    try {
+      namespace = this.#namespaces.open(path);
+    } catch (failure) {
+      // A bind mount that was undone leaves an empty file behind: the namespace is gone.
+      if (failure instanceof KernelError && failure.errno === "EINVAL") return undefined;
+      throw failure;
+    }
+    if (!namespace) return undefined;
+    if (namespace.id === this.#namespaces.own().id) {
+      namespace.close();
+      const message = `CNI_NETNS ${path} is the host's own network namespace`;
+      throw new CniError(ErrorCode.invalidEnvironment, message, "pods in the host's network get no interface");
+    }
+    const kernel = new Rtnetlink(namespace, this.#clock);
+    const opened = namespace;
+    return {
+      namespace,
+      kernel,
+      close: () => {
+        kernel.close();
+        opened.close();
+      },
+    };
+  }
+
+  /**
+   * Makes the pair and brings the host's end up. A pair of an earlier attempt or an older sandbox of the same pod is
+   * replaced once `mayReplace` resolves. Throws CniError, KernelError.
+   */
+  async create(pod: Pod, pair: Pair, mayReplace: () => Promise<unknown>): Promise<PodInterface> {
+    await this.#createPair(pod, pair, mayReplace);
+    try {
+      await this.#raiseHostEnd(pair);
+      const link = pod.kernel.link(pair.ifName);
+      if (!link)
+        throw new CniError(ErrorCode.failed, `interface ${pair.ifName} vanished from the pod while it was made`);
+      return { index: link.index, mac: link.mac };
+    } catch (failure) {
+      await this.remove(pod, pair.ifName);
+      throw failure;
+    }
+  }
+
+  async #createPair(pod: Pod, pair: Pair, mayReplace: () => Promise<unknown>): Promise<void> {
+    const { ifName, hostName, mtu } = pair;
+    const request: Request = {
+      type: "createVeth",
+      link: { name: ifName, mtu },
+      peer: { name: hostName, mtu, mac: HOST_MAC, namespaceFd: this.#namespaces.own().fd },
+    };
+    const [failure] = await pod.kernel.executeOffLoop([request]);
+    if (!failure) return;
+    if (failure.errno !== "EEXIST") throw failure;
+    if (this.#host.link(hostName)) {
+      await mayReplace();
+      const [blocked] = await this.#host.executeOffLoop([{ type: "deleteLink", link: hostName }]);
+      if (blocked && blocked.errno !== "ENODEV") throw blocked;
+      const [again] = await pod.kernel.executeOffLoop([request]);
+      if (!again) return;
+      if (again.errno !== "EEXIST") throw again;
+    }
+    const message = `the pod has an interface ${ifName} already, and it is not ours`;
+    throw new CniError(
+      ErrorCode.failed,
+      message,
+      "only one network plugin may make it: check the runtime's configuration",
+    );
+  }
+
+  async #raiseHostEnd({ hostName, hasIpv6 }: Pair): Promise<void> {
+    await this.#assertMac(hostName);
+    writeHostSettings(this.#namespaces.own(), hostName, hasIpv6, this.#log);
+    const [noRoute, notUp] = await this.#host.executeOffLoop([
+      gatewayRoute,
+      { type: "setLink", link: hostName, change: { up: true } },
+    ]);
+    if (noRoute && noRoute.errno !== "EEXIST") {
+      this.#log.warn("no route for the pods' gateway: pods depend on the host's default route", {}, noRoute);
+    }
+    if (notUp) throw notUp;
+    if (hasIpv6) await this.#awaitGateway6(hostName);
+  }
+
+  /** The kernel takes the MAC with the creation; a device manager of the host may change it once. */
+  async #assertMac(hostName: string): Promise<void> {
+    for (let attempt = 0; attempt < MAC_ATTEMPTS; attempt++) {
+      if (this.#host.link(hostName)?.mac === HOST_MAC) return;
+      const change = { mac: HOST_MAC };
+      const [failure] = await this.#host.executeOffLoop([{ type: "setLink", link: hostName, change }]);
+      if (failure) {
+        this.#log.warn("the host's end keeps the kernel's MAC", { device: hostName }, failure);
+        return;
+      }
+      if (this.#host.link(hostName)?.mac === HOST_MAC) return;
+      await this.#wait(MAC_WAIT_MS);
+    }
+    throw new CniError(ErrorCode.failed, `${hostName} does not keep MAC ${HOST_MAC}: something on the host changes it`);
+  }
+
+  /** The pod's IPv6 gateway is the host end's own link-local address, which the kernel makes when the device comes up. */
+  async #awaitGateway6(hostName: string): Promise<void> {
+    for (let attempt = 0; attempt < GATEWAY_ATTEMPTS; attempt++) {
+      const link = this.#host.link(hostName);
+      if (!link) break;
+      const found = await this.#host.dump(addresses({ family: 6, index: link.index }));
+      if (found.some(({ address }) => address.address === GATEWAY6)) return;
+      await this.#wait(GATEWAY_WAIT_MS);
+      if (found.length > 0) {
+        const change = (up: boolean): Request => ({ type: "setLink", link: hostName, change: { up, mac: HOST_MAC } });
+        await this.#host.executeOffLoop([change(false), change(true)]);
+      }
+    }
+    const message = `${hostName} has no address fe80::ecee:eeff:feee:eeee, which is the pod's IPv6 gateway`;
+    throw new CniError(ErrorCode.failed, message, "check net.ipv6.conf.*.addr_gen_mode and disable_ipv6 of the host");
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(delayMs, resolve));
+  }
+
+  /** Gives the pod its addresses: routes first, then addresses, as Calico orders them. Throws KernelError. */
+  async configure(
+    pod: Pod,
+    { index }: PodInterface,
+    pair: Pair,
+    hosts: readonly IpAddress[],
+    allowForwarding: boolean,
+  ): Promise<void> {
+    const forwarding = allowForwarding ? "1" : "0";
+    if (pair.hasIpv6) {
+      for (const device of ["all", "default", "lo", pair.ifName]) {
+        pod.namespace.writeSysctl(`net/ipv6/conf/${device}/disable_ipv6`, "0");
+      }
+      pod.namespace.writeSysctl(`net/ipv6/conf/${pair.ifName}/accept_dad`, "0");
+    }
+    const families = new Set(hosts.map((address): 4 | 6 => (typeof address === "number" ? 4 : 6)));
+    const requests: Request[] = [
+      { type: "setLink", link: index, change: { up: true } },
+      ...[...families].flatMap((family) => podRoutes(family, index)),
+      ...hosts.map((address): Request => ({ type: "addAddress", address: { index, address: hostPrefix(address) } })),
+    ];
+    const failure = (await pod.kernel.executeOffLoop(requests)).find((outcome) => outcome !== undefined);
+    if (failure) throw failure;
+    if (families.has(4)) pod.namespace.writeSysctl("net/ipv4/ip_forward", forwarding);
+    if (families.has(6)) pod.namespace.writeSysctl("net/ipv6/conf/all/forwarding", forwarding);
+  }
+
+  /** Removes the pair by the pod's end; an interface that is none of ours stays. Throws KernelError. */
+  async remove(pod: Pod, ifName: string): Promise<void> {
+    const link = pod.kernel.link(ifName);
+    if (!link) return;
+    if (link.kind !== "veth") {
+      this.#log.warn("an interface of the pod is left alone: it is no veth", { interface: ifName, kind: link.kind });
+      return;
+    }
+    const [failure] = await pod.kernel.executeOffLoop([{ type: "deleteLink", link: link.index }]);
+    if (failure && failure.errno !== "ENODEV") throw failure;
+  }
+
+  /** What differs from what ADD made; empty when all is well. Throws KernelError. */
+  async differences(
+    pod: Pod,
+    pair: Omit<Pair, "mtu" | "hasIpv6">,
+    hosts: readonly IpAddress[],
+  ): Promise<readonly string[]> {
+    const link = pod.kernel.link(pair.ifName);
+    const hostLink = this.#host.link(pair.hostName);
+    if (!link) return [`interface ${pair.ifName} is missing in the pod`];
+    if (!hostLink) return [`interface ${pair.hostName} is missing on the host`];
+    const found: string[] = [];
+    if (!link.up) found.push(`interface ${pair.ifName} in the pod is down`);
+    if (!hostLink.up) found.push(`interface ${pair.hostName} on the host is down`);
+    const [own, known] = await Promise.all([
+      pod.kernel.dump(addresses({ index: link.index })),
+      pod.kernel.dump(routes({ table: RouteTable.main })),
+    ]);
+    for (const address of hosts) {
+      if (!own.some((held) => held.address.address === address))
+        found.push(`address ${formatAddress(address)} is missing in the pod`);
+    }
+    if (hosts.some((address) => typeof address === "number")) {
+      const hasDefault = known.some(
+        ({ destination, hops }) => destination.length === 0 && hops.some(({ gateway }) => gateway === GATEWAY4),
+      );
+      if (!hasDefault) found.push("the default route via 169.254.1.1 is missing in the pod");
+    }
+    return [...found, ...wrongHostSettings(this.#namespaces.own(), pair.hostName)];
+  }
+
+  close(): void {
+    this.#host.close();
+  }
+}
+
+const DEFAULT4: Prefix = { address: ipv4Of(0), length: 0 };
+const DEFAULT6: Prefix = { address: ipv6Of(0n), length: 0 };
+
+/** IPv4: the gateway on the link, then everything through it. IPv6: everything through the host's link-local address. */
+function podRoutes(family: 4 | 6, device: IfIndex): readonly Request[] {
+  const common = { table: RouteTable.main, type: "unicast", protocol: RouteProtocol.boot, metric: 0 } as const;
+  const through = (destination: Prefix, gateway: IpAddress): Request => ({
+    type: "addRoute",
+    route: { ...common, destination, scope: Scope.universe, hops: [{ device, gateway }] },
+  });
+  if (family === 6) return [through(DEFAULT6, GATEWAY6)];
+  const link = { ...common, destination: hostPrefix(GATEWAY4), scope: Scope.link, hops: [{ device }] };
+  return [{ type: "addRoute", route: link }, through(DEFAULT4, GATEWAY4)];
+}
