@@ -65,13 +65,13 @@ export const bgpDefaults = (stamp: Stamp): Change => fill("BGPConfiguration", "d
 export const ipamDefaults: Change = (current) =>
   current ?? { strict_affinity: false, auto_allocate_blocks: true, maxBlocksPerHost: 0 };
 
-export const defaultPoolName = { 4: "default-ipv4-ippool", 6: "default-ipv6-ippool" } as const;
+const defaultPoolName = { 4: "default-ipv4-ippool", 6: "default-ipv6-ippool" } as const;
 
 const PREFERRED = parsePrefix("192.168.0.0/16");
 const FALLBACKS = Array.from({ length: 16 }, (_, index) => parsePrefix(`172.${16 + index}.0.0/16`));
 
 /** The default CIDR: the first that holds no address of this host; the preferred one where all do. */
-export const freePoolCidr = (hostAddresses: readonly InterfaceAddress[]): Prefix =>
+const freePoolCidr = (hostAddresses: readonly InterfaceAddress[]): Prefix =>
   [PREFERRED, ...FALLBACKS].find((cidr) => !hostAddresses.some(({ address }) => contains(cidr, address))) ?? PREFERRED;
 
 /**

@@ -17,7 +17,7 @@ import { EnvironmentReader, type Variables } from "./environment-reader.ts";
 import { EnvironmentError } from "./errors.ts";
 
 export type Backend = "bird" | "vxlan" | "none";
-export type PoolMode = "Never" | "Always" | "CrossSubnet";
+type PoolMode = "Never" | "Always" | "CrossSubnet";
 
 /** `IP`, `IP6`. */
 export type AddressSetting =

@@ -146,6 +146,35 @@ test("fifty nodes that start at once agree on one cluster", async () => {
   assert.equal((await store.list({ kind: "IPPool" })).objects.length, 1);
 });
 
+test("a node whose address stays does not list the others", async () => {
+  const { node, store } = startup();
+  await node.run();
+  const listed: string[] = [];
+  const list = store.list.bind(store);
+  store.list = (query) => {
+    listed.push(query.kind);
+    return list(query);
+  };
+  await node.run();
+  assert.deepEqual(listed, ["IPPool"]);
+});
+
+test("two starts of one node at once do not take each other for a second node", async () => {
+  const { node, store } = startup();
+  await node.run();
+  const get = store.get.bind(store);
+  let isStale = true;
+  // As it looked to the start that asked just before the other one wrote.
+  store.get = async (key) => {
+    if (key.kind !== "Node" || !isStale) return get(key);
+    isStale = false;
+    return undefined;
+  };
+  await node.run();
+  assert.equal(isStale, false);
+  assert.equal((await store.list({ kind: "Node" })).objects.length, 1);
+});
+
 test("fields of others in the Node and in the configurations survive", async () => {
   const store = new MemoryStore();
   const stored = storedNode("worker-1", "10.9.9.9/24", "192.168.5.1");

@@ -14,7 +14,7 @@ import type { Labels } from "../selector/selector.ts";
 import { type TunnelKind, tunnelAddressText, withTunnelAddresses } from "./node-object.ts";
 import { ensure, objectOf } from "./objects.ts";
 
-export const tunnelKinds: readonly TunnelKind[] = ["ipip", "vxlan"];
+const tunnelKinds: readonly TunnelKind[] = ["ipip", "vxlan"];
 
 export interface TunnelNeed {
   readonly kind: TunnelKind;

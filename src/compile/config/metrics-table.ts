@@ -173,7 +173,7 @@ export const processMetrics = {
   },
 } as const satisfies Record<string, Metric>;
 
-export type MetricKey = keyof typeof metrics;
+type MetricKey = keyof typeof metrics;
 type KindOf<K extends MetricKey> = (typeof metrics)[K]["kind"];
 
 export type CounterKey = { [K in MetricKey]: KindOf<K> extends "counter" ? K : never }[MetricKey];
@@ -181,7 +181,7 @@ export type GaugeKey = { [K in MetricKey]: KindOf<K> extends "gauge" ? K : never
 export type HistogramKey = { [K in MetricKey]: KindOf<K> extends "histogram" ? K : never }[MetricKey];
 
 /** The label names of a metric; `never` for one without. */
-export type LabelOf<K extends MetricKey> = (typeof metrics)[K] extends { readonly labels: readonly (infer L)[] }
+type LabelOf<K extends MetricKey> = (typeof metrics)[K] extends { readonly labels: readonly (infer L)[] }
   ? L & string
   : never;
 export type LabelsOf<K extends MetricKey> = Readonly<Record<LabelOf<K>, string>>;

@@ -7,10 +7,10 @@ import type { AgentConfig } from "./parameters.ts";
 export type Encapsulation = "ipip" | "vxlan" | "vxlanV6";
 
 /** Octets that each encapsulation adds: an IPv4 header; IP, UDP, VXLAN and Ethernet headers over IPv4 and over IPv6. */
-export const overheadOctets: Readonly<Record<Encapsulation, number>> = { ipip: 20, vxlan: 50, vxlanV6: 70 };
+const overheadOctets: Readonly<Record<Encapsulation, number>> = { ipip: 20, vxlan: 50, vxlanV6: 70 };
 
 /** The host's MTU where no link matches MTUIfacePattern: the least that a cloud is known to have. */
-export const FALLBACK_HOST_MTU = 1460;
+const FALLBACK_HOST_MTU = 1460;
 
 export interface MtuLink {
   readonly name: string;
@@ -66,7 +66,7 @@ export function mtus(links: readonly MtuLink[], config: MtuConfig, pools: readon
 }
 
 /** Explicit settings first, else what any pool asks for; IPv6 VXLAN is the pools' alone. */
-export function enabledEncapsulations(
+function enabledEncapsulations(
   config: Pick<AgentConfig, "ipipEnabled" | "vxlanEnabled">,
   pools: readonly PoolModes[],
 ): readonly Encapsulation[] {

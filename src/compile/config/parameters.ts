@@ -42,7 +42,7 @@ const parameter = <T>(
 ): Parameter<T> => ({ name, field, restart: false, ...row });
 
 const MTU = integer(0, 65_535);
-export const DEFAULT_MTU_IFACE_PATTERN = "^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)";
+const DEFAULT_MTU_IFACE_PATTERN = "^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)";
 
 export const parameters = {
   vxlanEnabled: parameter("VXLANEnabled", "vxlanEnabled", {

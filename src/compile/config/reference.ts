@@ -10,7 +10,7 @@ const table = (headings: readonly string[], rows: readonly (readonly string[])[]
   ...rows.map((row) => `| ${row.map(cell).join(" | ")} |`),
 ];
 
-export function configurationReference(): string {
+function configurationReference(): string {
   const acted = parameterKeys.map((key) => {
     const { name, field, parser, doc, restart, default: standard }: Parameter<unknown> = parameters[key];
     const text = parser.format(standard);
@@ -52,7 +52,7 @@ export function configurationReference(): string {
   ].join("\n");
 }
 
-export function metricsReference(): string {
+function metricsReference(): string {
   const rowsOf = (all: Readonly<Record<string, Metric>>) =>
     Object.values(all)
       .map(({ name, kind, labels = [], help }) => [
