@@ -34,6 +34,7 @@ const allowed: readonly Row[] = [
   { from: "compile", to: "resources", reason: "intent is resources" },
   { from: "compile", to: "selector", reason: "pools select nodes" },
   { from: "compile", to: "netlink", reason: "a compiled nft table is a tree of the field's own expressions" },
+  { from: "reconcile", to: "compile", reason: "ownership is told of the items of the node state" },
   { from: "rib", to: "compile", reason: "routes of the node state are one source of routes" },
   { from: "cni", to: "kernel", reason: "the plugin wires veth pairs" },
   { from: "dataplane", to: "kernel", reason: "drivers send requests" },
@@ -50,6 +51,7 @@ const allowed: readonly Row[] = [
 const typesOnly: readonly Row[] = [
   { from: "reconcile", to: "port", reason: "a driver's failure is a kernel error" },
   { from: "resources", to: "port", reason: "keys and stored objects are the store's words" },
+  { from: "compile", to: "port", reason: "stored objects are what is projected" },
 ];
 
 /** What only the outer bands may touch. */

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parseAddress } from "../ip/address.ts";
+import { parseInterfaceAddress } from "../ip/prefix.ts";
+import type { Stored } from "../port/store.ts";
+import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
+import { compileAll } from "./compile.ts";
+import type { Fragment, RoutePiece } from "./fragment.ts";
+import { Compiler } from "./incremental.ts";
+import { projectBlock, projectEndpoint, projectNode, projectPool } from "./project.ts";
+import { explain } from "./provenance.ts";
+import { vtepMac } from "./tunnels/vxlan.ts";
+import { type Local, type Touch, View } from "./view.ts";
+
+const local: Local = {
+  node: "worker-1",
+  backend: "vxlan",
+  address: { ...parseInterfaceAddress("10.30.0.206/24"), device: "ens5" },
+  vxlan: { vni: 4096, port: 4789, mtu: 1450 },
+  rpFilter: "0",
+  deviceRouteProtocol: 3,
+};
+const ignore: Touch = () => undefined;
+
+function put(view: View, object: Stored, touch: Touch = ignore): void {
+  switch (object.key.kind) {
+    case "IPPool":
+      view.setPool(object.key.name, projectPool(object), touch);
+      break;
+    case "Node":
+      view.setNode(object.key.name, projectNode(object), touch);
+      break;
+    case "IPAMBlock":
+      view.setBlock(object.key.name, projectBlock(object), touch);
+      break;
+    default:
+      view.setEndpoint(object.key.name, projectEndpoint(object).endpoint, touch);
+  }
+}
+
+/** Founding scenario A, with the given mode. */
+function awsTwoSubnets(vxlanMode: string): View {
+  const view = new View(local);
+  for (const object of [
+    poolObject("default-ipv4-ippool", "192.168.0.0/16", { vxlanMode }),
+    nodeObject("worker-1", "10.30.0.206/24", "192.168.226.64"),
+    nodeObject("worker-2", "10.30.0.56/24", "192.168.133.192"),
+    nodeObject("worker-3", "10.30.1.66/24", "192.168.97.192"),
+    blockObject("192.168.226.64/26", "worker-1"),
+    blockObject("192.168.133.192/26", "worker-2"),
+    blockObject("192.168.97.192/26", "worker-3"),
+    endpointObject("worker-1", "pod-1", "192.168.226.65", "cali123"),
+  ]) {
+    put(view, object);
+  }
+  return view;
+}
+
+const PROTOCOLS: Record<number, string> = { 3: "", 80: " proto 80" };
+
+/** As `ip route` prints it. */
+function print({ route }: RoutePiece): string {
+  const [hop] = route.nextHops;
+  const via =
+    hop?.gateway === undefined
+      ? ""
+      : ` via ${[24, 16, 8, 0].map((bits) => (Number(hop.gateway) >>> bits) & 255).join(".")}`;
+  const dev = hop?.device === undefined ? "" : ` dev ${hop.device}`;
+  const type = route.type === "unicast" ? "" : `${route.type} `;
+  const scope = route.scope === 253 ? " scope link" : "";
+  return `${type}${route.destination.replace("/32", "")}${via}${dev}${PROTOCOLS[route.protocol]}${scope}${hop?.onlink ? " onlink" : ""}`;
+}
+
+const routesOf = (view: View): string[] =>
+  [...compileAll(view).values()].flatMap(({ routes = [] }) => routes.map(print)).sort();
+
+test("vxlanMode Always routes every block through the device by its node's tunnel address", () => {
+  assert.deepEqual(routesOf(awsTwoSubnets("Always")), [
+    "192.168.133.192/26 via 192.168.133.192 dev vxlan.calico onlink",
+    "192.168.226.65 dev cali123 scope link",
+    "192.168.97.192/26 via 192.168.97.192 dev vxlan.calico onlink",
+    "blackhole 192.168.226.64/26 proto 80",
+  ]);
+});
+
+test("vxlanMode CrossSubnet goes to the node itself in the same subnet, and by VXLAN beyond", () => {
+  assert.deepEqual(routesOf(awsTwoSubnets("CrossSubnet")), [
+    "192.168.133.192/26 via 10.30.0.56 dev ens5 proto 80",
+    "192.168.226.65 dev cali123 scope link",
+    "192.168.97.192/26 via 192.168.97.192 dev vxlan.calico onlink",
+    "blackhole 192.168.226.64/26 proto 80",
+  ]);
+});
+
+test("both modes Never with backend vxlan carry nothing between nodes, and the report says so", () => {
+  const fragments = compileAll(awsTwoSubnets("Never"));
+  assert.deepEqual(fragments.get("block 192.168.133.192/26")?.routes, []);
+  assert.match(fragments.get("block 192.168.133.192/26")?.reports?.[0] ?? "", /vxlanMode Never.*carries nothing else/);
+  assert.equal(fragments.get("vxlan device")?.links, undefined);
+});
+
+test("the device and the entries for other nodes are the same in Always and CrossSubnet: receivers stay open", () => {
+  const only = (view: View) =>
+    [...compileAll(view)].map(([key, { links, addresses, neighbours, fdb }]) => ({
+      key,
+      links,
+      addresses,
+      neighbours,
+      fdb,
+    }));
+  assert.deepEqual(only(awsTwoSubnets("Always")), only(awsTwoSubnets("CrossSubnet")));
+});
+
+test("the VTEP's MAC is 0x66 and SHA-1 of the node's name", () => {
+  assert.equal(vtepMac("node01"), "66:aa:99:2f:dc:24");
+  assert.equal(vtepMac("controlplane"), "66:a5:cc:c1:86:97");
+  assert.equal(vtepMac("w-1-31hn8"), "66:09:ac:35:3b:2d");
+  assert.equal(vtepMac("c-1-qnhco"), "66:f6:10:93:e0:06");
+});
+
+test("a borrowed address is a host route to its borrower, a borrowed tunnel address is on the device", () => {
+  const view = awsTwoSubnets("Always");
+  put(
+    view,
+    blockObject("192.168.133.192/26", "worker-2", {
+      2: { node: "worker-3" },
+      3: { node: "worker-1" },
+      4: { node: "worker-2" },
+    }),
+  );
+  assert.ok(routesOf(view).includes("192.168.133.194 via 192.168.97.192 dev vxlan.calico onlink"));
+  assert.ok(
+    !routesOf(view).some((route) => route.startsWith("192.168.133.195 ") || route.startsWith("192.168.133.196 ")),
+  );
+  put(view, nodeObject("worker-3", "10.30.1.66/24", "192.168.226.70"));
+  put(view, blockObject("192.168.226.64/26", "worker-1", { 6: { node: "worker-3", type: "vxlanTunnelAddress" } }));
+  assert.ok(routesOf(view).includes("192.168.226.70 dev vxlan.calico scope link"));
+});
+
+test("a block whose node is unknown has no route and says why", () => {
+  const view = awsTwoSubnets("Always");
+  put(view, blockObject("192.168.1.0/26", "worker-9"));
+  assert.deepEqual(compileAll(view).get("block 192.168.1.0/26")?.reports, [
+    "block 192.168.1.0/26 of node worker-9 has no route: there is no such Node",
+  ]);
+});
+
+test("provenance names the objects at their revisions and the fact that decided", () => {
+  const story = explain("block 192.168.133.192/26", awsTwoSubnets("CrossSubnet"));
+  assert.match(
+    story.objects.join(" "),
+    /IPAMBlock\(192\.168\.133\.192\/26\)@\d+ IPPool\(default-ipv4-ippool\)@\d+ Node\(worker-2\)@\d+/,
+  );
+  assert.match(story.facts.join(" "), /worker-2 at 10\.30\.0\.56\/24 is in this node's subnet 10\.30\.0\.206\/24/);
+});
+
+const nodeNames = ["worker-1", "worker-2", "worker-3", "worker-4"];
+const change = fc.oneof(
+  fc.record({ kind: fc.constant("pool"), mode: fc.constantFrom("Always", "CrossSubnet", "Never"), gone: fc.boolean() }),
+  fc.record({
+    kind: fc.constant("node"),
+    name: fc.constantFrom(...nodeNames),
+    subnet: fc.integer({ min: 0, max: 1 }),
+    tunnel: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
+    gone: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("block"),
+    at: fc.integer({ min: 0, max: 3 }),
+    owner: fc.constantFrom(...nodeNames),
+    borrower: fc.constantFrom(...nodeNames),
+    gone: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant("endpoint"), at: fc.integer({ min: 0, max: 3 }), gone: fc.boolean() }),
+  fc.record({ kind: fc.constant("local"), device: fc.constantFrom("ens5", "eth0") }),
+);
+
+function carryOut(compiler: Compiler, step: Partial<Record<string, unknown>> & { kind: string }): void {
+  const { view, touch } = compiler;
+  const at = `192.168.${step["at"]}.0/26`;
+  switch (step.kind) {
+    case "pool":
+      if (step["gone"]) view.setPool("p", undefined, touch);
+      else put(view, poolObject("p", "192.168.0.0/16", { vxlanMode: String(step["mode"]) }), touch);
+      break;
+    case "node": {
+      const name = String(step["name"]);
+      const tunnel = step["tunnel"] === undefined ? undefined : `192.168.${step["tunnel"]}.0`;
+      if (step["gone"]) view.setNode(name, undefined, touch);
+      else put(view, nodeObject(name, `10.30.${step["subnet"]}.${name.at(-1)}/24`, tunnel), touch);
+      break;
+    }
+    case "block":
+      if (step["gone"]) view.setBlock(at, undefined, touch);
+      else put(view, blockObject(at, String(step["owner"]), { 5: { node: String(step["borrower"]) } }), touch);
+      break;
+    case "endpoint": {
+      const object = endpointObject(
+        "worker-1",
+        `pod-${step["at"]}`,
+        `192.168.0.${Number(step["at"]) + 9}`,
+        `cali${step["at"]}`,
+      );
+      if (step["gone"]) view.setEndpoint(object.key.name, undefined, touch);
+      else put(view, object, touch);
+      break;
+    }
+    default:
+      view.setLocal(
+        { ...local, address: { address: parseAddress("10.30.0.206"), length: 24, device: String(step["device"]) } },
+        touch,
+      );
+  }
+}
+
+test("the incremental compile of a history is the plain compile of where it ends", () => {
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 40 }), fc.integer({ min: 1, max: 5 }), (history, every) => {
+      const compiler = new Compiler(local);
+      const incremental = new Map<string, Fragment>();
+      const flush = () => compiler.flush(1_000, (key, fragment) => incremental.set(key, fragment));
+      for (const [index, step] of history.entries()) {
+        carryOut(compiler, step);
+        if (index % every === 0) flush();
+      }
+      flush();
+      const whole = compileAll(compiler.view);
+      for (const [key, fragment] of incremental) assert.deepEqual(fragment, whole.get(key) ?? {}, key);
+      for (const key of whole.keys()) assert.ok(incremental.has(key), key);
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,20 @@
+/** Which pools are masqueraded, and by which devices pods leave (calico-dataplane 3.4). */
+import { type Fragment, nothing } from "../fragment.ts";
+import { usesVxlan, VXLAN_DEVICE } from "../tunnels/vxlan.ts";
+import type { View } from "../view.ts";
+import { natOutgoingTable } from "./nat-outgoing.ts";
+
+export function natOutgoing(view: View): Fragment {
+  const pools = [...view.pools.values()].filter(({ cidr }) => typeof cidr.address === "number");
+  if (pools.length === 0) return nothing;
+  return {
+    tables: [
+      natOutgoingTable({
+        family: 4,
+        pools: pools.map(({ cidr }) => cidr),
+        masqueradedPools: pools.filter((pool) => pool.natOutgoing).map(({ cidr }) => cidr),
+        tunnelDevices: usesVxlan(view) ? [{ name: VXLAN_DEVICE }] : [],
+      }),
+    ],
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * Stored objects to the view's projections. Tolerant where a field may be missing, strict where it is wrong: an object
+ * that cannot be read gives a ProjectionError that names it and the field, and counts as gone for what is new.
+ */
+import { CodedError } from "../base/errors.ts";
+import type { Json, JsonObject } from "../base/json.ts";
+import { addOffset, type IpAddress, tryParseAddress } from "../ip/address.ts";
+import {
+  formatPrefix,
+  hostPrefix,
+  type InterfaceAddress,
+  type Prefix,
+  prefixOf,
+  tryParseInterfaceAddress,
+  tryParsePrefix,
+} from "../ip/prefix.ts";
+import type { Stored } from "../port/store.ts";
+import { vtepMac } from "./tunnels/vxlan.ts";
+import type { Block, Borrowed, EncapsulationMode, Endpoint, Node, Origin, Pool } from "./view.ts";
+
+export class ProjectionError extends CodedError<"unreadable", { object: string; field: string }> {}
+
+export const originOf = ({ key, revision }: Stored): Origin => ({ ...key, revision });
+
+export const describeOrigin = ({ kind, namespace, name }: Origin | Stored["key"]): string =>
+  namespace === undefined ? `${kind}(${name})` : `${kind}(${namespace}/${name})`;
+
+export function projectPool(stored: Stored): Pool {
+  const spec = objectAt(stored.value, "spec");
+  return {
+    origin: originOf(stored),
+    cidr: required(stored, "spec.cidr", prefixAt(spec, "cidr")),
+    ipipMode: modeAt(stored, spec, "ipipMode"),
+    vxlanMode: modeAt(stored, spec, "vxlanMode"),
+    natOutgoing: spec["natOutgoing"] === true,
+    disabled: spec["disabled"] === true,
+  };
+}
+
+export function projectNode(stored: Stored): Node {
+  const spec = objectAt(stored.value, "spec");
+  const bgp = objectAt(spec, "bgp");
+  const { name } = stored.key;
+  return {
+    origin: originOf(stored),
+    name,
+    ipv4: optional(stored, "spec.bgp.ipv4Address", bgp["ipv4Address"], interfaceAddress),
+    ipv4VxlanTunnel: optional(stored, "spec.ipv4VXLANTunnelAddr", spec["ipv4VXLANTunnelAddr"], tryParseAddress),
+    vxlanMac: optional(stored, "spec.vxlanTunnelMACAddr", spec["vxlanTunnelMACAddr"], mac) ?? vtepMac(name),
+  };
+}
+
+/** An IPAMBlock: its owner, and the addresses that other nodes borrowed. */
+export function projectBlock(stored: Stored): Block {
+  const { value } = stored;
+  const cidr = required(stored, "cidr", prefixAt(value, "cidr"));
+  const affinity = stringAt(value, "affinity") ?? legacyAffinity(value);
+  const owner = affinity?.startsWith("host:") ? affinity.slice("host:".length) : undefined;
+  return { origin: originOf(stored), key: formatPrefix(cidr), cidr, owner, borrowed: borrowedOf(value, cidr, owner) };
+}
+
+function legacyAffinity(value: JsonObject): string | undefined {
+  const host = stringAt(value, "hostAffinity");
+  return host === undefined ? undefined : `host:${host}`;
+}
+
+function borrowedOf(value: JsonObject, cidr: Prefix, owner: string | undefined): readonly Borrowed[] {
+  const users = arrayAt(value, "attributes").map((attribute) => objectAt(asObject(attribute), "secondary"));
+  const isForeign = users.map((user) => user["node"] !== owner && typeof user["node"] === "string");
+  if (!isForeign.includes(true)) return [];
+  const borrowed: Borrowed[] = [];
+  for (const [ordinal, index] of arrayAt(value, "allocations").entries()) {
+    if (typeof index !== "number" || !isForeign[index]) continue;
+    const user = users[index] ?? {};
+    borrowed.push({
+      address: addOffset(cidr.address, ordinal),
+      node: String(user["node"]),
+      use: stringAt(user, "type"),
+    });
+  }
+  return borrowed;
+}
+
+/** A WorkloadEndpoint and the node that it is on. */
+export function projectEndpoint(stored: Stored): { readonly node: string; readonly endpoint: Endpoint } {
+  const spec = objectAt(stored.value, "spec");
+  const device = required(stored, "spec.interfaceName", stringAt(spec, "interfaceName"));
+  const addresses = arrayAt(spec, "ipNetworks").map((text) =>
+    required(stored, "spec.ipNetworks", typeof text === "string" ? networkPrefix(text) : undefined),
+  );
+  const node = required(stored, "spec.node", stringAt(spec, "node"));
+  return { node, endpoint: { origin: originOf(stored), device, addresses } };
+}
+
+/** `10.0.0.5/32`, or a bare address. */
+function networkPrefix(text: string): Prefix | undefined {
+  const bare = tryParseAddress(text);
+  return bare === undefined ? tryParsePrefix(text) : hostPrefix(bare);
+}
+
+function interfaceAddress(text: string): InterfaceAddress | undefined {
+  const bare = tryParseAddress(text);
+  return bare === undefined ? tryParseInterfaceAddress(text) : hostPrefix(bare);
+}
+
+const mac = (text: string): string | undefined =>
+  /^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/.test(text) ? text.toLowerCase() : undefined;
+
+const isMode = (value: Json | undefined): value is EncapsulationMode =>
+  value === "Never" || value === "Always" || value === "CrossSubnet";
+
+function modeAt(stored: Stored, spec: JsonObject, field: string): EncapsulationMode {
+  const value = spec[field];
+  if (value === undefined || value === "") return "Never";
+  return required(stored, `spec.${field}`, isMode(value) ? value : undefined);
+}
+
+const asObject = (value: Json | undefined): JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+const objectAt = (value: JsonObject, field: string): JsonObject => asObject(value[field]);
+const arrayAt = (value: JsonObject, field: string): readonly Json[] => {
+  const found = value[field];
+  return Array.isArray(found) ? found : [];
+};
+const stringAt = (value: JsonObject, field: string): string | undefined => {
+  const found = value[field];
+  return typeof found === "string" && found !== "" ? found : undefined;
+};
+
+function prefixAt(value: JsonObject, field: string): Prefix | undefined {
+  const text = stringAt(value, field);
+  const parsed = text === undefined ? undefined : tryParseInterfaceAddress(text);
+  return parsed && prefixOf(parsed.address, parsed.length);
+}
+
+function required<T>(stored: Stored, field: string, value: T | undefined): T {
+  if (value !== undefined) return value;
+  const object = describeOrigin(stored.key);
+  throw new ProjectionError("unreadable", `${object}: field ${field} is missing or cannot be read`, { object, field });
+}
+
+function optional<T extends IpAddress | InterfaceAddress | string>(
+  stored: Stored,
+  field: string,
+  value: Json | undefined,
+  parse: (text: string) => T | undefined,
+): T | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  return required(stored, field, typeof value === "string" ? parse(value) : undefined);
+}

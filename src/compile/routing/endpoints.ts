@@ -1,0 +1,38 @@
+/** What a pod of this node needs on the host: its route and the settings of its device (calico-dataplane 1.4, 2.7). */
+import { formatPrefix } from "../../ip/prefix.ts";
+import { type Fragment, RoutePreference } from "../fragment.ts";
+import type { SysctlItem } from "../node-state.ts";
+import type { Endpoint, View } from "../view.ts";
+
+const TABLE_MAIN = 254;
+const SCOPE_LINK = 253;
+
+export function endpointPieces(endpoint: Endpoint, view: View): Fragment {
+  const { device } = endpoint;
+  return {
+    sysctls: workloadSysctls(device, view.local.rpFilter),
+    routes: endpoint.addresses.map((address) => ({
+      route: {
+        table: TABLE_MAIN,
+        destination: formatPrefix(address),
+        type: "unicast",
+        protocol: view.local.deviceRouteProtocol,
+        scope: SCOPE_LINK,
+        metric: 0,
+        nextHops: [{ device }],
+      },
+      preference: RoutePreference.localWorkload,
+    })),
+  };
+}
+
+/** Felix's column of the table of workload sysctls. */
+function workloadSysctls(device: string, rpFilter: string): readonly SysctlItem[] {
+  return [
+    { path: `net/ipv4/conf/${device}/route_localnet`, value: "1" },
+    { path: `net/ipv4/neigh/${device}/proxy_delay`, value: "0" },
+    { path: `net/ipv4/conf/${device}/proxy_arp`, value: "1" },
+    { path: `net/ipv4/conf/${device}/forwarding`, value: "1" },
+    { path: `net/ipv4/conf/${device}/rp_filter`, value: rpFilter },
+  ];
+}

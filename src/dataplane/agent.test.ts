@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AddressItem, FdbItem, LinkItem, NeighbourItem, RouteItem, SysctlItem } from "../compile/node-state.ts";
+import type { Local } from "../compile/view.ts";
+import { parseInterfaceAddress } from "../ip/prefix.ts";
+import type { NftTable } from "../netlink/nftables/tree.ts";
+import type { Stored } from "../port/store.ts";
+import { FakeClock } from "../testing/fake-clock.ts";
+import { MemoryDriver } from "../testing/memory-driver.ts";
+import { MemoryStateFile } from "../testing/memory-state-file.ts";
+import { MemoryStore } from "../testing/memory-store.ts";
+import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
+import { SilentLog } from "../testing/silent-log.ts";
+import { Agent } from "./agent.ts";
+
+const local: Local = {
+  node: "worker-1",
+  backend: "vxlan",
+  address: { ...parseInterfaceAddress("10.30.0.206/24"), device: "ens5" },
+  vxlan: { vni: 4096, port: 4789, mtu: 1450 },
+  rpFilter: "0",
+  deviceRouteProtocol: 3,
+};
+
+const memoryDrivers = () => ({
+  links: new MemoryDriver<LinkItem>("links"),
+  addresses: new MemoryDriver<AddressItem>("addresses"),
+  sysctls: new MemoryDriver<SysctlItem>("sysctls"),
+  tables: new MemoryDriver<NftTable>("tables"),
+  neighbours: new MemoryDriver<NeighbourItem>("neighbours"),
+  fdb: new MemoryDriver<FdbItem>("fdb"),
+  routes: new MemoryDriver<RouteItem>("routes"),
+});
+
+/** A host: what outlives its agent. */
+function host(store: MemoryStore) {
+  const drivers = memoryDrivers();
+  const stateFile = new MemoryStateFile();
+  const clock = new FakeClock();
+  const log = new SilentLog();
+  const start = () => {
+    const agent = new Agent(local, {
+      store,
+      clock,
+      log,
+      drivers,
+      stateFile,
+      acceptStore: false,
+      turn: (_name, work) => work(),
+      repaired: () => undefined,
+      settingsChanged: () => undefined,
+    });
+    agent.start();
+    return agent;
+  };
+  const routes = () => [...drivers.routes.kernel.values()].map(({ destination }) => destination).sort();
+  return { drivers, stateFile, clock, log, start, routes };
+}
+
+const put = (store: MemoryStore, ...objects: readonly Stored[]) =>
+  store.write(objects.map(({ key, value }) => ({ op: "put" as const, key, value })));
+
+async function cluster(): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  await put(
+    store,
+    poolObject("default-ipv4-ippool", "192.168.0.0/16"),
+    nodeObject("worker-1", "10.30.0.206/24", "192.168.226.64"),
+    nodeObject("worker-2", "10.30.0.56/24", "192.168.133.192"),
+    blockObject("192.168.226.64/26", "worker-1"),
+    blockObject("192.168.133.192/26", "worker-2"),
+    endpointObject("worker-1", "pod-1", "192.168.226.65", "cali123"),
+    endpointObject("worker-2", "pod-2", "192.168.133.194", "cali456"),
+  );
+  return store;
+}
+
+const ALL = ["192.168.133.192/26", "192.168.226.64/26", "192.168.226.65/32"];
+
+test("nothing is written before every kind has listed once", async () => {
+  const store = await cluster();
+  store.isAway = true;
+  const { start, clock, routes, drivers } = host(store);
+  drivers.routes.kernel.set("254 10.0.0.0/8 0", {
+    table: 254,
+    destination: "10.0.0.0/8",
+    type: "blackhole",
+    protocol: 80,
+    scope: 0,
+    metric: 0,
+    nextHops: [],
+  });
+  const agent = start();
+  await clock.advance(5_000);
+  assert.deepEqual(routes(), ["10.0.0.0/8"]);
+  assert.equal(agent.store.state, "away");
+  store.isAway = false;
+  await clock.advance(20_000);
+  assert.deepEqual(routes(), ALL);
+  await agent.close();
+});
+
+test("restarted while the store is away, the agent repairs from its disk and takes nothing away", async () => {
+  const store = await cluster();
+  const { start, clock, routes, drivers } = host(store);
+  const first = start();
+  await clock.advance(5_000);
+  assert.deepEqual(routes(), ALL);
+  await first.close();
+  store.isAway = true;
+  drivers.routes.kernel.delete("254 192.168.133.192/26 0");
+  drivers.fdb.kernel.clear();
+  const second = start();
+  await clock.advance(5_000);
+  assert.deepEqual(routes(), ALL);
+  assert.equal(drivers.fdb.kernel.size, 1);
+  store.isAway = false;
+  await store.write([{ op: "delete", key: { kind: "IPAMBlock", name: "192.168.133.192/26" } }]);
+  await clock.advance(20_000);
+  assert.deepEqual(routes(), ALL.slice(1), "a list that continues proves the absence");
+  await second.close();
+});
+
+test("a store that is empty, older or another proves nothing: what runs goes on, nothing new is opened", async () => {
+  for (const fault of ["replace", "rollBack"] as const) {
+    const store = await cluster();
+    const { start, clock, routes, log } = host(store);
+    const first = start();
+    await clock.advance(5_000);
+    await first.close();
+    if (fault === "replace") store.replace();
+    else store.rollBack(1);
+    await put(store, blockObject("192.168.1.0/26", "worker-2"));
+    if (fault === "rollBack") store.rollBack(1);
+    const second = start();
+    await clock.advance(5_000);
+    assert.deepEqual(routes(), ALL, fault);
+    assert.equal(second.store.state, "refused");
+    assert.match(log.lines.find(({ level }) => level === "error")?.message ?? "", /--accept-store/);
+    await second.close();
+  }
+});
+
+test("a store that goes away under a running agent changes nothing, and what was missed is caught up", async () => {
+  const store = await cluster();
+  const { start, clock, routes } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  store.isAway = true;
+  await clock.advance(60_000);
+  assert.deepEqual(routes(), ALL);
+  store.isAway = false;
+  await put(store, blockObject("192.168.1.0/26", "worker-2"));
+  await clock.advance(1_000);
+  assert.deepEqual(routes(), ["192.168.1.0/26", ...ALL]);
+  await agent.close();
+});
+
+test("an object that cannot be read keeps what it had when it runs, stays out when it is new, and is named", async () => {
+  const store = await cluster();
+  const { start, clock, routes } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  await store.write([
+    { op: "put", key: { kind: "IPAMBlock", name: "192.168.133.192/26" }, value: { cidr: "nonsense" } },
+    { op: "put", key: { kind: "IPAMBlock", name: "192.168.1.0/26" }, value: { cidr: 7, affinity: "host:worker-2" } },
+  ]);
+  await clock.advance(1_000);
+  assert.deepEqual(routes(), ALL);
+  assert.deepEqual(agent.unreadable, [
+    "IPAMBlock(192.168.133.192/26): field cidr is missing or cannot be read",
+    "IPAMBlock(192.168.1.0/26): field cidr is missing or cannot be read",
+  ]);
+  await agent.close();
+});
+
+test("an endpoint that the plugin stored is applied at once, and what fails is told", async () => {
+  const store = await cluster();
+  const { start, clock, routes, drivers } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  const done = agent.endpointChanged(endpointObject("worker-1", "pod-9", "192.168.226.70", "cali999"));
+  await clock.advance(0);
+  assert.deepEqual(await done, []);
+  assert.ok(routes().includes("192.168.226.70/32"));
+  drivers.routes.refused.add("254 192.168.226.71/32 0");
+  const failing = agent.endpointChanged(endpointObject("worker-1", "pod-8", "192.168.226.71", "cali998"));
+  await clock.advance(0);
+  assert.match((await failing).join(), /routes 254 192\.168\.226\.71\/32 0: .*ENODEV/);
+  await agent.close();
+});
+
+test("a state file that was torn is ignored with a word, and the agent starts as on its first day", async () => {
+  const store = await cluster();
+  const { start, clock, routes, stateFile, log } = host(store);
+  const first = start();
+  await clock.advance(5_000);
+  await first.close();
+  stateFile.text = stateFile.text?.slice(0, -20);
+  const second = start();
+  await clock.advance(5_000);
+  assert.deepEqual(routes(), ALL);
+  assert.match(log.lines.find(({ level }) => level === "warn")?.message ?? "", /cannot be used/);
+  await second.close();
+});

@@ -1,0 +1,274 @@
+/**
+ * The agent of one node: store events go through the intent into the dataplane, what was applied goes to disk.
+ *
+ *   store ─ follower ─▶ intent ─▶ view ─▶ dataplane ─▶ kernel
+ *                          └─▶ settings (small kinds)       └─▶ last applied, on disk ─┐
+ *   next run: dataplane ◀──────────────────────────────────────────────────────────────┘
+ *
+ * Absence proves nothing (DESIGN 2): until the store has listed everything and continues what the disk knows, the last
+ * applied state is wanted beside whatever is compiled, so nothing that runs is taken away.
+ */
+import { messageOf } from "../base/errors.ts";
+import { Compiler } from "../compile/incremental.ts";
+import { describeOrigin } from "../compile/project.ts";
+import { keys, type Local } from "../compile/view.ts";
+import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
+import type { Clock, Timer } from "../port/clock.ts";
+import type { Log } from "../port/log.ts";
+import type { StateFile } from "../port/state-file.ts";
+import type { Continuity, Cursor, Store, Stored, StoreError } from "../port/store.ts";
+import { Dataplane, type Drivers, order } from "./dataplane.ts";
+import { compiledKinds, Intent } from "./intent.ts";
+import { decodeLastApplied, encodeLastApplied, type LastApplied, LastAppliedError } from "./last-applied.ts";
+import type { Repair } from "./reconciler.ts";
+import { Settings, settingKinds } from "./settings.ts";
+import { StoreFollower } from "./store-follower.ts";
+
+/** The last applied state is written this long after a change, at the soonest: changes come in bursts. */
+const KEEP_DELAY_MS = 1_000;
+/** Wanted by nobody but the past: loses against everything that is compiled. */
+const LAST_APPLIED = { source: "last applied", preference: 1_000 } as const;
+
+export type StoreState =
+  | { readonly state: "listing" }
+  | { readonly state: "inSync"; readonly cursor: Cursor }
+  | { readonly state: "away"; readonly error: string }
+  | { readonly state: "refused"; readonly continuity: Exclude<Continuity, "continues"> };
+
+export interface AgentDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly drivers: Drivers;
+  readonly stateFile: StateFile;
+  /** Take the store as it is, even when it does not continue what this node's disk knows. */
+  readonly acceptStore: boolean;
+  readonly turn: <T>(name: string, work: () => T) => T;
+  readonly repaired: (repair: Repair) => void;
+  /** Settings changed: pools, configurations, the own Node. Called once per burst, and after the first lists. */
+  readonly settingsChanged: (settings: Settings) => void;
+}
+
+export class Agent {
+  readonly dataplane: Dataplane;
+  readonly settings: Settings;
+  readonly #deps: AgentDeps;
+  readonly #compiler: Compiler;
+  readonly #intent: Intent;
+  readonly #follower: StoreFollower;
+  readonly #kept: LastApplied | undefined;
+  readonly #repairs: (Repair & { readonly at: number })[] = [];
+  #store: StoreState = { state: "listing" };
+  #cursor: Cursor | undefined;
+  #keepTimer: Timer | undefined;
+  #keeping: Promise<void> = Promise.resolve();
+
+  constructor(local: Local, deps: AgentDeps) {
+    this.#deps = deps;
+    this.#compiler = new Compiler(local);
+    this.dataplane = new Dataplane({
+      compiler: this.#compiler,
+      drivers: deps.drivers,
+      clock: deps.clock,
+      log: deps.log,
+      turn: deps.turn,
+      repaired: (repair) => this.#repaired(repair),
+      settled: () => this.#keepSoon(),
+    });
+    this.#intent = new Intent(this.#compiler.view, this.#compiler.touch);
+    this.settings = new Settings(local.node, deps.clock, deps.settingsChanged);
+    this.#kept = this.#readKept(local.node);
+    if (this.#kept) this.#offerKept(this.#kept);
+    const { store, clock } = deps;
+    const kinds = [...new Set([...compiledKinds, ...settingKinds])];
+    this.#follower = new StoreFollower(
+      { store, clock, kinds, ...(this.#kept && !deps.acceptStore ? { known: this.#kept.cursor } : {}) },
+      {
+        listed: (kind, listing) => {
+          this.dataplane.change(() => this.#intent.listed(kind, listing));
+          this.settings.listed(kind, listing);
+        },
+        events: (events, cursor) => {
+          this.#cursor = cursor;
+          this.#store = { state: "inSync", cursor };
+          this.dataplane.change(() => {
+            for (const event of events) this.#intent.event(event);
+          });
+          this.settings.events(events);
+        },
+        synced: (cursor) => this.#synced(cursor),
+        lost: (error) => this.#lost(error),
+        recovered: () => this.#recovered(),
+        refused: (continuity) => this.#refused(continuity),
+      },
+    );
+  }
+
+  get view() {
+    return this.#compiler.view;
+  }
+
+  get store(): StoreState {
+    return this.#store;
+  }
+
+  /** Whether everything was listed once: what readiness turns on. */
+  get isInSync(): boolean {
+    return this.#cursor !== undefined;
+  }
+
+  /** The newest repairs of what foreign hands changed, oldest first. */
+  get repairs(): readonly (Repair & { readonly at: number })[] {
+    return this.#repairs;
+  }
+
+  get unreadable(): readonly string[] {
+    return this.#intent.unreadable.map(messageOf);
+  }
+
+  /** CIDRs that hold routes of ours: the pools of now and of the last apply. */
+  ownPrefixes(): readonly Prefix[] {
+    const now = Array.from(this.view.pools.values(), ({ cidr }) => cidr);
+    return [...now, ...(this.#kept?.pools ?? []).map(parsePrefix)];
+  }
+
+  /**
+   * Before anything is written to the store: whether it is the one that this node knows. When it is not, or does not
+   * answer, the node goes on with what it last applied. Resolves to false where it must not be worked with.
+   */
+  async isStoreKnown(): Promise<boolean> {
+    if (!this.#kept || this.#deps.acceptStore) return true;
+    const { store } = this.#deps;
+    const { cursor } = await store.list({ kind: "ClusterInformation" });
+    const continuity = store.continuity(this.#kept.cursor, cursor);
+    if (continuity === "continues") return true;
+    this.#refused(continuity);
+    return false;
+  }
+
+  /** The store does not answer yet: the kernel is repaired from what was last applied. */
+  storeAway(error: StoreError): void {
+    this.#lost(error);
+  }
+
+  /** Follows the store from now on. */
+  start(): void {
+    this.#follower.start();
+  }
+
+  #offerKept({ items }: LastApplied): void {
+    for (const kind of order) {
+      const wanted = items.flatMap(({ kind: its, key, value }) =>
+        its === kind ? [{ key, value, preference: LAST_APPLIED.preference }] : [],
+      );
+      this.dataplane.offer(kind, LAST_APPLIED.source, wanted);
+    }
+  }
+
+  setLocal(local: Local): void {
+    this.dataplane.change((view, touch) => view.setLocal(local, touch));
+  }
+
+  /**
+   * An endpoint that the plugin has just stored: taken in at once, ahead of the watch. Resolves when its routes and
+   * settings are tried, with what failed.
+   */
+  async endpointChanged(endpoint: Stored): Promise<readonly string[]> {
+    this.dataplane.change(() => this.#intent.event({ type: "changed", object: endpoint }));
+    await this.dataplane.applied();
+    return this.dataplane.failuresOf(keys.endpoint(describeOrigin(endpoint.key)));
+  }
+
+  /** An endpoint that the plugin has just deleted. */
+  endpointRemoved(endpoint: Stored["key"]): void {
+    this.dataplane.change(() => this.#intent.event({ type: "removed", key: endpoint }));
+  }
+
+  #synced(cursor: Cursor): void {
+    this.#cursor = cursor;
+    this.#store = { state: "inSync", cursor };
+    for (const kind of order) this.dataplane.offer(kind, LAST_APPLIED.source, []);
+    this.dataplane.open();
+    this.#deps.log.info("in sync with the store", {
+      cursor,
+      nodes: this.view.nodes.size,
+      blocks: this.view.blocks.size,
+    });
+  }
+
+  #lost(error: StoreError): void {
+    if (this.#store.state !== "away") {
+      this.#deps.log.warn("the store is away: forwarding goes on as last applied, nothing new is opened", {}, error);
+    }
+    this.#store = { state: "away", error: error.message };
+    if (this.#kept && !this.isInSync) this.dataplane.open();
+  }
+
+  #recovered(): void {
+    this.#deps.log.info("the store is back");
+    this.#store = this.#cursor === undefined ? { state: "listing" } : { state: "inSync", cursor: this.#cursor };
+  }
+
+  #refused(continuity: Exclude<Continuity, "continues">): void {
+    this.#store = { state: "refused", continuity };
+    const why = continuity === "rolledBack" ? "went back in time" : "is not the one this node last worked with";
+    this.#deps.log.error(
+      `the store ${why}: forwarding goes on as last applied and nothing new is opened; if the store is right, restart with --accept-store`,
+      { file: this.#deps.stateFile.path },
+    );
+    if (this.#kept) this.dataplane.open();
+  }
+
+  #repaired(repair: Repair): void {
+    this.#deps.log.warn("a foreign hand changed an object of ours; it was put back", { ...repair });
+    this.#repairs.push({ ...repair, at: this.#deps.clock.now() });
+    if (this.#repairs.length > 100) this.#repairs.shift();
+    this.#deps.repaired(repair);
+  }
+
+  #readKept(node: string): LastApplied | undefined {
+    const { stateFile, log } = this.#deps;
+    const text = stateFile.read();
+    if (text === undefined) return undefined;
+    try {
+      const kept = decodeLastApplied(text, stateFile.path);
+      if (kept.node === node) return kept;
+      log.warn("the last applied state is another node's and is ignored", { file: stateFile.path, node: kept.node });
+    } catch (failure) {
+      if (!(failure instanceof LastAppliedError)) throw failure;
+      log.warn("the last applied state cannot be used", {}, failure);
+    }
+    return undefined;
+  }
+
+  /** Only what the store has vouched for is kept: a state that was repaired from disk is there already. */
+  #keepSoon(): void {
+    if (this.#store.state !== "inSync") return;
+    this.#keepTimer ??= this.#deps.clock.after(KEEP_DELAY_MS, () => {
+      this.#keepTimer = undefined;
+      this.#keeping = this.#keep();
+    });
+  }
+
+  async #keep(): Promise<void> {
+    const { stateFile, log } = this.#deps;
+    const cursor = this.#cursor;
+    if (cursor === undefined) return;
+    const pools = Array.from(this.view.pools.values(), ({ cidr }) => formatPrefix(cidr));
+    try {
+      await stateFile.replace(encodeLastApplied(this.dataplane, { node: this.view.local.node, cursor, pools }));
+    } catch (failure) {
+      log.error("the last applied state cannot be written", { file: stateFile.path }, failure);
+    }
+  }
+
+  /** Ends; the kernel keeps everything. */
+  async close(): Promise<void> {
+    this.#follower.close();
+    this.settings.close();
+    this.#keepTimer?.cancel();
+    await this.dataplane.close();
+    await this.#keeping;
+    if (this.#store.state === "inSync") await this.#keep();
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Store events to the view. Keeps which objects are there, so that a new list removes what it lacks, and which cannot
+ * be read: such an object keeps the projection that it had (what runs goes on), or stays out (what is new stays closed).
+ */
+import {
+  describeOrigin,
+  ProjectionError,
+  projectBlock,
+  projectEndpoint,
+  projectNode,
+  projectPool,
+} from "../compile/project.ts";
+import type { Touch, View } from "../compile/view.ts";
+import { keyText, type Listing, type ObjectKey, type Stored, type WatchEvent } from "../port/store.ts";
+
+/** The kinds that compile turns on. */
+export const compiledKinds = ["IPPool", "Node", "IPAMBlock", "WorkloadEndpoint"] as const;
+
+export class Intent {
+  readonly #view: View;
+  readonly #touch: Touch;
+  /** Kind → keys that are in the view. */
+  readonly #present = new Map<string, Map<string, ObjectKey>>(compiledKinds.map((kind) => [kind, new Map()]));
+  readonly #unreadable = new Map<string, ProjectionError>();
+
+  constructor(view: View, touch: Touch) {
+    this.#view = view;
+    this.#touch = touch;
+  }
+
+  /** Objects that could not be read, with the field and the reason. */
+  get unreadable(): readonly ProjectionError[] {
+    return [...this.#unreadable.values()];
+  }
+
+  listed(kind: string, { objects }: Listing): void {
+    const present = this.#present.get(kind);
+    if (!present) return;
+    const gone = new Map(present);
+    for (const object of objects) {
+      gone.delete(keyText(object.key));
+      this.#set(object);
+    }
+    for (const key of gone.values()) this.#remove(key);
+  }
+
+  event(event: WatchEvent): void {
+    if (event.type === "changed") this.#set(event.object);
+    else this.#remove(event.key);
+  }
+
+  #set(object: Stored): void {
+    const present = this.#present.get(object.key.kind);
+    if (!present) return;
+    const text = keyText(object.key);
+    try {
+      const isKept = this.#project(object);
+      this.#unreadable.delete(text);
+      if (isKept) present.set(text, object.key);
+      else if (present.has(text)) this.#remove(object.key);
+    } catch (failure) {
+      if (!(failure instanceof ProjectionError)) throw failure;
+      this.#unreadable.set(text, failure);
+    }
+  }
+
+  /** Whether the object is one that this node keeps. */
+  #project(object: Stored): boolean {
+    const { kind, name } = object.key;
+    switch (kind) {
+      case "IPPool":
+        this.#view.setPool(name, projectPool(object), this.#touch);
+        return true;
+      case "Node":
+        this.#view.setNode(name, projectNode(object), this.#touch);
+        return true;
+      case "IPAMBlock": {
+        const block = projectBlock(object);
+        this.#view.setBlock(block.key, block, this.#touch);
+        return true;
+      }
+      default: {
+        const { node, endpoint } = projectEndpoint(object);
+        if (node !== this.#view.local.node) return false;
+        this.#view.setEndpoint(describeOrigin(object.key), endpoint, this.#touch);
+        return true;
+      }
+    }
+  }
+
+  #remove(key: ObjectKey): void {
+    const text = keyText(key);
+    this.#unreadable.delete(text);
+    if (!this.#present.get(key.kind)?.delete(text)) return;
+    switch (key.kind) {
+      case "IPPool":
+        this.#view.setPool(key.name, undefined, this.#touch);
+        break;
+      case "Node":
+        this.#view.setNode(key.name, undefined, this.#touch);
+        break;
+      case "IPAMBlock":
+        this.#view.setBlock(key.name, undefined, this.#touch);
+        break;
+      default:
+        this.#view.setEndpoint(describeOrigin(key), undefined, this.#touch);
+    }
+  }
+}

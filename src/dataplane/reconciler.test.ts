@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { FakeClock } from "../testing/fake-clock.ts";
+import { MemoryDriver } from "../testing/memory-driver.ts";
+import { SilentLog } from "../testing/silent-log.ts";
+import { Reconciler, type Repair } from "./reconciler.ts";
+
+function make() {
+  const driver = new MemoryDriver<number>("things");
+  const desired = new Map<string, number>();
+  const clock = new FakeClock();
+  const repairs: Repair[] = [];
+  const reconciler = new Reconciler({
+    driver,
+    desired,
+    clock,
+    log: new SilentLog(),
+    wake: () => undefined,
+    repaired: (repair) => void repairs.push(repair),
+  });
+  reconciler.start();
+  const pass = async () => {
+    await reconciler.refresh();
+    await reconciler.addsPass();
+    await reconciler.removalsPass();
+  };
+  const want = (key: string, value: number | undefined) => {
+    if (value === undefined) desired.delete(key);
+    else desired.set(key, value);
+    reconciler.mark(key);
+  };
+  return { driver, desired, clock, repairs, reconciler, pass, want };
+}
+
+test("what was there before and is not wanted goes, what is wanted comes, what fits stays untouched", async () => {
+  const { driver, pass, want } = make();
+  driver.kernel.set("stale", 1);
+  driver.kernel.set("fits", 2);
+  driver.kernel.set("differs", 3);
+  want("fits", 2);
+  want("differs", 4);
+  want("new", 5);
+  await pass();
+  assert.deepEqual(Object.fromEntries(driver.kernel), { fits: 2, differs: 4, new: 5 });
+  assert.deepEqual(
+    driver.applied.flat().map(({ op, key }) => `${op} ${key}`),
+    ["replace differs", "add new", "remove stale"],
+  );
+  await pass();
+  assert.equal(driver.applied.length, 2, "a second pass has nothing to do");
+});
+
+test("a foreign hand is put right and named; our own changes are not", async () => {
+  const { driver, pass, want, repairs } = make();
+  want("a", 1);
+  want("b", 1);
+  await pass();
+  assert.deepEqual(repairs, []);
+  driver.hand("a", undefined);
+  driver.hand("b", 7);
+  driver.hand("c", 9);
+  await pass();
+  assert.deepEqual(Object.fromEntries(driver.kernel), { a: 1, b: 1 });
+  assert.deepEqual(
+    repairs.map(({ key, found }) => `${key} ${found}`),
+    ["a gone", "b changed", "c foreign"],
+  );
+});
+
+test("a key that fails is tried again after its back-off and holds up nothing else", async () => {
+  const { driver, pass, want, clock, reconciler } = make();
+  driver.refused.add("bad");
+  want("bad", 1);
+  want("good", 1);
+  await pass();
+  assert.deepEqual([...driver.kernel.keys()], ["good"]);
+  assert.equal(reconciler.isDirty, false, "a key that waits for its time is no work");
+  assert.match(reconciler.failure("bad")?.message ?? "", /ENODEV/);
+  driver.refused.clear();
+  await clock.advance(99);
+  assert.equal(reconciler.isDirty, false);
+  await clock.advance(1);
+  await pass();
+  assert.equal(driver.kernel.get("bad"), 1);
+  assert.equal(reconciler.failure("bad"), undefined);
+});
+
+test("a notification about a key that failed ends its wait", async () => {
+  const { driver, pass, want, reconciler } = make();
+  driver.refused.add("bad");
+  want("bad", 1);
+  await pass();
+  driver.refused.clear();
+  driver.hand("bad", undefined);
+  assert.equal(reconciler.isDirty, true);
+  await pass();
+  assert.equal(driver.kernel.get("bad"), 1);
+});
+
+const step = fc.oneof(
+  fc.record({
+    type: fc.constant("want" as const),
+    key: fc.constantFrom("a", "b", "c"),
+    value: fc.option(fc.nat(2), { nil: undefined }),
+  }),
+  fc.record({
+    type: fc.constant("hand" as const),
+    key: fc.constantFrom("a", "b", "c"),
+    value: fc.option(fc.nat(2), { nil: undefined }),
+  }),
+  fc.record({
+    type: fc.constant("silent" as const),
+    key: fc.constantFrom("a", "b", "c"),
+    value: fc.option(fc.nat(2), { nil: undefined }),
+  }),
+  fc.record({
+    type: fc.constant("refuse" as const),
+    key: fc.constantFrom("a", "b", "c"),
+    value: fc.constant(undefined),
+  }),
+  fc.record({ type: fc.constant("pass" as const), key: fc.constant(""), value: fc.constant(undefined) }),
+);
+
+test("whatever happens, the kernel ends as desired, and failures only delay", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (history) => {
+      const { driver, desired, pass, want, clock } = make();
+      for (const { type, key, value } of history) {
+        if (type === "want") want(key, value);
+        else if (type === "hand") driver.hand(key, value);
+        else if (type === "silent") driver.silentHand(key, value);
+        else if (type === "refuse") driver.refused.add(key);
+        else await pass();
+      }
+      driver.refused.clear();
+      await pass();
+      await clock.advance(10_000);
+      await pass();
+      assert.deepEqual(Object.fromEntries(driver.kernel), Object.fromEntries(desired));
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -1,0 +1,241 @@
+/**
+ * One kind of kernel object held as desired: knows what is desired (a function of the key), what the kernel holds (from
+ * one dump and the notifications since) and which keys may differ. Marking is cheap and may happen at any time; passes
+ * carry out what is marked. Failed keys stay marked and wait out a back-off; nothing else waits for them.
+ */
+import type { Clock, Millis, Timer } from "../port/clock.ts";
+import type { Log } from "../port/log.ts";
+import type { Driver, Failure } from "../reconcile/driver.ts";
+import { type Op, planKey } from "../reconcile/plan.ts";
+
+/** Operations handed to the driver at once; between batches other work gets its turn. */
+const BATCH = 2_000;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+
+export interface Desired<V> {
+  get(key: string): V | undefined;
+  keys(): Iterable<string>;
+}
+
+export interface ReconcilerDeps<V> {
+  readonly driver: Driver<V>;
+  readonly desired: Desired<V>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Something is marked: the owner shall run a pass. */
+  readonly wake: () => void;
+  /** A foreign hand had changed an object of ours and it was put back. */
+  readonly repaired: (repair: Repair) => void;
+}
+
+export interface Repair {
+  readonly driver: string;
+  readonly key: string;
+  /** What was found: something of ours gone, changed, or a foreign object in our place. */
+  readonly found: "gone" | "changed" | "foreign";
+}
+
+interface Retry {
+  readonly error: Failure["error"];
+  readonly delayMs: Millis;
+  readonly dueAt: Millis;
+}
+
+export interface ReconcilerStatus {
+  readonly driver: string;
+  readonly actual: number;
+  readonly waiting: number;
+  readonly failed: readonly Failure[];
+}
+
+export class Reconciler<V> {
+  readonly #deps: ReconcilerDeps<V>;
+  readonly #dirty = new Set<string>();
+  /** Keys that a notification marked, not a change of what is desired: a difference there is somebody's doing. */
+  readonly #observed = new Set<string>();
+  readonly #retries = new Map<string, Retry>();
+  /** Failed keys that wait for their time, kept out of `#dirty` so that `isDirty` means work that can be done now. */
+  readonly #parked = new Set<string>();
+  #actual = new Map<string, V>();
+  #resync: string | undefined = "start";
+  #retryTimer: Timer | undefined;
+
+  constructor(deps: ReconcilerDeps<V>) {
+    this.#deps = deps;
+  }
+
+  /** Subscribes, so that nothing is missed between the first dump and the first notification. */
+  start(): void {
+    this.#deps.driver.watch({
+      observed: (key, actual) => {
+        if (actual === undefined) this.#actual.delete(key);
+        else this.#actual.set(key, actual);
+        this.#retries.delete(key);
+        this.#observed.add(key);
+        this.#mark(key);
+      },
+      retry: (key) => this.mark(key),
+      retry: (key) => {
+        if (this.#retries.delete(key)) this.#mark(key);
+      },
+      resync: (reason) => this.resync(reason),
+    });
+  }
+
+  /** Everything is read again in the next pass. */
+  resync(reason: string): void {
+    this.#resync = reason;
+    this.#deps.wake();
+  }
+
+  /** What is desired under the key may have changed. */
+  mark(key: string): void {
+    this.#observed.delete(key);
+    this.#retries.delete(key);
+    this.#mark(key);
+  }
+
+  #mark(key: string): void {
+    this.#dirty.add(key);
+    this.#deps.wake();
+  }
+
+  /** What the kernel holds under the key, as far as it is known. */
+  actual(key: string): V | undefined {
+    return this.#actual.get(key);
+  }
+
+  get actualKeys(): Iterable<string> {
+    return this.#actual.keys();
+  }
+
+  /** Whether a pass has something to do now. */
+  get isDirty(): boolean {
+    return this.#dirty.size > 0 || this.#resync !== undefined;
+  }
+
+  failure(key: string): Failure["error"] | undefined {
+    return this.#retries.get(key)?.error;
+  }
+
+  status(): ReconcilerStatus {
+    const failed = Array.from(this.#retries, ([key, { error }]) => ({ key, error }));
+    return { driver: this.#deps.driver.name, actual: this.#actual.size, waiting: this.#dirty.size, failed };
+  }
+
+  /** Reads the kernel when that is due, and marks every key that differs. */
+  async refresh(): Promise<void> {
+    if (this.#resync === undefined) return;
+    const isFirst = this.#resync === "start";
+    this.#resync = undefined;
+    const { driver, desired, clock } = this.#deps;
+    this.#actual = new Map(await driver.readOwned());
+    let seen = 0;
+    const check = async (key: string): Promise<void> => {
+      if (planKey(key, desired.get(key), this.#actual.get(key), driver.equal.bind(driver))) {
+        if (!isFirst) this.#observed.add(key);
+        this.#dirty.add(key);
+      }
+      if (++seen % BATCH === 0) await clock.yield();
+    };
+    for (const key of [...desired.keys()]) await check(key);
+    for (const key of [...this.#actual.keys()]) if (desired.get(key) === undefined) await check(key);
+  }
+
+  /** Carries out what adds or replaces. */
+  addsPass = (): Promise<void> => this.#pass((op) => op.op !== "remove");
+
+  /** Carries out what removes. Runs after the adds of every kind that may take over. */
+  removalsPass = (): Promise<void> => this.#pass((op) => op.op === "remove");
+
+  async #pass(takes: (op: Op<V>) => boolean): Promise<void> {
+    const { driver, desired, clock } = this.#deps;
+    const equal = driver.equal.bind(driver);
+    let batch: Op<V>[] = [];
+    for (const key of [...this.#dirty]) {
+      const op = planKey(key, desired.get(key), this.#actual.get(key), equal);
+      if (!op) {
+        this.#settled(key);
+        continue;
+      }
+      if (!takes(op)) continue;
+      batch.push(op);
+      if (batch.length >= BATCH) {
+        await this.#carryOut(batch);
+        batch = [];
+        await clock.yield();
+      }
+    }
+    if (batch.length > 0) await this.#carryOut(batch);
+  }
+
+  async #carryOut(ops: readonly Op<V>[]): Promise<void> {
+    const { driver } = this.#deps;
+    // Taken off before the driver acts: a notification that arrives meanwhile marks the key again.
+    const wasObserved = new Set<string>();
+    for (const { key } of ops) {
+      this.#dirty.delete(key);
+      if (this.#observed.delete(key)) wasObserved.add(key);
+    }
+    const failures = new Map((await driver.apply(ops)).map(({ key, error }) => [key, error]));
+    for (const op of ops) {
+      const error = failures.get(op.key);
+      if (error) {
+        this.#failed(op.key, error, wasObserved.has(op.key));
+        continue;
+      }
+      if (op.op === "remove") this.#actual.delete(op.key);
+      else this.#actual.set(op.key, op.value);
+      this.#retries.delete(op.key);
+      if (wasObserved.has(op.key)) this.#deps.repaired({ driver: driver.name, key: op.key, found: foundOf(op) });
+    }
+  }
+
+  #settled(key: string): void {
+    this.#dirty.delete(key);
+    this.#observed.delete(key);
+    this.#retries.delete(key);
+  }
+
+  #failed(key: string, error: Failure["error"], wasObserved: boolean): void {
+    const { clock, log, driver } = this.#deps;
+    const before = this.#retries.get(key);
+    const delayMs = before ? Math.min(before.delayMs * 2, LAST_RETRY_MS) : FIRST_RETRY_MS;
+    if (before?.error.message !== error.message) {
+      log.warn("a kernel object cannot be set, will be tried again", { driver: driver.name, key }, error);
+    }
+    this.#retries.set(key, { error, delayMs, dueAt: clock.now() + delayMs });
+    if (wasObserved) this.#observed.add(key);
+    this.#parked.add(key);
+    this.#scheduleRetry(delayMs);
+  }
+
+  #scheduleRetry(delayMs: Millis): void {
+    this.#retryTimer ??= this.#deps.clock.after(delayMs, () => {
+      this.#retryTimer = undefined;
+      const now = this.#deps.clock.now();
+      let next: Millis | undefined;
+      for (const key of this.#parked) {
+        const retry = this.#retries.get(key);
+        if (retry && retry.dueAt > now) {
+          next = Math.min(next ?? Number.POSITIVE_INFINITY, retry.dueAt);
+          continue;
+        }
+        this.#parked.delete(key);
+        this.#mark(key);
+      }
+      if (next !== undefined) this.#scheduleRetry(next - now);
+    });
+  }
+
+  close(): void {
+    this.#retryTimer?.cancel();
+    this.#deps.driver.close();
+  }
+}
+
+function foundOf<V>(op: Op<V>): Repair["found"] {
+  if (op.op === "add") return "gone";
+  return op.op === "replace" ? "changed" : "foreign";
+}

@@ -1,0 +1,76 @@
+/** What `ocicat node show` tells of one node: everything that an agent knows of itself, as plain data. */
+
+import { describeRoute } from "../compile/describe.ts";
+import type { Agent, StoreState } from "../dataplane/agent.ts";
+import { formatPrefix } from "../ip/prefix.ts";
+
+export interface NodeReport {
+  readonly node: string;
+  readonly version: string;
+  readonly backend: string;
+  /** Address and device that this node's own sockets and tunnels bind to. */
+  readonly localAddress?: { readonly address: string; readonly device: string };
+  /** What the Node resource says that peers send to. */
+  readonly advertisedAddress?: string;
+  readonly store: StoreState;
+  readonly pools: readonly {
+    readonly name: string;
+    readonly cidr: string;
+    readonly vxlanMode: string;
+    readonly ipipMode: string;
+  }[];
+  readonly blocks: readonly string[];
+  readonly routes: readonly string[];
+  readonly endpoints: readonly EndpointReport[];
+  readonly items: readonly {
+    readonly kind: string;
+    readonly desired: number;
+    readonly actual: number;
+    readonly failed: readonly { readonly key: string; readonly why: string }[];
+  }[];
+  readonly reports: readonly string[];
+  readonly repairs: readonly { readonly kind: string; readonly key: string; readonly found: string }[];
+  /** Parts that the program adds: how the address was chosen, configuration with its sources, turns. */
+  readonly [more: string]: unknown;
+}
+
+export interface EndpointReport {
+  readonly name: string;
+  readonly device: string;
+  readonly addresses: readonly string[];
+  readonly state: "up" | "down";
+  readonly reason?: string;
+}
+
+export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], version: string): NodeReport {
+  const { view, dataplane } = agent;
+  const { address, node, backend } = view.local;
+  const advertised = view.ownNode?.ipv4;
+  return {
+    node,
+    version,
+    backend,
+    ...(address ? { localAddress: { address: formatPrefix(address), device: address.device } } : {}),
+    ...(advertised ? { advertisedAddress: formatPrefix(advertised) } : {}),
+    store: agent.store,
+    pools: Array.from(view.pools.values(), ({ origin, cidr, vxlanMode, ipipMode }) => ({
+      name: origin.name,
+      cidr: formatPrefix(cidr),
+      vxlanMode,
+      ipipMode,
+    })),
+    blocks: Array.from(view.blocks.values())
+      .filter(({ owner }) => owner === node)
+      .map(({ key }) => key),
+    routes: Array.from(dataplane.desired("routes"), ({ value }) => describeRoute(value)).sort(),
+    endpoints,
+    items: dataplane.status().map(({ driver, desired, actual, failed }) => ({
+      kind: driver,
+      desired,
+      actual,
+      failed: failed.map(({ key, error }) => ({ key, why: error.message })),
+    })),
+    reports: [...[...dataplane.reports.values()].flat(), ...agent.unreadable],
+    repairs: agent.repairs.map(({ driver, key, found }) => ({ kind: driver, key, found })),
+  };
+}

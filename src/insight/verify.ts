@@ -1,0 +1,102 @@
+/**
+ * Compiled against actual on one node: reads the kernel anew and names every difference with its provenance. Differences
+ * that a pass in progress explains are gone when looked at again, and are not reported.
+ */
+import {
+  describeAddressItem,
+  describeFdb,
+  describeLink,
+  describeNeighbour,
+  describeRoute,
+  describeSysctl,
+} from "../compile/describe.ts";
+import { explain, type Story } from "../compile/provenance.ts";
+import type { View } from "../compile/view.ts";
+import { type Dataplane, type Drivers, type ItemKind, type Items, order } from "../dataplane/dataplane.ts";
+import type { Driver } from "../reconcile/driver.ts";
+
+export interface Difference {
+  readonly kind: ItemKind;
+  readonly key: string;
+  readonly found: "missing" | "different" | "unexpected";
+  /** What shall be, in words. */
+  readonly desired?: string;
+  /** What is, in words. */
+  readonly actual?: string;
+  /** Why it could not be set, where the kernel said so. */
+  readonly failure?: string;
+  readonly provenance?: Story;
+}
+
+export interface Verification {
+  readonly node: string;
+  /** Items compared, of all kinds. */
+  readonly compared: number;
+  readonly differences: readonly Difference[];
+  /** What compile could not turn into items, in words. */
+  readonly reports: readonly string[];
+}
+
+const describe: { readonly [K in ItemKind]: (item: Items[K]) => string } = {
+  links: describeLink,
+  addresses: describeAddressItem,
+  sysctls: describeSysctl,
+  tables: ({ family, name }) => `table ${family} ${name}`,
+  neighbours: describeNeighbour,
+  fdb: describeFdb,
+  routes: describeRoute,
+};
+
+export async function verify(dataplane: Dataplane, drivers: Drivers, view: View): Promise<Verification> {
+  await dataplane.applied();
+  let { compared, differences } = await compare(dataplane, drivers, view);
+  if (differences.length > 0) {
+    await dataplane.applied();
+    const before = new Set(differences.map(identity));
+    const again = await compare(dataplane, drivers, view);
+    compared = again.compared;
+    differences = again.differences.filter((difference) => before.has(identity(difference)));
+  }
+  return { node: view.local.node, compared, differences, reports: [...dataplane.reports.values()].flat() };
+}
+
+const identity = ({ kind, key, found }: Difference): string => `${kind} ${key} ${found}`;
+
+async function compare(dataplane: Dataplane, drivers: Drivers, view: View) {
+  let compared = 0;
+  const differences: Difference[] = [];
+  for (const kind of order) {
+    const result = await compareKind(kind, dataplane, drivers[kind] as Driver<Items[typeof kind]>, view);
+    compared += result.compared;
+    differences.push(...result.differences);
+  }
+  return { compared, differences };
+}
+
+async function compareKind<K extends ItemKind>(kind: K, dataplane: Dataplane, driver: Driver<Items[K]>, view: View) {
+  const actual = new Map(await driver.readOwned());
+  const failures = new Map(dataplane.failures(kind).map(({ key, error }) => [key, error.message]));
+  const differences: Difference[] = [];
+  let compared = 0;
+  for (const { key, value, source } of dataplane.desired(kind)) {
+    compared++;
+    const there = actual.get(key);
+    actual.delete(key);
+    if (there !== undefined && driver.equal(value, there)) continue;
+    const failure = failures.get(key);
+    differences.push({
+      kind,
+      key,
+      found: there === undefined ? "missing" : "different",
+      desired: describe[kind](value),
+      ...(there === undefined ? {} : { actual: describe[kind](there) }),
+      ...(failure === undefined ? {} : { failure }),
+      provenance: explain(source, view),
+    });
+  }
+  for (const [key, there] of actual) {
+    compared++;
+    differences.push({ kind, key, found: "unexpected", actual: describe[kind](there) });
+  }
+  return { compared, differences };
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RouteItem } from "../compile/node-state.ts";
+import { parsePrefix } from "../ip/prefix.ts";
+import { ownsRoute } from "./ownership.ts";
+
+const ownership = {
+  workloadPrefixes: ["cali"],
+  tunnels: ["vxlan.calico"],
+  prefixes: () => [parsePrefix("192.168.0.0/16")],
+};
+const route = (over: Partial<RouteItem>): RouteItem => ({
+  table: 254,
+  destination: "192.168.1.0/26",
+  type: "unicast",
+  protocol: 3,
+  scope: 0,
+  metric: 0,
+  nextHops: [{ device: "ens5" }],
+  ...over,
+});
+
+test("a route is ours by its device, or by its protocol inside a pool", () => {
+  assert.ok(ownsRoute(ownership, route({ nextHops: [{ device: "cali0123" }] })));
+  assert.ok(ownsRoute(ownership, route({ nextHops: [{ device: "vxlan.calico" }], destination: "10.0.0.0/8" })));
+  assert.ok(ownsRoute(ownership, route({ protocol: 80 })));
+  assert.ok(ownsRoute(ownership, route({ protocol: 80, type: "blackhole", nextHops: [] })));
+});
+
+test("everything else is somebody's", () => {
+  assert.ok(!ownsRoute(ownership, route({})), "another protocol");
+  assert.ok(!ownsRoute(ownership, route({ protocol: 80, destination: "10.0.0.0/24" })), "outside every pool");
+  assert.ok(!ownsRoute(ownership, route({ protocol: 80, table: 100 })), "another table");
+  assert.ok(!ownsRoute(ownership, route({ protocol: 2, nextHops: [{ device: "cali0123" }] })), "the kernel's own");
+  assert.ok(!ownsRoute(ownership, route({ nextHops: [{ device: "xcali0" }] })));
+});

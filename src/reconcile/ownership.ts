@@ -1,0 +1,32 @@
+/**
+ * By what a process without memory knows a route as ours (the ownership table of the design): its device, or its
+ * protocol inside a pool of now or of the last apply. Everything else is somebody's and is never touched.
+ */
+import type { RouteItem } from "../compile/node-state.ts";
+import { covers, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
+
+/** What the kernel itself adds (linux/rtnetlink.h RTPROT_KERNEL, RTPROT_RA, RTPROT_REDIRECT). */
+const KERNELS_OWN = new Set([1, 2, 9]);
+const PROTOCOL_FELIX = 80;
+const TABLE_MAIN = 254;
+
+export interface RouteOwnership {
+  /** Devices of pods begin so. */
+  readonly workloadPrefixes: readonly string[];
+  /** Tunnel devices whose every route is ours. */
+  readonly tunnels: readonly string[];
+  /** Pools of now and of the last apply. */
+  prefixes(): readonly Prefix[];
+}
+
+export function ownsRoute(ownership: RouteOwnership, route: RouteItem): boolean {
+  if (route.table !== TABLE_MAIN || KERNELS_OWN.has(route.protocol)) return false;
+  const devices = route.nextHops.flatMap(({ device }) => (device === undefined ? [] : [device]));
+  if (devices.some((device) => isOurDevice(ownership, device))) return true;
+  if (route.protocol !== PROTOCOL_FELIX) return false;
+  const destination = tryParsePrefix(route.destination);
+  return destination !== undefined && ownership.prefixes().some((prefix) => covers(prefix, destination));
+}
+
+export const isOurDevice = ({ workloadPrefixes, tunnels }: RouteOwnership, device: string): boolean =>
+  tunnels.includes(device) || workloadPrefixes.some((prefix) => device.startsWith(prefix));

@@ -1,0 +1,92 @@
+/**
+ * Several sources may want something under one key: two nodes that claim one tunnel address, a block's route and a
+ * borrowed address's, later the routes of BGP peers. Each source sets what it wants as a whole; per key the candidate
+ * with the lowest preference wins, ties go to the source that sorts first, so that the outcome does not depend on order.
+ */
+export interface Candidate<V> {
+  readonly key: string;
+  readonly value: V;
+  /** Lower wins. */
+  readonly preference: number;
+}
+
+interface Entry<V> extends Candidate<V> {
+  readonly source: string;
+}
+
+export class Candidates<V> {
+  /** One entry alone, or a list in the order of precedence: nearly all keys have one. */
+  readonly #byKey = new Map<string, Entry<V> | Entry<V>[]>();
+  readonly #bySource = new Map<string, readonly string[]>();
+
+  /** Keys that some source wants. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** What the source wants from now on, in place of what it wanted. Reports each key whose winner may have changed. */
+  set(source: string, wanted: readonly Candidate<V>[], changed: (key: string) => void): void {
+    const before = this.#bySource.get(source);
+    if (!before && wanted.length === 0) return;
+    const touched = new Set(before);
+    for (const key of before ?? []) this.#drop(key, source);
+    for (const candidate of wanted) {
+      this.#add({ ...candidate, source });
+      touched.add(candidate.key);
+    }
+    if (wanted.length === 0) this.#bySource.delete(source);
+    else
+      this.#bySource.set(
+        source,
+        wanted.map(({ key }) => key),
+      );
+    for (const key of touched) changed(key);
+  }
+
+  /** The winner under a key. */
+  get(key: string): V | undefined {
+    return this.#first(key)?.value;
+  }
+
+  /** The source whose candidate won: what provenance starts from. */
+  sourceOf(key: string): string | undefined {
+    return this.#first(key)?.source;
+  }
+
+  /** Everybody who wants the key, the winner first. */
+  contenders(key: string): readonly { readonly source: string; readonly value: V; readonly preference: number }[] {
+    const entry = this.#byKey.get(key);
+    if (!entry) return [];
+    return Array.isArray(entry) ? entry : [entry];
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#byKey.keys();
+  }
+
+  #first(key: string): Entry<V> | undefined {
+    const entry = this.#byKey.get(key);
+    return Array.isArray(entry) ? entry[0] : entry;
+  }
+
+  #add(entry: Entry<V>): void {
+    const there = this.#byKey.get(entry.key);
+    if (!there) {
+      this.#byKey.set(entry.key, entry);
+      return;
+    }
+    const entries = Array.isArray(there) ? there : [there];
+    entries.push(entry);
+    entries.sort((a, b) => a.preference - b.preference || (a.source < b.source ? -1 : 1));
+    this.#byKey.set(entry.key, entries);
+  }
+
+  #drop(key: string, source: string): void {
+    const there = this.#byKey.get(key);
+    if (!there) return;
+    const left = (Array.isArray(there) ? there : [there]).filter((entry) => entry.source !== source);
+    const [only] = left;
+    if (!only) this.#byKey.delete(key);
+    else this.#byKey.set(key, left.length === 1 ? only : left);
+  }
+}

@@ -1,0 +1,71 @@
+/** Stored objects as Calico writes them, for tests. */
+import type { JsonObject } from "../base/json.ts";
+import type { Stored } from "../port/store.ts";
+
+let revisions = 0;
+
+export function stored(kind: string, name: string, value: JsonObject, namespace?: string): Stored {
+  const key = namespace === undefined ? { kind, name } : { kind, name, namespace };
+  return { key, value, revision: String(++revisions) };
+}
+
+const resource = (kind: string, name: string, spec: JsonObject, namespace?: string): Stored =>
+  stored(
+    kind,
+    name,
+    {
+      kind,
+      apiVersion: "projectcalico.org/v3",
+      metadata: namespace === undefined ? { name } : { name, namespace },
+      spec,
+    },
+    namespace,
+  );
+
+export const poolObject = (name: string, cidr: string, spec: JsonObject = {}): Stored =>
+  resource("IPPool", name, {
+    cidr,
+    ipipMode: "Never",
+    vxlanMode: "Always",
+    natOutgoing: true,
+    nodeSelector: "all()",
+    blockSize: 26,
+    ...spec,
+  });
+
+export const nodeObject = (name: string, ipv4Address: string, ipv4VXLANTunnelAddr?: string): Stored =>
+  resource("Node", name, {
+    bgp: { ipv4Address },
+    ...(ipv4VXLANTunnelAddr === undefined ? {} : { ipv4VXLANTunnelAddr }),
+  });
+
+/** `used`: ordinal → the node that uses the address (and the use of a tunnel address). */
+export function blockObject(
+  cidr: string,
+  owner: string,
+  used: Readonly<Record<number, { node: string; type?: string }>> = {},
+): Stored {
+  const size = 2 ** (32 - Number(cidr.split("/")[1]));
+  const attributes = Object.values(used).map((secondary, index) => ({ handle_id: `handle-${index}`, secondary }));
+  const ordinals = Object.keys(used).map(Number);
+  return stored("IPAMBlock", cidr, {
+    cidr,
+    affinity: `host:${owner}`,
+    allocations: Array.from({ length: size }, (_, ordinal) => {
+      const index = ordinals.indexOf(ordinal);
+      return index < 0 ? null : index;
+    }),
+    unallocated: Array.from({ length: size }, (_, ordinal) => ordinal).filter((ordinal) => !ordinals.includes(ordinal)),
+    attributes,
+    sequenceNumber: 1_760_000_000_000_000_001n,
+    deleted: false,
+  });
+}
+
+export const endpointObject = (node: string, pod: string, address: string, interfaceName: string): Stored =>
+  resource(
+    "WorkloadEndpoint",
+    `${node.replaceAll("-", "--")}-k8s-${pod.replaceAll("-", "--")}-eth0`,
+    { node, orchestrator: "k8s", pod, endpoint: "eth0", ipNetworks: [`${address}/32`], interfaceName, profiles: [] },
+    "default",
+  );

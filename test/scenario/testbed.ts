@@ -1,0 +1,108 @@
+/** A lab for scenario tests, driven only by the commands that people type, and looked at only with the system's own tools. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { TestContext } from "node:test";
+
+const ocicatCommand = path.resolve(import.meta.dirname, "../../bin/ocicat");
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a command to its end. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: "pipe", env: { ...process.env, ...options.env } });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr }));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+  });
+}
+
+/** Asks until the answer is accepted; fails with the last refusal when the deadline passes. */
+export async function eventually<T>(ask: () => Promise<T> | T, deadlineMs = 20_000): Promise<T> {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (refusal) {
+      if (performance.now() > end) throw refusal;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Why a lab cannot run here, undefined when it can. */
+export function cannotRunLabs(): string | undefined {
+  if (os.platform() !== "linux") return "needs Linux";
+  return os.userInfo().uid === 0 ? undefined : "needs root";
+}
+
+export class Testbed {
+  readonly name: string;
+  readonly #env: Readonly<Record<string, string>>;
+
+  private constructor(name: string, folder: string) {
+    this.name = name;
+    this.#env = { OCICAT_LAB_DIR: folder, OCICAT_LAB: name };
+  }
+
+  /** Brings a lab up; it goes down with the test, however that ends. */
+  static async up(t: Pick<TestContext, "after">, topology: string): Promise<Testbed> {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-scenario-"));
+    const bed = new Testbed(`t${process.pid}-${topology.slice(0, 8)}`, folder);
+    t.after(async () => {
+      await bed.ocicat("lab", "down", bed.name);
+      fs.rmSync(folder, { recursive: true, force: true });
+    });
+    const outcome = await bed.ocicat("lab", "up", topology, "--name", bed.name, "--detach");
+    assert.equal(outcome.code, 0, `lab up failed:\n${outcome.stdout}${outcome.stderr}`);
+    return bed;
+  }
+
+  /** `ocicat ARGS`, acting on this lab. */
+  ocicat(...args: readonly string[]): Promise<Outcome> {
+    return run(ocicatCommand, args, { env: this.#env });
+  }
+
+  /** As `ocicat`, with text on standard input. */
+  ocicatWith(input: string, ...args: readonly string[]): Promise<Outcome> {
+    return run(ocicatCommand, args, { env: this.#env, input });
+  }
+
+  /** A command on a host or in a pod; its standard output. Fails when the command does. */
+  async on(place: string, ...command: readonly string[]): Promise<string> {
+    const outcome = await this.tryOn(place, ...command);
+    assert.equal(outcome.code, 0, `${place}: ${command.join(" ")}:\n${outcome.stdout}${outcome.stderr}`);
+    return outcome.stdout;
+  }
+
+  tryOn(place: string, ...command: readonly string[]): Promise<Outcome> {
+    return this.ocicat("lab", "exec", place, "--", ...command);
+  }
+
+  /** The lines of `ip route` on a host, trimmed: what the founding documents list. */
+  async routes(host: string): Promise<readonly string[]> {
+    const text = await this.on(host, "ip", "route");
+    return text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim().replaceAll(/\s+/g, " ")]));
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * One line per test file as it ends, failures whole, skips with their reasons at the end. Leaves the counts in the file
+ * that OCICAT_TEST_COUNTS names.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import type { TestEvent } from "node:test/reporters";
+import { inspect } from "node:util";
+
+const relative = (file: string | undefined): string => path.relative(process.cwd(), file ?? "");
+
+export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const skips: string[] = [];
+  for await (const event of source) {
+    if (event.type === "test:pass" || event.type === "test:fail") {
+      const { name, file, nesting, skip, details } = event.data;
+      const isFile = nesting === 0 && file !== undefined && name.endsWith(".test.ts");
+      if (details.type === "suite") continue;
+      if (skip !== undefined) {
+        counts.skipped++;
+        skips.push(`${relative(file)}: ${name}: ${typeof skip === "string" ? skip : "no reason given"}`);
+      } else if (event.type === "test:pass") {
+        if (!isFile) counts.passed++;
+      } else {
+        counts.failed++;
+        const { error } = event.data.details;
+        yield `\n✖ ${relative(file)}: ${name} (${Math.round(details.duration_ms)} ms)\n`;
+        yield `${inspect(error.cause ?? error, { depth: 6 })}\n`;
+      }
+    } else if (event.type === "test:summary" && event.data.file !== undefined) {
+      const { file, counts: of, duration_ms } = event.data;
+      yield `${of.passed + of.skipped + of.todo < of.tests ? "✖" : "✔"} ${relative(file)} ${of.passed}/${of.tests} ${(duration_ms / 1000).toFixed(1)} s\n`;
+    } else if (event.type === "test:stderr" && process.env["OCICAT_TEST_STDERR"]) {
+      yield event.data.message;
+    }
+  }
+  if (skips.length > 0) yield `\nskipped:\n${skips.map((skip) => `  ${skip}\n`).join("")}`;
+  const target = process.env["OCICAT_TEST_COUNTS"];
+  if (target) fs.writeFileSync(target, JSON.stringify(counts));
+}

@@ -1,0 +1,116 @@
+/**
+ * Everything that `npm test` does after the dependencies are there: the packages that tests need, the type check, the
+ * lint, the search for dead code, and every test. The last line counts: `N passed, N failed, N skipped`.
+ */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+const root = path.dirname(import.meta.dirname);
+const mode = process.argv[2] ?? "all";
+
+/** Debian's packages that tests look from outside with, or speak to, by the command that shows them. */
+const packages: readonly (readonly [command: string, name: string])[] = [
+  ["nft", "nftables"],
+  ["ip", "iproute2"],
+  ["tcpdump", "tcpdump"],
+  ["etcd", "etcd-server"],
+  ["etcdctl", "etcd-client"],
+  ["/usr/lib/cni/host-local", "containernetworking-plugins"],
+  ["ping", "iputils-ping"],
+  ["curl", "curl"],
+  ["objdump", "binutils"],
+  ["route", "net-tools"],
+  ["ethtool", "ethtool"],
+  ["nsenter", "util-linux"],
+  ["ps", "procps"],
+];
+
+const say = (text: string): void => console.log(`\n== ${text}`);
+const paths = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
+const has = (command: string): boolean =>
+  command.startsWith("/") ? fs.existsSync(command) : paths.some((folder) => fs.existsSync(path.join(folder, command)));
+
+function installPackages(): void {
+  const missing = packages.filter(([command]) => !has(command)).map(([, name]) => name);
+  if (missing.length === 0) return;
+  if (os.userInfo().uid !== 0 || !has("apt-get")) {
+    say(`not here, and not installed without root on Debian: ${missing.join(" ")}; tests that need them are skipped`);
+    return;
+  }
+  say(`installing what tests need: ${missing.join(" ")}`);
+  const apt = (...args: string[]) =>
+    spawnSync("apt-get", ["-qq", ...args], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    }).status === 0;
+  // A policy that forbids starting services: only the programs are wanted.
+  const policy = "/usr/sbin/policy-rc.d";
+  const isOurs = !fs.existsSync(policy);
+  if (isOurs) fs.writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    if (!apt("update") || !apt("install", "-y", "--no-install-recommends", ...missing)) {
+      console.error("apt-get failed; tests that need these packages are skipped");
+    }
+  } finally {
+    if (isOurs) fs.rmSync(policy);
+  }
+}
+
+function check(name: string, command: string, args: readonly string[]): boolean {
+  say(name);
+  const { status } = spawnSync(path.join(root, "node_modules/.bin", command), args, { cwd: root, stdio: "inherit" });
+  if (status !== 0) console.error(`${name} failed`);
+  return status === 0;
+}
+
+function testFiles(): string[] {
+  const folders = mode === "unit" ? ["src", "tools"] : ["src", "tools", "test"];
+  return folders
+    .filter((folder) => fs.existsSync(path.join(root, folder)))
+    .flatMap((folder) =>
+      fs
+        .readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+        .map((file) => path.join(folder, file)),
+    )
+    .filter((file) => file.endsWith(".test.ts"))
+    .sort();
+}
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+function runTests(): Counts {
+  const files = testFiles();
+  say(`${files.length} test files`);
+  const counted = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-test-")), "counts.json");
+  const args = ["--test", "--test-concurrency=2", "--test-timeout=300000"];
+  args.push(`--test-reporter=${path.join(root, "tools/test-reporter.ts")}`, "--test-reporter-destination=stdout");
+  const { status } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", ...args, ...files], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, OCICAT_TEST_COUNTS: counted, PATH: paths.join(":") },
+  });
+  const counts: Counts = fs.existsSync(counted)
+    ? (JSON.parse(fs.readFileSync(counted, "utf8")) as Counts)
+    : { passed: 0, failed: 1, skipped: 0 };
+  fs.rmSync(path.dirname(counted), { recursive: true, force: true });
+  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+if (mode === "all") installPackages();
+const checks = [
+  check("type check", "tsc", ["--noEmit"]),
+  check("lint", "biome", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
+  check("dead code", "knip", ["--no-progress"]),
+];
+const counts = runTests();
+counts.passed += checks.filter(Boolean).length;
+counts.failed += checks.filter((passed) => !passed).length;
+console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed > 0 || counts.passed === checks.length ? 1 : 0;
