@@ -68,25 +68,24 @@ export function decodeLastApplied(text: string, path: string): LastApplied {
   }
 }
 
-/** Addresses are primitives of two types in memory; on disk they are text, so that ::1 is not taken for 0.0.0.1. */
+/** Addresses are primitives of two types in memory; on disk they are marked text, so that ::1 is not taken for 0.0.0.1. */
 const ADDRESS_FIELDS = new Set(["address", "local", "gateway", "source", "destination"]);
 
 function writable(value: unknown, field = ""): unknown {
   if (typeof value === "number" || typeof value === "bigint") {
-    return ADDRESS_FIELDS.has(field) ? `ip ${formatAddress(value as IpAddress)}` : value;
+    return ADDRESS_FIELDS.has(field) ? { $ip: formatAddress(value as IpAddress) } : value;
   }
-  if (value instanceof Uint8Array) return `octets ${Buffer.from(value).toString("base64")}`;
+  if (value instanceof Uint8Array) return { $octets: Buffer.from(value).toString("base64") };
   if (Array.isArray(value)) return value.map((item) => writable(item));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, writable(item, name)]));
 }
 
 function readable(value: unknown): unknown {
-  if (typeof value === "string") {
-    if (value.startsWith("ip ")) return parseAddress(value.slice(3));
-    return value.startsWith("octets ") ? Uint8Array.from(Buffer.from(value.slice(7), "base64")) : value;
-  }
   if (Array.isArray(value)) return value.map(readable);
   if (typeof value !== "object" || value === null) return value;
+  const { $ip, $octets } = value as { $ip?: unknown; $octets?: unknown };
+  if (typeof $ip === "string") return parseAddress($ip);
+  if (typeof $octets === "string") return Uint8Array.from(Buffer.from($octets, "base64"));
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, readable(item)]));
 }

@@ -1,0 +1,243 @@
+/**
+ * Makes tables of the kernel what they shall be: one transaction per change, computed from what the kernel holds and
+ * refused by it when that has moved on.
+ *
+ *     apply ─▶ hear foreign changes ─▶ read what was touched ─▶ plan ─▶ commit ─▶ done
+ *                        ▲                                                │ ERESTART, or our view was stale
+ *                        └────────────────────────────────────────────────┘
+ *
+ * Ownership: a table is ours by its name (`ip calico`, `ip6 calico`, or what the caller names); everything in it that
+ * the tree lacks is removed, nothing outside of it is touched. The OWNER flag is never set: rules outlive the process.
+ * A process without memory reads what the kernel holds and compares it whole, so that a restart writes nothing.
+ */
+import { Batch, type Transaction } from "../../netlink/nftables/batch.ts";
+import { addChange, type TableHead } from "../../netlink/nftables/change-codec.ts";
+import { planTable, type TableChange } from "../../netlink/nftables/plan.ts";
+import { stagesOf } from "../../netlink/nftables/stages.ts";
+import { type NftTable, type TableKey, tableName } from "../../netlink/nftables/tree.ts";
+import type { Clock } from "../../port/clock.ts";
+import type { Log } from "../../port/log.ts";
+import { KernelError, type Netlink } from "../../port/netlink.ts";
+import { KnownTable, type View } from "./known-table.ts";
+import { RulesetMonitor } from "./ruleset-monitor.ts";
+import { RulesetReader } from "./ruleset-reader.ts";
+import { TransactionLane } from "./transaction-lane.ts";
+
+export interface NftApplyResult {
+  /** Transactions sent; 0 when the kernel held everything already. */
+  readonly transactions: number;
+  /** What a foreign hand had changed since the last apply, in words; it is put back now. */
+  readonly repairs: readonly string[];
+  /** How the kernel differed from the tree, repairs included, in words. */
+  readonly differences: readonly string[];
+}
+
+/** So often the ruleset may move on under a change, or answers get lost, before that is an error. */
+const ATTEMPTS = 10;
+/** Others get a turn after so much CPU time. */
+const SLICE_MICROS = 8_000;
+
+export class NftTableDriver {
+  readonly #lane: TransactionLane;
+  readonly #reader: RulesetReader;
+  readonly #monitor: RulesetMonitor;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, KnownTable>();
+  readonly #listeners: ((key?: TableKey) => void)[] = [];
+  readonly #ownPorts = new Set<number>();
+  /** The generation that our last commit made. */
+  #ownGeneration: number | undefined;
+  #isCommitting = false;
+  #wasLost = false;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /** Listens for foreign changes from now on. Throws KernelError. */
+  constructor(netlink: Netlink, { log, clock }: { readonly log: Log; readonly clock: Clock }) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#lane = new TransactionLane(netlink);
+    this.#reader = new RulesetReader(netlink, clock);
+    this.#monitor = new RulesetMonitor(netlink, {
+      isOwn: (port) => this.#ownPorts.has(port),
+      sink: { touched: (key) => this.#touched(key), lost: (reason) => this.#lost(reason) },
+    });
+  }
+
+  /**
+   * Makes the kernel hold the tree under `key`, or nothing. Calls are carried out one after the other. Throws
+   * NftTreeError for a tree that no kernel could hold, KernelError for what the kernel refuses: then nothing of the last
+   * transaction has taken effect.
+   */
+  apply(desired: NftTable | undefined, key: TableKey): Promise<NftApplyResult> {
+    return this.#inTurn(() => this.#apply(desired, key));
+  }
+
+  /** What the kernel holds now, undefined when it has no such table. Throws KernelError. */
+  read(key: TableKey): Promise<NftTable | undefined> {
+    return this.#inTurn(async () => {
+      const known = this.#knownOf(key);
+      known.forget();
+      const view = await this.#view(key, known);
+      return view === "absent" ? undefined : view.table;
+    });
+  }
+
+  /** Names of all tables of the namespace. Throws KernelError. */
+  tables(): Promise<readonly TableKey[]> {
+    return this.#reader.tables();
+  }
+
+  /**
+   * Calls when somebody else changed a table that was applied or read here: which one, or none when that is not known.
+   * Once for each change that was not reported and not read since.
+   */
+  onChange(listener: (key?: TableKey) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Idempotent. The kernel keeps everything. */
+  close(): void {
+    this.#monitor.close();
+    this.#lane.close();
+    this.#reader.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(work);
+    this.#tail = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #knownOf(key: TableKey): KnownTable {
+    const name = tableName(key);
+    let known = this.#known.get(name);
+    if (!known) {
+      known = new KnownTable();
+      this.#known.set(name, known);
+    }
+    return known;
+  }
+
+  async #apply(desired: NftTable | undefined, key: TableKey): Promise<NftApplyResult> {
+    const known = this.#knownOf(key);
+    const repairs = new Set<string>();
+    const differences = new Set<string>();
+    for (let attempt = 1, transactions = 0; ; attempt++) {
+      this.#monitor.drain();
+      const wasKnown = known.view !== undefined;
+      const view = await this.#view(key, known);
+      for (const words of known.drift()) repairs.add(words);
+      const plan = planTable(desired, view === "absent" ? undefined : view);
+      for (const words of plan.differences) differences.add(words);
+      const { touches } = known;
+      try {
+        for (const stage of stagesOf(plan)) {
+          await this.#commit({ ...key, ...desired }, stage, known);
+          transactions++;
+        }
+        known.applied(desired, touches);
+        return { transactions, repairs: [...repairs], differences: [...differences] };
+      } catch (failure) {
+        known.forget();
+        const mayPass = failure instanceof KernelError && (wasKnown || isPassing(failure));
+        if (!mayPass || attempt === ATTEMPTS) throw failure;
+        this.#log.debug("a change of nf_tables is tried again", { table: tableName(key), reason: failure.message });
+      }
+      await this.#clock.yield();
+    }
+  }
+
+  /** What the kernel holds, read where it is not known. */
+  async #view(key: TableKey, known: KnownTable): Promise<View> {
+    for (let attempt = 1; ; attempt++) {
+      if (known.view) return known.view;
+      const { touches } = known;
+      try {
+        known.learn((await this.#reader.table(key)) ?? "absent", touches);
+      } catch (failure) {
+        const vanished = failure instanceof KernelError && failure.errno === "ENOENT";
+        if (!vanished || attempt === ATTEMPTS) throw failure;
+      }
+      this.#monitor.drain();
+      if (!known.view && attempt === ATTEMPTS) {
+        const subject = `table ${tableName(key)}`;
+        throw new KernelError({ call: "read", errno: "EINTR", number: 4, subject, extack: "it changes all the time" });
+      }
+    }
+  }
+
+  async #commit(table: TableHead, stage: readonly TableChange[], known: KnownTable): Promise<void> {
+    const { touches } = known;
+    let generation = this.#generation();
+    const transaction = await this.#encode(table, stage, generation);
+    const about = `changes of table ${tableName(table)}`;
+    for (let attempt = 1; ; attempt++) {
+      this.#ownPorts.add(this.#lane.portId);
+      this.#isCommitting = true;
+      try {
+        await this.#lane.commit(transaction, about);
+        this.#ownGeneration = following(generation);
+        return;
+      } catch (failure) {
+        if (!(failure instanceof KernelError) || failure.errno !== "ERESTART" || attempt === ATTEMPTS) throw failure;
+        generation = this.#generation();
+        if (known.touches !== touches) throw failure;
+        transaction.rebase(generation);
+      } finally {
+        this.#isCommitting = false;
+        if (this.#wasLost) this.#checkLoss();
+      }
+    }
+  }
+
+  async #encode(table: TableHead, stage: readonly TableChange[], generation: number): Promise<Transaction> {
+    const batch = new Batch({ firstSequence: this.#lane.nextSequence, generation });
+    let sliceStart = this.#clock.cpuMicros();
+    for (const change of stage) {
+      addChange(batch, table, change);
+      if (this.#clock.cpuMicros() - sliceStart < SLICE_MICROS) continue;
+      await this.#clock.yield();
+      sliceStart = this.#clock.cpuMicros();
+    }
+    return batch.finish();
+  }
+
+  /** The generation of everything that has been heard of. */
+  #generation(): number {
+    this.#monitor.drain();
+    if (this.#monitor.generation !== undefined) return this.#monitor.generation;
+    const asked = this.#reader.generation();
+    this.#monitor.drain();
+    return this.#monitor.generation ?? asked;
+  }
+
+  #touched(key: TableKey): void {
+    if (this.#known.get(tableName(key))?.touch()) this.#notify(key);
+  }
+
+  #lost(reason: string): void {
+    this.#log.debug("notifications of nf_tables were lost", { reason });
+    this.#wasLost = true;
+    if (!this.#isCommitting) this.#checkLoss();
+  }
+
+  /** Our own large transactions may fill the buffer too: where the ruleset is what we left, nothing was missed. */
+  #checkLoss(): void {
+    this.#wasLost = false;
+    if (this.#reader.generation() === this.#ownGeneration) return;
+    let isNews = false;
+    for (const known of this.#known.values()) isNews = known.touch() || isNews;
+    if (isNews) this.#notify();
+  }
+
+  #notify(key?: TableKey): void {
+    for (const listener of this.#listeners) listener(key);
+  }
+}
+
+/** Whether the same change may succeed when computed anew, though it was computed from what was just read. */
+const isPassing = ({ errno }: KernelError): boolean => ["ERESTART", "EBADMSG", "ENOBUFS", "EINTR"].includes(errno);
+
+/** The kernel counts in 32 bits and leaves out 0. */
+const following = (generation: number): number => (generation === 0xffffffff ? 1 : generation + 1);

@@ -1,0 +1,203 @@
+/** The table driver on the real kernel, looked at with nft(8). */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { SystemClock } from "../../src/adapter/clock.ts";
+import { natOutgoingTable } from "../../src/compile/nat/nat-outgoing.ts";
+import { parseAddress } from "../../src/ip/address.ts";
+import { parsePrefix } from "../../src/ip/prefix.ts";
+import { NftTableDriver } from "../../src/kernel/nftables/table-driver.ts";
+import { hashedChain } from "../../src/netlink/nftables/hashed-chain.ts";
+import { ct, ether, fib, icmp, ip, meta, numgen, tcp, th, udp } from "../../src/netlink/nftables/selector.ts";
+import {
+  accept,
+  CtState,
+  clearMark,
+  counter,
+  dnat,
+  drop,
+  goTo,
+  hasAny,
+  is,
+  isBelow,
+  isBetween,
+  isIn,
+  isMasked,
+  isNot,
+  isNotIn,
+  isWithin,
+  jump,
+  limit,
+  log,
+  masquerade,
+  notrack,
+  orMark,
+  RouteType,
+  reject,
+  returns,
+  rule,
+  snat,
+  startsWith,
+  vmap,
+} from "../../src/netlink/nftables/statement.ts";
+import type { NftTable } from "../../src/netlink/nftables/tree.ts";
+import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+import { SilentLog } from "../../src/testing/silent-log.ts";
+
+const skip = whyNoNamespaces() ?? false;
+
+function driverFor(t: TestContext, namespace: TestNamespace): NftTableDriver {
+  const driver = new NftTableDriver(namespace.net, { log: new SilentLog(), clock: new SystemClock() });
+  t.after(() => driver.close());
+  return driver;
+}
+
+/** `nft list`, one trimmed line for each line that is not empty. */
+const listed = (namespace: TestNamespace, ...what: readonly string[]): string[] =>
+  namespace
+    .run("nft", "list", ...what)
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && line !== "}");
+
+const key = { family: "ip", name: "calico" } as const;
+const natInput = {
+  family: 4,
+  pools: [parsePrefix("192.168.0.0/16"), parsePrefix("10.48.0.0/16")],
+  masqueradedPools: [parsePrefix("192.168.0.0/16")],
+  tunnelDevices: [{ name: "vxlan.calico" }],
+} as const;
+
+/** One of everything that the trees have words for. */
+const everything: NftTable = {
+  ...key,
+  comment: "one of each",
+  sets: [
+    {
+      name: "pools",
+      key: ["ipv4_addr"],
+      interval: true,
+      elements: ["10.0.0.0/8", "11.0.0.0/8", "192.168.0.1-192.168.0.9", "192.168.1.1", "224.0.0.0/3"],
+    },
+    {
+      name: "services",
+      key: ["ipv4_addr", "inet_proto", "inet_service"],
+      comment: "by address and port",
+      elements: ["10.0.0.1 . tcp . 80", "10.0.0.1 . udp . 53"],
+    },
+    {
+      name: "ranges",
+      key: ["ipv4_addr", "inet_service"],
+      interval: true,
+      elements: ["10.0.0.0/8 . 80-90", "1.2.3.4 . 5"],
+    },
+    { name: "marks", key: ["mark"], elements: ["0x00000010"] },
+    { name: "macs", key: ["ether_addr"], elements: ["ee:ee:ee:ee:ee:ee"] },
+  ],
+  maps: [
+    {
+      name: "dispatch",
+      key: ["ifname"],
+      data: "verdict",
+      elements: [
+        ["cali123", "goto workload"],
+        ["cali456", "drop"],
+      ],
+    },
+    { name: "nat", key: ["ipv4_addr"], data: ["ipv4_addr", "inet_service"], elements: [["1.2.3.4", "5.6.7.8 . 80"]] },
+  ],
+  chains: [
+    hashedChain({ name: "workload", rules: [rule("ip", [counter, accept], "a pod")] }),
+    {
+      name: "postrouting",
+      base: { type: "nat", hook: "postrouting", priority: 110, policy: "accept" },
+      rules: [
+        rule("ip", [isIn(ip.saddr, "pools"), isNotIn(ip.daddr, "pools"), masquerade({ flags: ["fully-random"] })]),
+        rule("ip", [is(ip.protocol, "udp"), masquerade({ ports: { low: 4790, high: 65535 } })]),
+        rule("ip", [is(meta.l4proto, "udp"), snat({ to: parseAddress("1.2.3.4"), ports: { low: 80, high: 90 } })]),
+        rule("ip", [
+          is(meta.oifname, "vxlan.calico"),
+          isNot(fib(["saddr", "oif"], "type"), RouteType.local),
+          is(fib(["saddr"], "type"), RouteType.local),
+          masquerade(),
+        ]),
+      ],
+    },
+    {
+      name: "prerouting",
+      base: { type: "nat", hook: "prerouting", priority: -100, policy: "accept" },
+      rules: [rule("ip", [is(tcp.dport, 80), dnat({ to: parseAddress("1.2.3.4"), ports: { low: 8080, high: 8080 } })])],
+    },
+    {
+      name: "raw",
+      base: { type: "filter", hook: "prerouting", priority: -300, policy: "accept" },
+      rules: [
+        rule("ip", [is(udp.dport, 4789), notrack]),
+        rule("ip", [is(fib(["saddr", "mark", "iif"], "oif"), 0), drop]),
+      ],
+    },
+    {
+      name: "forward",
+      base: { type: "filter", hook: "forward", priority: 0, policy: "drop" },
+      rules: [
+        rule("ip", [vmap(meta.iifname, "dispatch")]),
+        rule("ip", [isIn([ip.saddr, ip.protocol, th.dport], "services"), jump("workload")]),
+        rule("ip", [isIn([ip.saddr, th.dport], "ranges"), returns]),
+        rule("ip", [isWithin(ip.saddr, parsePrefix("10.0.0.0/13")), is(tcp.dport, 80), accept]),
+        rule("ip", [isWithin(ip.saddr, parsePrefix("10.0.0.0/8"), "neq"), goTo("workload")]),
+        rule("ip", [hasAny(ct.state, CtState.established | CtState.related), accept]),
+        rule("ip", [isMasked(meta.mark, 0x10000, 0x10000), orMark(0x20000)]),
+        rule("ip", [isIn(meta.mark, "marks"), clearMark(0x40000)]),
+        rule("ip", [isBelow(numgen("random", 100), 10), drop]),
+        rule("ip", [isBetween(udp.dport, 10, 20), drop]),
+        rule("ip", [log({ prefix: "calico-packet: ", level: 5 }), reject()]),
+        rule("ip", [is(meta.l4proto, "tcp"), reject({ type: "tcp reset" })]),
+        rule("ip", [is(icmp.type, 8), limit({ packetsPerSecond: 10, burst: 5 }), accept]),
+        rule("ip", [startsWith(meta.iifname, "cali"), isIn(ether.saddr, "macs"), drop]),
+      ],
+    },
+  ],
+};
+
+test("nft prints the masquerade of pods as it prints Felix's", { skip }, async (t) => {
+  const namespace = namespaceFor(t);
+  await driverFor(t, namespace).apply(natOutgoingTable(natInput), key);
+  const withoutHashes = listed(namespace, "ruleset").map((line) =>
+    line.replace(/cali:[A-Za-z0-9_-]{16};/, "cali:HASH;"),
+  );
+  assert.deepEqual(withoutHashes, [
+    "table ip calico {",
+    "set cali40all-ipam-pools {",
+    "type ipv4_addr",
+    "flags interval",
+    "elements = { 10.48.0.0/16, 192.168.0.0/16 }",
+    "set cali40masq-ipam-pools {",
+    "type ipv4_addr",
+    "flags interval",
+    "elements = { 192.168.0.0/16 }",
+    "chain nat-POSTROUTING {",
+    "type nat hook postrouting priority srcnat + 10; policy accept;",
+    'counter packets 0 bytes 0 jump nat-cali-POSTROUTING comment "cali:HASH;"',
+    "chain nat-cali-POSTROUTING {",
+    'counter packets 0 bytes 0 jump nat-cali-nat-outgoing comment "cali:HASH;"',
+    'oifname "vxlan.calico" fib saddr . oif type != local fib saddr type local counter packets 0 bytes 0 masquerade fully-random comment "cali:HASH;"',
+    "chain nat-cali-nat-outgoing {",
+    'ip saddr @cali40masq-ipam-pools ip daddr != @cali40all-ipam-pools counter packets 0 bytes 0 masquerade fully-random comment "cali:HASH;"',
+  ]);
+});
+
+test("what is applied is what is read, and a second apply writes nothing, with memory and without", {
+  skip,
+}, async (t) => {
+  const namespace = namespaceFor(t);
+  const driver = driverFor(t, namespace);
+  assert.deepEqual(await driver.apply(everything, key), {
+    transactions: 1,
+    repairs: [],
+    differences: ["the table is missing"],
+  });
+  assert.deepEqual(await driver.apply(everything, key), { transactions: 0, repairs: [], differences: [] });
+  const before = namespace.run("nft", "-a", "list", "ruleset");
+  const restarted = await driverFor(t, namespace).apply(structuredClone(everything), key);
+  assert.deepEqual(restarted, { transactions: 0, repairs: [], differences: [] });
+  assert.equal(namespace.run("nft", "-a", "list", "ruleset"), before);
+});
