@@ -110,3 +110,23 @@ test("names that would leave their place are refused", () => {
     assert.throws(() => etcdKeys.etcdKey(key), EtcdKeyError);
   }
 });
+
+test("a watch of several kinds takes few prefixes, and every object of the kinds lies below one", () => {
+  const below = (...kinds: string[]) => etcdKeys.etcdPrefixes(kinds);
+  assert.deepEqual(below("IPPool"), ["/calico/resources/v3/projectcalico.org/ippools/"]);
+  assert.deepEqual(below("IPPool", "Node", "IPAMBlock"), [
+    "/calico/resources/v3/projectcalico.org/",
+    "/calico/ipam/v2/assignment/",
+  ]);
+  assert.deepEqual(below("NodeFacts", "IPAMBlock", "BlockAffinity"), ["/ocicat/v1/nodefacts/", "/calico/ipam/v2/"]);
+  assert.throws(() => below("Nonsense"), EtcdKeyError);
+  const kinds = vectors.map(([key]) => key.kind);
+  for (const [key, text] of vectors) {
+    for (const some of [[key.kind], kinds]) {
+      assert.ok(
+        etcdKeys.etcdPrefixes(some).some((prefix) => text.startsWith(prefix)),
+        text,
+      );
+    }
+  }
+});

@@ -12,7 +12,7 @@
  */
 import { CodedError } from "../base/errors.ts";
 import type { ListQuery, ObjectKey } from "../port/store.ts";
-import { calicoKinds, type KindName, ownKinds } from "./kind-names.ts";
+import { calicoKinds, ipamKinds, type KindName, ownKinds } from "./kind-names.ts";
 
 export class EtcdKeyError extends CodedError<"unknownKind" | "badName", { kind: string; name: string }> {}
 
@@ -145,4 +145,21 @@ function affinityPrefix(namePrefix: string): string {
   return rest.length === 0 ? `${type}/${owner}` : `${type}/${owner}/`;
 }
 
-export const etcdKeys = { etcdKey, objectKey, etcdPrefix } as const;
+/**
+ * Prefixes for a watch of several kinds: what is written together is told together below one prefix, so Calico's kinds
+ * share one and the IPAM records another. Kinds of our own stay apart: some are written much and watched by few.
+ */
+function etcdPrefixes(kinds: readonly string[]): readonly string[] {
+  const roots = kinds.map((kind) => {
+    if (kind in calicoKinds) return RESOURCES;
+    return (ipamKinds as readonly string[]).includes(kind) ? IPAM : OWN;
+  });
+  const isAlone = (root: string): boolean => roots.indexOf(root) === roots.lastIndexOf(root);
+  const prefixes = kinds.map((kind, index) => {
+    const root = roots[index] ?? OWN;
+    return root === OWN || isAlone(root) ? etcdPrefix({ kind }) : root;
+  });
+  return [...new Set(prefixes)];
+}
+
+export const etcdKeys = { etcdKey, objectKey, etcdPrefix, etcdPrefixes } as const;

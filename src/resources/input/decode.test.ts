@@ -131,14 +131,14 @@ test("values of the wrong type are refused with the right ones", () => {
 
 test("fields that the kind does not have are told apart, with the name that was meant", () => {
   const [resource] = decodeResources(pool("cidr: 10.1.0.0/16\nipipmode: Always"), "f.yaml");
-  const error = unknownFieldsError(resource!, resource!.unknownFields);
+  const error = unknownFieldsError(resource!.origin, resource!.unknownFields);
   assert.equal(
     error.message,
     "field in document is not recognized or is in the wrong location: ipipmode\n  f.yaml, document 1, line 7: spec.ipipmode: did you mean 'ipipMode'?",
   );
   const [misplaced] = decodeResources(`${pool("cidr: 10.1.0.0/16")}natOutgoing: true\n`, "f.yaml");
   assert.match(
-    unknownFieldsError(misplaced!, misplaced!.unknownFields).message,
+    unknownFieldsError(misplaced!.origin, misplaced!.unknownFields).message,
     /line 7: natOutgoing: it belongs in 'spec'/,
   );
 });

@@ -105,8 +105,7 @@ function typeError(origin: Origin, problems: readonly FieldProblem[]): InputErro
 }
 
 /** Calico's words for fields that are not of the kind, with our lines below. */
-export function unknownFieldsError(resource: InputResource, unknown: readonly FieldProblem[]): InputError {
-  const { origin } = resource;
+export function unknownFieldsError(origin: Origin, unknown: readonly FieldProblem[]): InputError {
   const names = unknown.map(({ path }) => String(path.at(-1)));
   const text =
     names.length === 1

@@ -1,0 +1,35 @@
+/**
+ * What every cluster has before anything else: an identity and the built-in tiers (`clientv3.EnsureInitialized`).
+ * Idempotent; objects that are there stay as they are.
+ */
+import type { JsonObject } from "../base/json.ts";
+import { builtInTiers } from "../resources/kinds/tier.ts";
+import { ResourceError } from "../resources/problems.ts";
+import { kindRows } from "../resources/registry.ts";
+import { type ClientDeps, ResourceClient } from "./resource-client.ts";
+
+export async function ensureInitialized(deps: ClientDeps): Promise<void> {
+  const key = { kind: "ClusterInformation", name: "default" };
+  if (await deps.store.get(key)) return;
+  const client = new ResourceClient(deps);
+  for (const { name, order, defaultAction } of builtInTiers) {
+    await createUnlessThere(client, { kind: "Tier", metadata: { name }, spec: { order, defaultAction } });
+  }
+  await createUnlessThere(client, {
+    kind: "ClusterInformation",
+    metadata: { name: "default" },
+    spec: { clusterGUID: deps.random.uuid().replaceAll("-", ""), datastoreReady: true },
+  });
+}
+
+async function createUnlessThere(
+  client: ResourceClient,
+  object: JsonObject & { readonly kind: "Tier" | "ClusterInformation" },
+): Promise<void> {
+  const { isReadOnly: _, ...row } = kindRows[object.kind];
+  try {
+    await client.create({ row, object, brokenRules: [] });
+  } catch (error) {
+    if (!(error instanceof ResourceError) || error.code !== "exists") throw error;
+  }
+}

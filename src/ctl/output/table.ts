@@ -1,0 +1,38 @@
+/** Tables as Go's text/tabwriter lays them out, and boxes as olekukonko's tablewriter draws them. */
+
+const MIN_WIDTH = 5;
+const PADDING = 3;
+
+const widthOf = (text: string): number => [...text].length;
+
+/** Padded columns: at least 5 wide, 3 blanks apart, the last one padded too, as every cell ends in a tab. */
+export function paddedTable(rows: readonly (readonly string[])[]): string {
+  const widths = columnWidths(rows).map((width) => Math.max(MIN_WIDTH, width + PADDING));
+  return rows.map((row) => `${row.map((cell, column) => pad(cell, widths[column] ?? 0)).join("")}\n`).join("");
+}
+
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  return Array.from({ length: columns }, (_, column) => Math.max(0, ...rows.map((row) => widthOf(row[column] ?? ""))));
+}
+
+const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)));
+
+const NUMBER = /^-?\d*\.?\d+$/;
+
+/** A box of `+-|`: headings centred, numbers to the right, other cells to the left. */
+export function boxedTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = columnWidths([headings, ...rows]);
+  const rule = `+${widths.map((width) => "-".repeat(width + 2)).join("+")}+\n`;
+  const line = (cells: readonly string[], align: (text: string, width: number) => string): string =>
+    `|${widths.map((width, column) => ` ${align(cells[column] ?? "", width)} `).join("|")}|\n`;
+  const body = rows.map((row) =>
+    line(row, (text, width) => (NUMBER.test(text) ? text.padStart(width) : pad(text, width))),
+  );
+  return [rule, line(headings, centred), rule, ...body, rule].join("");
+}
+
+function centred(text: string, width: number): string {
+  const left = Math.floor((width - widthOf(text)) / 2);
+  return pad(" ".repeat(Math.max(0, left)) + text, width);
+}

@@ -1,0 +1,96 @@
+/** patch: read, merge strategically, write back; again when somebody else wrote meanwhile. */
+import { CodedError, messageOf } from "../../base/errors.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { checkObject, isPlainObject } from "../../resources/check.ts";
+import { parseYaml } from "../../resources/input/yaml.ts";
+import { objectAt } from "../../resources/kinds/kind.ts";
+import { pathText, ResourceError } from "../../resources/problems.ts";
+import type { ResourceClient } from "../resource-client.ts";
+import { strategicMerge } from "../strategic-merge.ts";
+import { remedies, tellNotEnforced } from "./outcome.ts";
+import { inNamespace, keyOfTarget, type NamespaceOptions, refuseUnknownFields, type Target } from "./targets.ts";
+import type { VerbDeps } from "./write-verbs.ts";
+
+export class PatchFailure extends CodedError<"patch", { step: string }> {}
+
+const ATTEMPTS = 5;
+
+/** The patch as a value. Throws PatchFailure for what is no object. */
+export function parsePatch(text: string): JsonObject {
+  const fail = (what: string) =>
+    new PatchFailure("patch", `performing strategic merge patch: ${what}`, { step: "parse" });
+  let value: unknown;
+  try {
+    value = parseYaml(text, "patch")[0]?.value;
+  } catch (error) {
+    throw fail(messageOf(error));
+  }
+  if (isPlainObject(value as JsonObject)) return value as JsonObject;
+  throw fail(`the patch is no object; write it as '{"spec": {…}}'`);
+}
+
+/** Gives the exit code. */
+export async function patch(
+  given: Target,
+  text: string,
+  options: NamespaceOptions,
+  { client, io }: VerbDeps,
+): Promise<number> {
+  const { kind } = given.row;
+  try {
+    const target = inNamespace(given, options);
+    await patchOne(client, target, parsePatch(text));
+    tellNotEnforced([target], io);
+    io.out(`Successfully patched 1 '${kind}' resource\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ResourceError) && !(error instanceof PatchFailure)) throw error;
+    io.err(`hit error: ${error.message}\n${remedies([{ target: given, error: causeOf(error) }])}`);
+    return 1;
+  }
+}
+
+const causeOf = (error: CodedError): CodedError => (error.cause instanceof CodedError ? error.cause : error);
+
+async function patchOne(client: ResourceClient, target: Target, changes: JsonObject): Promise<void> {
+  const key = keyOfTarget(target);
+  for (let attempt = 1; ; attempt++) {
+    const was = await client.get(target.row, key);
+    const candidate = await merged(client, target, was, changes);
+    try {
+      await client.update(candidate);
+      return;
+    } catch (cause) {
+      if (!(cause instanceof ResourceError)) throw cause;
+      if (cause.code === "conflict" && attempt < ATTEMPTS) continue;
+      throw new PatchFailure("patch", `updating existing resource: ${cause.message}`, { step: "update" }, { cause });
+    }
+  }
+}
+
+/** The stored object with the changes, checked; its identity and revision are the stored ones. */
+async function merged(client: ResourceClient, target: Target, was: JsonObject, changes: JsonObject): Promise<Target> {
+  const next = strategicMerge(was, changes);
+  const stored = objectAt(was, "metadata");
+  const { name, namespace, resourceVersion } = stored;
+  const metadata = {
+    ...objectAt(next, "metadata"),
+    ...(name === undefined ? {} : { name }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+  const checked = checkObject(target.row, { ...next, metadata });
+  const fail = (what: string, cause?: unknown) =>
+    new PatchFailure("patch", `creating resource from patched data: ${what}`, { step: "check" }, { cause });
+  const [wrong] = checked.wrongTypes;
+  if (wrong) {
+    throw fail(`${pathText(wrong.path)}: ${wrong.reason}${wrong.remedy === undefined ? "" : `; ${wrong.remedy}`}`);
+  }
+  const candidate: Target = { ...target, ...checked };
+  try {
+    await refuseUnknownFields([candidate], client.store);
+  } catch (cause) {
+    throw fail(messageOf(cause));
+  }
+  return candidate;
+}

@@ -1,0 +1,5 @@
+/** Chance, where the world demands it. */
+export interface Random {
+  /** A new RFC 9562 version 4 UUID in lower case, with dashes. */
+  uuid(): string;
+}
