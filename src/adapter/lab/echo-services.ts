@@ -5,20 +5,13 @@
 import dgram from "node:dgram";
 import http from "node:http";
 import net from "node:net";
+import { ECHO_PORT, type EchoService, type EchoServices, HTTP_PORT } from "../../port/echo-services.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
 import { InetSocket } from "../linux/inet-socket.ts";
 
-/** RFC 862. */
-export const ECHO_PORT = 7;
-export const HTTP_PORT = 80;
+export const echoServices: EchoServices = { start };
 
-export interface EchoServices {
-  /** Idempotent; open connections end. */
-  close(): void;
-}
-
-/** Starts all services in a namespace. `greeting` is the body of every HTTP answer. Throws where a port is taken. */
-export function startEchoServices(ns: NetNamespace, greeting: string, httpPorts: readonly number[]): EchoServices {
+function start(ns: NetNamespace, greeting: string, httpPorts: readonly number[]): EchoService {
   const closers: (() => void)[] = [];
   const close = () => {
     for (const one of closers.splice(0)) one();

@@ -6,10 +6,12 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import type { HostFiles, HostFolders } from "../../port/host-folders.ts";
+import type { NetNamespace } from "../../port/namespaces.ts";
 import { KernelError } from "../../port/netlink.ts";
 import type { Place } from "../../port/places.ts";
 import { call } from "../linux/libc.ts";
-import { bindMount, setHostname, sysfsMount, tmpfsMount } from "../linux/mounts.ts";
+import { bindMount, detachMount, setHostname, sysfsMount, tmpfsMount } from "../linux/mounts.ts";
 
 interface Parent {
   readonly path: string;
@@ -69,61 +71,71 @@ function linkTarget(entry: fs.Dirent, original: string): string {
   return entry.isSymbolicLink() ? fs.readlinkSync(place) : place;
 }
 
-export interface HostFiles {
-  readonly hostname: string;
-  /** Text of /etc/hosts. */
-  readonly hosts: string;
-}
+export class OwnFolders implements HostFolders {
+  readonly #labFolder: string;
 
-/** Makes the folders of one host below `hostFolder`, outside of any host. Idempotent. */
-export function makeHostFolders(hostFolder: string, files: HostFiles): void {
-  for (const parent of PARENTS) {
-    for (const name of parent.folders) fs.mkdirSync(path.join(hostFolder, parent.path, name), { recursive: true });
+  constructor(labFolder: string) {
+    this.#labFolder = labFolder;
   }
-  fs.mkdirSync(path.join(hostFolder, "opt/cni/bin"), { recursive: true });
-  fs.writeFileSync(path.join(hostFolder, "etc/hostname"), `${files.hostname}\n`);
-  fs.writeFileSync(path.join(hostFolder, "etc/hosts"), files.hosts);
-}
 
-/** Inside a new place: binds the host's own folders and names it. Whether it got a sysfs of its own is the answer. */
-export function enterHostFolders(hostFolder: string, hostname: string): boolean {
-  for (const parent of PARENTS) {
-    for (const name of [...parent.folders, ...(parent.files ?? [])]) {
-      bindMount(path.join(hostFolder, parent.path, name), path.join(parent.path, name));
+  create(host: string, files: HostFiles): string {
+    const folder = path.join(this.#labFolder, "hosts", host);
+    for (const parent of PARENTS) {
+      for (const name of parent.folders) fs.mkdirSync(path.join(folder, parent.path, name), { recursive: true });
     }
+    fs.mkdirSync(path.join(folder, "opt/cni/bin"), { recursive: true });
+    fs.writeFileSync(path.join(folder, "etc/hostname"), `${files.hostname}\n`);
+    fs.writeFileSync(path.join(folder, "etc/hosts"), files.hosts);
+    return folder;
   }
-  setHostname(hostname);
-  return ownSysfs();
+
+  enterHost(folder: string, hostname: string): void {
+    for (const parent of PARENTS) {
+      for (const name of [...parent.folders, ...(parent.files ?? [])]) {
+        bindMount(path.join(folder, parent.path, name), path.join(parent.path, name));
+      }
+    }
+    setHostname(hostname);
+    ownSysfs();
+  }
+
+  enterPod(hostname: string): void {
+    // Else this pod's copy of the mounts would keep the namespaces of its neighbours alive.
+    detachMount(NETNS_FOLDER);
+    setHostname(hostname);
+    ownSysfs();
+  }
+
+  showNet(host: Place, name: string, net: NetNamespace): void {
+    host.run(() => {
+      const file = path.join(NETNS_FOLDER, name);
+      fs.writeFileSync(file, "", { flag: "wx" });
+      bindMount(`/proc/self/fd/${net.fd}`, file);
+    });
+  }
+
+  hideNet(host: Place, name: string): void {
+    host.run(() => {
+      const file = path.join(NETNS_FOLDER, name);
+      detachMount(file);
+      fs.unlinkSync(file);
+    });
+  }
+
+  outside(folder: string, inside: string): string {
+    const clean = path.normalize(inside).replace(/^\/var\/run\//, "/run/");
+    return path.join(folder, clean);
+  }
 }
 
-/** `/sys/class/net` of the network namespace; refused where the machine itself hides parts of sysfs (containers). */
-export function ownSysfs(): boolean {
+/** Where `ip netns` and container runtimes show namespaces. */
+const NETNS_FOLDER = "/run/netns";
+
+/** `/sys/class/net` of the network namespace; left as it is where the machine itself hides parts of sysfs (containers). */
+function ownSysfs(): void {
   try {
     sysfsMount("/sys");
-    return true;
   } catch (failure) {
-    if (failure instanceof KernelError && failure.errno === "EPERM") return false;
-    throw failure;
+    if (!(failure instanceof KernelError && failure.errno === "EPERM")) throw failure;
   }
-}
-
-/** The path outside of a file in a host's own folders, undefined for a path that is not the host's own. */
-export function outsidePath(hostFolder: string, inside: string): string | undefined {
-  const clean = path.normalize(inside).replace(/^\/var\/run\//, "/run/");
-  const own = PARENTS.some((parent) =>
-    [...parent.folders, ...(parent.files ?? [])].some((name) => {
-      const at = path.join(parent.path, name);
-      return clean === at || clean.startsWith(`${at}/`);
-    }),
-  );
-  return own ? path.join(hostFolder, clean) : undefined;
-}
-
-/** Makes a network namespace visible as `/run/netns/NAME` in a host. */
-export function showNetNamespace(host: Place, name: string, fd: number): void {
-  host.run(() => {
-    const file = path.join("/run/netns", name);
-    fs.writeFileSync(file, "", { flag: "wx" });
-    bindMount(`/proc/self/fd/${fd}`, file);
-  });
 }

@@ -23,23 +23,27 @@ function lockRequest(): Buffer {
 }
 
 export interface FileLock {
+  /** The descriptor that holds it: a process that inherits it holds the lock too. */
+  readonly fd: number;
   /** Idempotent. The file stays. */
   release(): void;
 }
 
 /** Takes the lock of a file, which is made (mode 0600) when missing; undefined when another process holds it. */
 export function tryLock(path: string): FileLock | undefined {
-  let fd = call("open", [path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600], path);
+  const fd = call("open", [path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600], path);
   const taken = tryCall("fcntl", [fd, F_OFD_SETLK, lockRequest()]);
   if (taken < 0) {
     call("close", [fd]);
     if (taken === -EAGAIN) return undefined;
     throw kernelError("fcntl", -taken, path);
   }
+  let isHeld = true;
   return {
+    fd,
     release: () => {
-      if (fd >= 0) call("close", [fd]);
-      fd = -1;
+      if (isHeld) call("close", [fd]);
+      isHeld = false;
     },
   };
 }

@@ -121,7 +121,7 @@ function environment(command: Command, sandbox: Sandbox): Record<string, string>
   };
 }
 
-/** Labels travel in `args`, as orchestrators without a Kubernetes API hand them to Calico's plugin. */
+/** Labels travel by CNI's convention `args.cni.labels`. */
 function configFor(
   config: NetworkConfigList,
   plugin: JsonObject,
@@ -133,7 +133,7 @@ function configFor(
     ...plugin,
     name: config.name,
     cniVersion: config.cniVersion,
-    ...(labels.length === 0 ? {} : { args: { "org.apache.mesos": { network_info: { labels: { labels } } } } }),
+    ...(labels.length === 0 ? {} : { args: { cni: { labels } } }),
     ...(previous === undefined ? {} : { prevResult: previous }),
   };
 }

@@ -108,10 +108,13 @@ export class Underlay {
         routeRequest({ destination: hostPrefix(address), hops: [{ gateway: there }] }),
       ),
     ]);
+    // What asked 8.8.8.8 must be answered by it, also where the answer is a datagram of its own.
+    const [first] = this.#topology.outside;
+    const source = first === undefined ? {} : { source: first };
     applyAll(
       this.outside,
       clock,
-      subnets.map(({ cidr }) => routeRequest({ destination: cidr, hops: [{ gateway: here }] })),
+      subnets.map(({ cidr }) => routeRequest({ destination: cidr, hops: [{ gateway: here }], ...source })),
     );
   }
 

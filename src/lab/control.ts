@@ -1,0 +1,127 @@
+/**
+ * The words of a running lab, as requests on its control socket: what `ocicat lab …` asks of the supervisor. Bodies are
+ * checked here, since anybody of the same user may speak to the socket.
+ */
+import { CodedError } from "../base/errors.ts";
+import type { JsonObject } from "../base/json.ts";
+import { formatAddress, tryParseAddress } from "../ip/address.ts";
+import { formatPrefix } from "../ip/prefix.ts";
+import type { LabPodRecord } from "../port/lab-record.ts";
+import type { PlacePaths } from "../port/places.ts";
+import { type Lab, podRecord } from "./lab.ts";
+import type { PodSpec } from "./topology.ts";
+
+export class ControlError extends CodedError<"badRequest", { field: string }> {}
+
+/** What `lab exec` needs to enter a host or pod. */
+export interface ExecAnswer {
+  readonly paths: PlacePaths;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface HostStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly subnet: string;
+  readonly nic: string;
+  readonly mtu: number;
+  /** Process id of the agent, absent while it is away. */
+  readonly agentPid?: number;
+  readonly agentReady: boolean;
+}
+
+export interface LabStatus {
+  readonly topology: string;
+  readonly summary: string;
+  readonly hosts: readonly HostStatus[];
+  readonly pods: readonly (LabPodRecord & { readonly mtu: number })[];
+  readonly storePid?: number;
+  readonly pool: string;
+}
+
+export type Verb = (body: JsonObject) => Promise<unknown>;
+
+export function controlVerbs(lab: Lab): Readonly<Record<string, Verb>> {
+  return {
+    status: async () => status(lab),
+    exec: async (body) => {
+      const { place, env } = lab.place(textAt(body, "place"));
+      return { paths: place.paths, env } satisfies ExecAnswer;
+    },
+    "pod-add": async (body) => podRecord(await lab.pods.add(podSpecOf(body))),
+    "pod-list": async () => lab.pods.list().map(podRecord),
+    "pod-remove": async (body) => {
+      await lab.pods.remove(textAt(body, "pod"));
+    },
+  };
+}
+
+async function status(lab: Lab): Promise<LabStatus> {
+  const hosts = await Promise.all(
+    [...lab.hosts.values()].map(async (host): Promise<HostStatus> => {
+      const { nic } = host.spec;
+      return {
+        name: host.name,
+        address: formatAddress(nic.address),
+        subnet: nic.subnet,
+        nic: nic.name,
+        mtu: nic.mtu,
+        ...(host.agent.pid === undefined ? {} : { agentPid: host.agent.pid }),
+        agentReady: await lab.isAgentReady(host),
+      };
+    }),
+  );
+  return {
+    topology: lab.topology.name,
+    summary: lab.topology.summary,
+    hosts,
+    pods: lab.pods.list().map((pod) => ({ ...podRecord(pod), mtu: pod.mtu })),
+    ...(lab.store.pid === undefined ? {} : { storePid: lab.store.pid }),
+    pool: formatPrefix(lab.topology.cluster.pool),
+  };
+}
+
+function podSpecOf(body: JsonObject): PodSpec {
+  const name = textAt(body, "name");
+  const namespace = body["namespace"] === undefined ? "default" : textAt(body, "namespace");
+  for (const [field, text] of Object.entries({ name, namespace })) {
+    if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) {
+      throw bad(field, `'${text}' is not a name of lower-case letters, digits, '-' and '.'`);
+    }
+  }
+  const address = body["address"] === undefined ? undefined : tryParseAddress(textAt(body, "address"));
+  if (body["address"] !== undefined && address === undefined) {
+    throw bad("address", `'${String(body["address"])}' is not an IP address`);
+  }
+  const serve = body["serve"] ?? [];
+  if (!Array.isArray(serve) || !serve.every((port) => Number.isInteger(port) && port > 0 && port < 65536)) {
+    throw bad("serve", "ports are numbers from 1 to 65535");
+  }
+  return {
+    namespace,
+    name,
+    host: textAt(body, "host"),
+    labels: labelsOf(body["labels"] ?? {}),
+    ...(address === undefined ? {} : { address }),
+    serve,
+    probed: true,
+  };
+}
+
+function labelsOf(labels: unknown): Record<string, string> {
+  if (typeof labels !== "object" || labels === null) throw bad("labels", "labels are an object");
+  return Object.fromEntries(
+    Object.entries(labels).map(([key, value]) => {
+      if (typeof value !== "string") throw bad("labels", `the value of '${key}' is not text`);
+      return [key, value];
+    }),
+  );
+}
+
+export function textAt(body: JsonObject, field: string): string {
+  const value = body[field];
+  if (typeof value === "string" && value !== "") return value;
+  throw bad(field, `'${field}' is missing`);
+}
+
+const bad = (field: string, message: string): ControlError => new ControlError("badRequest", message, { field });

@@ -1,0 +1,148 @@
+/** The pods of a lab: namespaces made as a runtime makes them, attached by the host's own plugin, and served. */
+import { CodedError } from "../../base/errors.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { formatAddress, type IpAddress, tryParseAddress } from "../../ip/address.ts";
+import type { Clock } from "../../port/clock.ts";
+import type { EchoService, EchoServices } from "../../port/echo-services.ts";
+import type { HostFolders } from "../../port/host-folders.ts";
+import type { Place, Places } from "../../port/places.ts";
+import type { LabHost } from "../lab-host.ts";
+import { type PodSpec, podKey } from "../topology.ts";
+import { applyAll, withRtnetlink } from "../underlay/apply.ts";
+import { type CniRuntime, resultAddresses, type Sandbox } from "./runtime.ts";
+
+export interface Pod {
+  readonly spec: PodSpec;
+  readonly key: string;
+  readonly host: LabHost;
+  readonly place: Place;
+  readonly sandbox: Sandbox;
+  readonly result: JsonObject;
+  readonly addresses: readonly IpAddress[];
+  /** Of eth0, in octets. */
+  readonly mtu: number;
+  readonly service: EchoService;
+}
+
+export interface PodDeps {
+  readonly places: Places;
+  readonly folders: HostFolders;
+  readonly cni: CniRuntime;
+  readonly services: EchoServices;
+  readonly clock: Clock;
+  /** 64 hexadecimal digits, different each time. */
+  readonly newContainerId: () => string;
+}
+
+export class PodError extends CodedError<"podExists" | "noPod" | "noHost", { pod: string }> {}
+
+export class LabPods {
+  readonly #hosts: ReadonlyMap<string, LabHost>;
+  readonly #deps: PodDeps;
+  readonly #pods = new Map<string, Pod>();
+  /** Keys whose ADD is under way. */
+  readonly #coming = new Set<string>();
+
+  constructor(hosts: ReadonlyMap<string, LabHost>, deps: PodDeps) {
+    this.#hosts = hosts;
+    this.#deps = deps;
+  }
+
+  /** In order of arrival. */
+  list(): readonly Pod[] {
+    return [...this.#pods.values()];
+  }
+
+  find(key: string): Pod | undefined {
+    return this.#pods.get(key);
+  }
+
+  get(key: string): Pod {
+    const pod = this.#pods.get(key);
+    if (pod) return pod;
+    const known = [...this.#pods.keys()].join(", ") || "none";
+    throw new PodError("noPod", `no pod '${key}' in this lab (there is: ${known})`, { pod: key });
+  }
+
+  /** Rejects with PodError, CniError, NetworkConfigError; what was made is taken away then. */
+  async add(spec: PodSpec): Promise<Pod> {
+    const key = podKey(spec);
+    const host = this.#hosts.get(spec.host);
+    if (!host) {
+      const known = [...this.#hosts.keys()].join(", ");
+      throw new PodError("noHost", `no host '${spec.host}' in this lab (there is: ${known})`, { pod: key });
+    }
+    if (this.#pods.has(key) || this.#coming.has(key)) {
+      throw new PodError("podExists", `pod '${key}' exists already`, { pod: key });
+    }
+    this.#coming.add(key);
+    try {
+      const pod = await this.#attach(spec, host);
+      this.#pods.set(key, pod);
+      return pod;
+    } finally {
+      this.#coming.delete(key);
+    }
+  }
+
+  async #attach(spec: PodSpec, host: LabHost): Promise<Pod> {
+    const { places, folders, services, clock } = this.#deps;
+    const key = podKey(spec);
+    const place = places.make(() => folders.enterPod(spec.name), host.place);
+    const netns = netnsName(spec);
+    const sandbox = this.#sandbox(spec, netns);
+    let isShown = false;
+    try {
+      applyAll(place.net, clock, [{ type: "setLink", link: "lo", change: { up: true } }]);
+      folders.showNet(host.place, netns, place.net);
+      isShown = true;
+      const result = await this.#addOrUndo(host, sandbox);
+      const addresses = resultAddresses(result).flatMap((text) => tryParseAddress(text) ?? []);
+      const mtu = withRtnetlink(place.net, clock, (rtnetlink) => rtnetlink.link("eth0")?.mtu ?? 0);
+      const address = addresses[0] === undefined ? "no address" : formatAddress(addresses[0]);
+      const service = services.start(place.net, `${key} (${address}) on ${host.name}`, spec.serve);
+      return { spec, key, host, place, sandbox, result, addresses, mtu, service };
+    } catch (failure) {
+      if (isShown) folders.hideNet(host.place, netns);
+      place.close();
+      throw failure;
+    }
+  }
+
+  /** A runtime calls DEL after an ADD that failed, whatever it left. */
+  async #addOrUndo(host: LabHost, sandbox: Sandbox): Promise<JsonObject> {
+    const { cni } = this.#deps;
+    try {
+      return await cni.add(host.place, sandbox);
+    } catch (failure) {
+      // The ADD's failure is the one to tell.
+      await cni.remove(host.place, sandbox, undefined).catch(() => undefined);
+      throw failure;
+    }
+  }
+
+  #sandbox(spec: PodSpec, netns: string): Sandbox {
+    return {
+      namespace: spec.namespace,
+      name: spec.name,
+      containerId: this.#deps.newContainerId(),
+      netns: `/run/netns/${netns}`,
+      labels: spec.labels,
+      ...(spec.address === undefined ? {} : { address: formatAddress(spec.address) }),
+    };
+  }
+
+  /** Detaches the pod and removes its namespace. Rejects with CniError when the plugin refuses; the pod stays then. */
+  async remove(key: string): Promise<void> {
+    const pod = this.get(key);
+    const { cni, folders } = this.#deps;
+    await cni.remove(pod.host.place, pod.sandbox, pod.result);
+    this.#pods.delete(key);
+    pod.service.close();
+    folders.hideNet(pod.host.place, pod.sandbox.netns.slice("/run/netns/".length));
+    pod.place.close();
+  }
+}
+
+/** Its name below /run/netns. */
+const netnsName = ({ namespace, name }: PodSpec): string => (namespace === "default" ? name : `${namespace}.${name}`);
