@@ -1,0 +1,192 @@
+/**
+ * Group commit: what was asked for in one turn is carried out in the next, one piece of work after the other, and made
+ * durable in one write; only then anybody is answered or told. Nothing waits between reading state and writing it, so
+ * every piece sees what the ones before it did, and nobody sees what is not durable.
+ *
+ * Work that throws changes nothing. A write that fails takes back everything that was done since the last one.
+ */
+import type { Clock } from "../port/clock.ts";
+import type { Log } from "../port/log.ts";
+import { LogError, type LogLease, type RevisionLog } from "../port/revision-log.ts";
+import { RpcError } from "../port/rpc.ts";
+import { noSpace, stopped } from "./errors.ts";
+import { type Change, logRowOf, type Mvcc } from "./mvcc.ts";
+
+/** How long one turn may carry out work before it writes: half of the budget of a turn, the write takes its own time. */
+const TURN_MS = 8;
+
+/** What a piece of work may do. All of its changes have one revision. */
+export interface Draft {
+  /** That of the changes, if there are any. */
+  readonly revision: number;
+  readonly hasChanged: boolean;
+  put(key: string, value: string, lease: bigint): Change;
+  /** Deletes a key that is there. */
+  delete(key: string): Change;
+  /** `undo` takes back what the grant did outside of the log. */
+  grant(lease: LogLease, undo: () => void): void;
+  revoke(id: bigint, undo: () => void): void;
+}
+
+interface Job {
+  readonly work: (draft: Draft) => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+export interface CommitterDeps {
+  readonly mvcc: Mvcc;
+  readonly log: RevisionLog;
+  readonly clock: Clock;
+  readonly logger: Log;
+  /** Told of what has become durable, in order, before those who asked for it are answered. */
+  readonly committed: (changes: readonly Change[]) => void;
+}
+
+export class Committer {
+  readonly #deps: CommitterDeps;
+  #jobs: Job[] = [];
+  #isRunning = false;
+  #isStopped = false;
+
+  constructor(deps: CommitterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves to what the work returned, once it is durable. Rejects with what it threw, or with the failure of the write. */
+  submit<T>(work: (draft: Draft) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#isStopped) {
+        reject(stopped());
+        return;
+      }
+      this.#jobs.push({ work, resolve, reject });
+      if (!this.#isRunning) void this.#run();
+    });
+  }
+
+  /** Refuses further work; what was submitted is still carried out. Resolves when it is. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    while (this.#isRunning) await this.#deps.clock.yield();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#jobs.length > 0) {
+      await this.#deps.clock.yield();
+      this.#turn();
+    }
+    this.#isRunning = false;
+  }
+
+  #turn(): void {
+    const { mvcc, clock } = this.#deps;
+    const batch = new Batch(mvcc);
+    const answers: (() => void)[] = [];
+    const done: Job[] = [];
+    const deadline = clock.now() + TURN_MS;
+    let taken = 0;
+    for (const job of this.#jobs) {
+      taken++;
+      try {
+        const value = batch.carryOut(job.work);
+        done.push(job);
+        answers.push(() => job.resolve(value as never));
+      } catch (failure) {
+        job.reject(failure);
+      }
+      if (taken % 16 === 0 && clock.now() > deadline) break;
+    }
+    this.#jobs = this.#jobs.slice(taken);
+    try {
+      this.#write(batch);
+    } catch (failure) {
+      batch.undoTo(0);
+      for (const job of done) job.reject(failure);
+      return;
+    }
+    if (batch.changes.length > 0) this.#deps.committed(batch.changes);
+    for (const answer of answers) answer();
+  }
+
+  /** Throws RpcError when the log cannot be written. */
+  #write(batch: Batch): void {
+    const { changes, granted, revoked } = batch;
+    if (changes.length + granted.length + revoked.length === 0) return;
+    try {
+      this.#deps.log.write({ rows: changes.map(logRowOf), granted, revoked });
+    } catch (failure) {
+      if (!(failure instanceof LogError)) throw failure;
+      this.#deps.logger.error("nothing can be written: every change is refused", {}, failure);
+      if (failure.code === "full") throw noSpace({ cause: failure });
+      throw new RpcError("unavailable", `etcdserver: ${failure.message}`, { cause: failure });
+    }
+  }
+}
+
+/** What one write will make durable, with the way back. */
+class Batch implements Draft {
+  readonly #mvcc: Mvcc;
+  readonly #undos: (() => void)[] = [];
+  readonly changes: Change[] = [];
+  readonly granted: LogLease[] = [];
+  readonly revoked: bigint[] = [];
+  /** Changes before the piece of work that is carried out now. */
+  #before = 0;
+  revision = 0;
+
+  constructor(mvcc: Mvcc) {
+    this.#mvcc = mvcc;
+  }
+
+  carryOut(work: (draft: Draft) => unknown): unknown {
+    const { changes, granted, revoked } = this;
+    const mark = { undos: this.#undos.length, granted: granted.length, revoked: revoked.length };
+    this.#before = changes.length;
+    this.revision = this.#mvcc.revision + 1;
+    try {
+      const value = work(this);
+      if (this.hasChanged) this.#mvcc.advanceTo(this.revision);
+      return value;
+    } catch (failure) {
+      this.undoTo(mark.undos);
+      changes.length = this.#before;
+      granted.length = mark.granted;
+      revoked.length = mark.revoked;
+      throw failure;
+    }
+  }
+
+  undoTo(mark: number): void {
+    while (this.#undos.length > mark) this.#undos.pop()?.();
+  }
+
+  get hasChanged(): boolean {
+    return this.changes.length > this.#before;
+  }
+
+  put(key: string, value: string, lease: bigint): Change {
+    return this.#made(this.#mvcc.put(this.revision, key, value, lease));
+  }
+
+  delete(key: string): Change {
+    return this.#made(this.#mvcc.delete(this.revision, key));
+  }
+
+  #made(change: Change): Change {
+    this.changes.push(change);
+    this.#undos.push(() => this.#mvcc.undo(change));
+    return change;
+  }
+
+  grant(lease: LogLease, undo: () => void): void {
+    this.granted.push(lease);
+    this.#undos.push(undo);
+  }
+
+  revoke(id: bigint, undo: () => void): void {
+    this.revoked.push(id);
+    this.#undos.push(undo);
+  }
+}
