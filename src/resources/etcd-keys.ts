@@ -150,7 +150,7 @@ function affinityPrefix(namePrefix: string): string {
  * share one and the IPAM records another. Kinds of our own stay apart: some are written much and watched by few.
  */
 function etcdPrefixes(kinds: readonly string[]): readonly string[] {
-  const roots = kinds.map((kind) => {
+  const roots = kinds.map((kind): string => {
     if (kind in calicoKinds) return RESOURCES;
     return (ipamKinds as readonly string[]).includes(kind) ? IPAM : OWN;
   });

@@ -28,3 +28,13 @@ export function encodeGrpcMessage(text: string): string {
     .toString("latin1")
     .replaceAll(/[^ -~]|%/g, (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
 }
+
+/** The other way; what is not well-formed stays as it is. */
+export function decodeGrpcMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (failure) {
+    if (failure instanceof URIError) return text;
+    throw failure;
+  }
+}
