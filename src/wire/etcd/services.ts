@@ -4,6 +4,7 @@ import {
   compactionRequest,
   deleteRangeRequest,
   deleteRangeResponse,
+  emptyRequest,
   headerResponse,
   putRequest,
   putResponse,
@@ -12,6 +13,29 @@ import {
   txnRequest,
   txnResponse,
 } from "./kv.ts";
+import {
+  leaseGrantRequest,
+  leaseGrantResponse,
+  leaseKeepAliveRequest,
+  leaseKeepAliveResponse,
+  leaseRevokeRequest,
+  leasesRequest,
+  leasesResponse,
+  leaseTimeToLiveRequest,
+  leaseTimeToLiveResponse,
+} from "./lease.ts";
+import {
+  alarmRequest,
+  alarmResponse,
+  authStatusResponse,
+  hashKvRequest,
+  hashKvResponse,
+  hashResponse,
+  memberListRequest,
+  memberListResponse,
+  snapshotResponse,
+  statusResponse,
+} from "./maintenance.ts";
 import { watchRequest, watchResponse } from "./watch.ts";
 
 export interface Method<Q extends object, S extends object> {
@@ -37,3 +61,26 @@ export const kvMethods = {
 } as const;
 
 export const watchMethod = method("Watch", "Watch", watchRequest, watchResponse);
+
+export const leaseMethods = {
+  grant: method("Lease", "LeaseGrant", leaseGrantRequest, leaseGrantResponse),
+  revoke: method("Lease", "LeaseRevoke", leaseRevokeRequest, headerResponse),
+  /** A stream in both directions. */
+  keepAlive: method("Lease", "LeaseKeepAlive", leaseKeepAliveRequest, leaseKeepAliveResponse),
+  timeToLive: method("Lease", "LeaseTimeToLive", leaseTimeToLiveRequest, leaseTimeToLiveResponse),
+  leases: method("Lease", "LeaseLeases", leasesRequest, leasesResponse),
+} as const;
+
+export const maintenanceMethods = {
+  alarm: method("Maintenance", "Alarm", alarmRequest, alarmResponse),
+  status: method("Maintenance", "Status", emptyRequest, statusResponse),
+  defragment: method("Maintenance", "Defragment", emptyRequest, headerResponse),
+  hash: method("Maintenance", "Hash", emptyRequest, hashResponse),
+  hashKv: method("Maintenance", "HashKV", hashKvRequest, hashKvResponse),
+  /** Answers in a stream. */
+  snapshot: method("Maintenance", "Snapshot", emptyRequest, snapshotResponse),
+} as const;
+
+export const memberListMethod = method("Cluster", "MemberList", memberListRequest, memberListResponse);
+
+export const authStatusMethod = method("Auth", "AuthStatus", emptyRequest, authStatusResponse);
