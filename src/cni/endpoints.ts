@@ -2,6 +2,7 @@
 import type { JsonObject } from "../base/json.ts";
 import { formatPrefix, hostPrefix, type InterfaceAddress, tryParseInterfaceAddress } from "../ip/prefix.ts";
 import type { WallClock } from "../port/clock.ts";
+import type { Random } from "../port/random.ts";
 import type { ObjectKey, Store, Stored } from "../port/store.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { endpointNamePrefix, type Workload } from "./workload.ts";
@@ -13,8 +14,7 @@ const RETRIES = 5;
 export interface EndpointsDeps {
   readonly store: Store;
   readonly wallClock: WallClock;
-  /** A new random UUID. */
-  readonly newUid: () => string;
+  readonly random: Random;
 }
 
 export interface NewEndpoint {
@@ -133,7 +133,7 @@ export class Endpoints {
 
   #newMetadata(identity: JsonObject): JsonObject {
     const creationTimestamp = `${this.#deps.wallClock.now().toISOString().slice(0, 19)}Z`;
-    return { ...identity, uid: this.#deps.newUid(), creationTimestamp };
+    return { ...identity, uid: this.#deps.random.uuid(), creationTimestamp };
   }
 
   #value(endpoint: NewEndpoint, { name, namespace = "" }: ObjectKey, before: Stored | undefined): JsonObject {

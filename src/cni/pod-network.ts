@@ -139,7 +139,6 @@ export class PodNetworks {
       this.#log.warn("no route for the pods' gateway: pods depend on the host's default route", {}, noRoute);
     }
     if (notUp) throw notUp;
-    if (hasIpv6) await this.#awaitGateway6(hostName);
   }
 
   /** The kernel takes the MAC with the creation; a device manager of the host may change it once. */
@@ -193,6 +192,10 @@ export class PodNetworks {
         pod.namespace.writeSysctl(`net/ipv6/conf/${device}/disable_ipv6`, "0");
       }
       pod.namespace.writeSysctl(`net/ipv6/conf/${pair.ifName}/accept_dad`, "0");
+      // The host's end gets its link-local address once both ends are up.
+      const [notUp] = await pod.kernel.executeOffLoop([{ type: "setLink", link: index, change: { up: true } }]);
+      if (notUp) throw notUp;
+      await this.#awaitGateway6(pair.hostName);
     }
     const families = new Set(hosts.map((address): 4 | 6 => (typeof address === "number" ? 4 : 6)));
     const requests: Request[] = [

@@ -8,6 +8,7 @@ import type { Ipam } from "../ipam/ipam.ts";
 import type { Clock, WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Namespaces } from "../port/namespaces.ts";
+import type { Random } from "../port/random.ts";
 import type { ObjectKey, Store, Stored } from "../port/store.ts";
 import type { PluginAnswer, PluginCall } from "../wire/plugin-call.ts";
 import { WorkloadAddresses } from "./addresses.ts";
@@ -43,8 +44,7 @@ export interface CniServerDeps {
   readonly podMtu: () => number;
   readonly ready: () => Readiness;
   readonly endpoints: EndpointSink;
-  /** A new random UUID. */
-  readonly newUid: () => string;
+  readonly random: Random;
   /** The log that a configuration asks for; lines go to the agent's own log besides. */
   readonly openLog: (settings: LogSettings) => Log;
   /** Writes the plugin's files again: what the program `install` asks for. Resolves with a line for people. */

@@ -8,7 +8,7 @@
  *   b  buffer on the stack    d  count, length      f  environment
  */
 import { MAX_ANSWER_OCTETS, PROTOCOL_MAGIC } from "../../wire/plugin-call.ts";
-import { SUPPORTED_VERSIONS } from "../versions.ts";
+import { errorCodes, errorHead, errorTail, OWN_VERSIONS } from "../no-answer.ts";
 import { type Machine, PluginError, word } from "./machine.ts";
 
 const AF_UNIX = 1;
@@ -21,10 +21,6 @@ const MAX_PATH_OCTETS = 107;
 
 /** Room for an answer, and for a chunk of standard input with its length in front. */
 const BUFFER_OCTETS = 65536;
-
-/** CNI error codes: 11 "try again later"; 50 "the plugin is not available", which only STATUS may answer. */
-const TRY_AGAIN = "11";
-const NOT_AVAILABLE = "50";
 
 /** Writes the whole program. Throws PluginError `pathTooLong`. */
 export function writePluginProgram(machine: Machine, socketPath: string): void {
@@ -48,20 +44,13 @@ export function writePluginProgram(machine: Machine, socketPath: string): void {
 
 type Texts = Readonly<Record<"versions" | "errorHead" | "tryAgainCode" | "notAvailableCode" | "errorTail", Buffer>>;
 
-function textsFor(socketPath: string): Texts {
-  const newest = SUPPORTED_VERSIONS.at(-1);
-  const explanation = {
-    msg: "the Ocicat agent on this host does not answer",
-    details: `no answer on ${socketPath}: check that 'ocicat node' runs on this host; the runtime tries again`,
-  };
-  return {
-    versions: Buffer.from(JSON.stringify({ cniVersion: newest, supportedVersions: SUPPORTED_VERSIONS })),
-    errorHead: Buffer.from('{"cniVersion":"1.0.0","code":'),
-    tryAgainCode: Buffer.from(TRY_AGAIN),
-    notAvailableCode: Buffer.from(NOT_AVAILABLE),
-    errorTail: Buffer.from(`,${JSON.stringify(explanation).slice(1)}`),
-  };
-}
+const textsFor = (socketPath: string): Texts => ({
+  versions: Buffer.from(OWN_VERSIONS),
+  errorHead: Buffer.from(errorHead),
+  tryAgainCode: Buffer.from(errorCodes.other),
+  notAvailableCode: Buffer.from(errorCodes.STATUS),
+  errorTail: Buffer.from(errorTail(socketPath)),
+});
 
 function start(m: Machine, addressOctets: number): void {
   m.entry("c");
