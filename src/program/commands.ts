@@ -18,4 +18,71 @@ export interface Command {
   load(): Promise<Program>;
 }
 
-export const commands: readonly Command[] = [];
+export const commands: readonly Command[] = [
+  {
+    name: "get",
+    summary: "show objects: pools, nodes, endpoints, configurations",
+    examples: ["get ippool -o wide", "get workloadendpoints -A"],
+    load: () => import("./ctl/get.ts"),
+  },
+  {
+    name: "apply",
+    summary: "create or replace the objects of a file",
+    examples: ["apply -f pool.yaml"],
+    load: async () => (await import("./ctl/write.ts")).writeProgram("apply"),
+  },
+  {
+    name: "create",
+    summary: "create the objects of a file",
+    load: async () => (await import("./ctl/write.ts")).writeProgram("create"),
+  },
+  {
+    name: "replace",
+    summary: "replace objects by those of a file",
+    load: async () => (await import("./ctl/write.ts")).writeProgram("replace"),
+  },
+  {
+    name: "delete",
+    summary: "delete objects by name, or those of a file",
+    load: () => import("./ctl/delete.ts"),
+  },
+  {
+    name: "patch",
+    summary: "change some fields of an object",
+    examples: [`patch ippool default-ipv4-ippool -p '{"spec":{"vxlanMode":"CrossSubnet"}}'`],
+    load: () => import("./ctl/patch.ts"),
+  },
+  {
+    name: "label",
+    summary: "set or remove a label of an object",
+    load: () => import("./ctl/label.ts"),
+  },
+  {
+    name: "validate",
+    summary: "check the objects of a file without a store",
+    load: async () => (await import("./ctl/write.ts")).writeProgram("validate"),
+  },
+  {
+    name: "ipam",
+    summary: "show and change the assignment of addresses",
+    examples: ["ipam show --show-blocks"],
+    load: () => import("./ctl/ipam.ts"),
+  },
+  {
+    name: "version",
+    summary: "show the version of this program and of the cluster",
+    load: () => import("./ctl/version.ts"),
+  },
+  {
+    name: "node",
+    summary: "the agent of this host, its probes, and what it knows ('node show')",
+    examples: ["node show worker-1"],
+    load: () => import("./node.ts"),
+  },
+  {
+    name: "verify",
+    summary: "compare what is compiled for each host with what its kernel holds",
+    examples: ["verify"],
+    load: () => import("./verify.ts"),
+  },
+];
