@@ -85,4 +85,15 @@ export const commands: readonly Command[] = [
     examples: ["verify"],
     load: () => import("./verify.ts"),
   },
+  {
+    name: "cni-install",
+    summary: "put the CNI plugin and its configuration on this host",
+    examples: ["cni-install"],
+    load: () => import("./cni-install.ts"),
+  },
+  {
+    name: "cni",
+    summary: "the CNI plugin in its portable form, for a container runtime to execute",
+    load: () => import("./cni.ts"),
+  },
 ];
