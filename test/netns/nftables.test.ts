@@ -6,16 +6,26 @@ import { natOutgoingTable } from "../../src/compile/nat/nat-outgoing.ts";
 import { parseAddress } from "../../src/ip/address.ts";
 import { parsePrefix } from "../../src/ip/prefix.ts";
 import { NftTableDriver } from "../../src/kernel/nftables/table-driver.ts";
-import { hashedChain } from "../../src/netlink/nftables/hashed-chain.ts";
-import { ct, ether, fib, icmp, ip, meta, numgen, tcp, th, udp } from "../../src/netlink/nftables/selector.ts";
 import {
   accept,
-  CtState,
   clearMark,
   counter,
   dnat,
   drop,
   goTo,
+  jump,
+  limit,
+  log,
+  masquerade,
+  notrack,
+  orMark,
+  reject,
+  returns,
+  snat,
+} from "../../src/netlink/nftables/action.ts";
+import { hashedChain } from "../../src/netlink/nftables/hashed-chain.ts";
+import {
+  CtState,
   hasAny,
   is,
   isBelow,
@@ -25,20 +35,12 @@ import {
   isNot,
   isNotIn,
   isWithin,
-  jump,
-  limit,
-  log,
-  masquerade,
-  notrack,
-  orMark,
   RouteType,
-  reject,
-  returns,
-  rule,
-  snat,
   startsWith,
   vmap,
-} from "../../src/netlink/nftables/statement.ts";
+} from "../../src/netlink/nftables/match.ts";
+import { rule } from "../../src/netlink/nftables/rule.ts";
+import { ct, ether, fib, icmp, ip, meta, numgen, tcp, th, udp } from "../../src/netlink/nftables/selector.ts";
 import type { NftTable } from "../../src/netlink/nftables/tree.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";

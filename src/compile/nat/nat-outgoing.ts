@@ -7,21 +7,12 @@
  *                                             └─ tunnels
  */
 import type { Prefix } from "../../ip/prefix.ts";
+import { counter, jump, masquerade, type PortRange } from "../../netlink/nftables/action.ts";
 import { prefixElements } from "../../netlink/nftables/element.ts";
 import { hashedChain } from "../../netlink/nftables/hashed-chain.ts";
+import { is, isIn, isNot, isNotIn, RouteType } from "../../netlink/nftables/match.ts";
+import { rule } from "../../netlink/nftables/rule.ts";
 import { fib, ip, meta } from "../../netlink/nftables/selector.ts";
-import {
-  counter,
-  is,
-  isIn,
-  isNot,
-  isNotIn,
-  jump,
-  masquerade,
-  type PortRange,
-  RouteType,
-  rule,
-} from "../../netlink/nftables/statement.ts";
 import { type NftRule, type NftSet, type NftTable, Priority } from "../../netlink/nftables/tree.ts";
 
 export interface NatOutgoing {

@@ -1,8 +1,9 @@
 /** What a driver knows of one table, and how often somebody else has touched it. */
-import { type ActualTable, planTable } from "../../netlink/nftables/plan.ts";
+import { planSteps } from "../../netlink/nftables/plan.ts";
+import type { Steps } from "../../netlink/nftables/steps.ts";
 import type { NftTable } from "../../netlink/nftables/tree.ts";
 
-export type View = ActualTable | "absent";
+export type View = NftTable | "absent";
 
 export class KnownTable {
   /** What the kernel holds as far as we know; undefined when it must be read. */
@@ -41,14 +42,15 @@ export class KnownTable {
 
   /** The kernel holds the tree since a commit of ours. */
   applied(desired: NftTable | undefined, touches: number): void {
-    const view = desired ? { table: desired, foreignSets: [], foreignChains: [] } : "absent";
+    const view = desired ?? "absent";
     this.#applied = { desired, view };
     this.learn(view, touches);
   }
 
   /** How the view differs from what the last apply left, in words: what a foreign hand did. */
-  drift(): readonly string[] {
+  *drift(): Steps<readonly string[]> {
     if (!this.#applied || !this.#view || this.#view === this.#applied.view) return [];
-    return planTable(this.#applied.desired, this.#view === "absent" ? undefined : this.#view).differences;
+    const plan = yield* planSteps(this.#applied.desired, this.#view === "absent" ? undefined : this.#view);
+    return plan.differences;
   }
 }

@@ -22,12 +22,12 @@ import {
   writeRulesOf,
   writeSetName,
 } from "../../netlink/nftables/object-codec.ts";
-import type { ActualTable } from "../../netlink/nftables/plan.ts";
 import {
   type NftChain,
   type NftMap,
   type NftRule,
   type NftSet,
+  type NftTable,
   type TableKey,
   tableName,
 } from "../../netlink/nftables/tree.ts";
@@ -36,9 +36,8 @@ import type { Netlink } from "../../port/netlink.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { failed } from "../lane.ts";
 import { NetlinkChannel } from "../request.ts";
+import { inTurns } from "./in-turns.ts";
 
-/** Others get a turn after so much CPU time. */
-const SLICE_MICROS = 8_000;
 const EBADMSG = 74;
 
 interface Request {
@@ -88,7 +87,7 @@ export class RulesetReader {
   }
 
   /** One table with everything in it, undefined when there is none. Throws KernelError; ENOENT when it vanishes meanwhile. */
-  async table(key: TableKey): Promise<ActualTable | undefined> {
+  async table(key: TableKey): Promise<NftTable | undefined> {
     const { family, name } = key;
     const isOurs = (found: { family: TableFamily | undefined; table: string }) =>
       found.family === family && found.table === name;
@@ -103,19 +102,19 @@ export class RulesetReader {
     const sets = (await this.#list({ ...setsRequest, body: setsBody }, decodeSet)).filter(isOurs);
     const named = sets.filter(({ isAnonymous }) => !isAnonymous);
     const read = await this.#sets(key, named);
+    const foreign = {
+      sets: named.filter(({ shape }) => !shape).map((set) => set.name),
+      chains: chains.filter(({ base }) => base === "foreign").map((chain) => chain.name),
+    };
     return {
-      table: {
-        family,
-        name,
-        ...(table.comment === undefined ? {} : { comment: table.comment }),
-        sets: read.sets,
-        maps: read.maps,
-        chains: chains
-          .filter(({ base }) => base !== "foreign")
-          .map((chain) => chainOf(chain, rules.get(chain.name) ?? [])),
-      },
-      foreignSets: named.filter(({ shape }) => !shape).map((set) => set.name),
-      foreignChains: chains.filter(({ base }) => base === "foreign").map((chain) => chain.name),
+      family,
+      name,
+      ...(table.comment === undefined ? {} : { comment: table.comment }),
+      ...read,
+      chains: chains
+        .filter(({ base }) => base !== "foreign")
+        .map((chain) => chainOf(chain, rules.get(chain.name) ?? [])),
+      ...(foreign.sets.length + foreign.chains.length > 0 ? { foreign } : {}),
     };
   }
 
@@ -162,14 +161,7 @@ export class RulesetReader {
         readElements(view, 0, view.byteLength, shape, raw);
       },
     );
-    const work = entriesOf(shape, raw);
-    for (let sliceStart = this.#clock.cpuMicros(); ; ) {
-      const step = work.next();
-      if (step.done) return step.value;
-      if (this.#clock.cpuMicros() - sliceStart < SLICE_MICROS) continue;
-      await this.#clock.yield();
-      sliceStart = this.#clock.cpuMicros();
-    }
+    return inTurns(this.#clock, entriesOf(shape, raw));
   }
 
   async #list<T>(request: Request, decode: (payload: Uint8Array) => T): Promise<T[]> {

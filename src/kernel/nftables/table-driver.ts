@@ -12,12 +12,14 @@
  */
 import { Batch, type Transaction } from "../../netlink/nftables/batch.ts";
 import { addChange, type TableHead } from "../../netlink/nftables/change-codec.ts";
-import { planTable, type TableChange } from "../../netlink/nftables/plan.ts";
-import { stagesOf } from "../../netlink/nftables/stages.ts";
+import { planSteps } from "../../netlink/nftables/plan.ts";
+import { type Stage, stagesOf } from "../../netlink/nftables/stages.ts";
+import type { Steps } from "../../netlink/nftables/steps.ts";
 import { type NftTable, type TableKey, tableName } from "../../netlink/nftables/tree.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelError, type Netlink } from "../../port/netlink.ts";
+import { inTurns } from "./in-turns.ts";
 import { KnownTable, type View } from "./known-table.ts";
 import { RulesetMonitor } from "./ruleset-monitor.ts";
 import { RulesetReader } from "./ruleset-reader.ts";
@@ -34,8 +36,6 @@ export interface NftApplyResult {
 
 /** So often the ruleset may move on under a change, or answers get lost, before that is an error. */
 const ATTEMPTS = 10;
-/** Others get a turn after so much CPU time. */
-const SLICE_MICROS = 8_000;
 
 export class NftTableDriver {
   readonly #lane: TransactionLane;
@@ -79,7 +79,7 @@ export class NftTableDriver {
       const known = this.#knownOf(key);
       known.forget();
       const view = await this.#view(key, known);
-      return view === "absent" ? undefined : view.table;
+      return view === "absent" ? undefined : view;
     });
   }
 
@@ -127,12 +127,12 @@ export class NftTableDriver {
       this.#monitor.drain();
       const wasKnown = known.view !== undefined;
       const view = await this.#view(key, known);
-      for (const words of known.drift()) repairs.add(words);
-      const plan = planTable(desired, view === "absent" ? undefined : view);
+      for (const words of await inTurns(this.#clock, known.drift())) repairs.add(words);
+      const plan = await inTurns(this.#clock, planSteps(desired, view === "absent" ? undefined : view));
       for (const words of plan.differences) differences.add(words);
       const { touches } = known;
       try {
-        for (const stage of stagesOf(plan)) {
+        for (const stage of await inTurns(this.#clock, stagesOf(plan))) {
           await this.#commit({ ...key, ...desired }, stage, known);
           transactions++;
         }
@@ -167,7 +167,7 @@ export class NftTableDriver {
     }
   }
 
-  async #commit(table: TableHead, stage: readonly TableChange[], known: KnownTable): Promise<void> {
+  async #commit(table: TableHead, stage: Stage, known: KnownTable): Promise<void> {
     const { touches } = known;
     let generation = this.#generation();
     const transaction = await this.#encode(table, stage, generation);
@@ -191,15 +191,9 @@ export class NftTableDriver {
     }
   }
 
-  async #encode(table: TableHead, stage: readonly TableChange[], generation: number): Promise<Transaction> {
+  async #encode(table: TableHead, stage: Stage, generation: number): Promise<Transaction> {
     const batch = new Batch({ firstSequence: this.#lane.nextSequence, generation });
-    let sliceStart = this.#clock.cpuMicros();
-    for (const change of stage) {
-      addChange(batch, table, change);
-      if (this.#clock.cpuMicros() - sliceStart < SLICE_MICROS) continue;
-      await this.#clock.yield();
-      sliceStart = this.#clock.cpuMicros();
-    }
+    await inTurns(this.#clock, encodingOf(batch, table, stage));
     return batch.finish();
   }
 
@@ -233,6 +227,13 @@ export class NftTableDriver {
 
   #notify(key?: TableKey): void {
     for (const listener of this.#listeners) listener(key);
+  }
+}
+
+function* encodingOf(batch: Batch, table: TableHead, stage: Stage): Steps<void> {
+  for (const change of stage) {
+    addChange(batch, table, change);
+    yield;
   }
 }
 

@@ -6,8 +6,10 @@
  */
 import type { IpAddress, Ipv4 } from "../../ip/address.ts";
 import { formatAddress } from "../../ip/address.ts";
+import { counter, drop } from "../../netlink/nftables/action.ts";
+import { is, isIn, isNot } from "../../netlink/nftables/match.ts";
+import { rule, type Statement } from "../../netlink/nftables/rule.ts";
 import { ip, tcp, udp } from "../../netlink/nftables/selector.ts";
-import { counter, drop, is, isIn, isNot, rule, type Statement } from "../../netlink/nftables/statement.ts";
 import type { NftChain, NftSet, NftTable } from "../../netlink/nftables/tree.ts";
 import type { NicPolicy, ProtocolFilter } from "../topology.ts";
 

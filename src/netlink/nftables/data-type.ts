@@ -22,6 +22,7 @@ interface DataTypeFacts {
 const protocols = {
   icmp: 1,
   igmp: 2,
+  ipip: 4,
   tcp: 6,
   udp: 17,
   gre: 47,

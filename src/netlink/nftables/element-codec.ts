@@ -11,6 +11,7 @@ import { beginAttribute, eachAttribute, endAttribute, NESTED } from "../message.
 import { ElementFlag } from "./codes.ts";
 import type { DataType } from "./data-type.ts";
 import { formatKey, keyOctets, parseKey, parseValue } from "./element.ts";
+import type { Steps } from "./steps.ts";
 import type { ElementText, NftMap, NftSet } from "./tree.ts";
 import { formatVerdict, parseVerdict, verdictAttributes, verdictFrom, verdictSet } from "./verdict-codec.ts";
 
@@ -137,14 +138,14 @@ function dataText(view: DataView, at: number, length: number, { data }: ElementS
   return text;
 }
 
-/** Entries between two pauses of the generators below: some hundred microseconds. */
+/** Entries between two pauses. */
 const PAUSE_ENTRIES = 256;
 
 /**
- * Key and value text of what the kernel listed; start and end elements of intervals are joined. A generator, so that
- * the entries of a very large set can be made in several turns.
+ * Key and value text of what the kernel listed; start and end elements of intervals are joined. Very large sets take
+ * several turns.
  */
-export function* entriesOf(shape: ElementShape, elements: readonly RawElement[]): Generator<void, Entry[]> {
+export function* entriesOf(shape: ElementShape, elements: readonly RawElement[]): Steps<Entry[]> {
   const entries: Entry[] = [];
   const take = (low: Uint8Array, high: Uint8Array | undefined, text: string | undefined): void => {
     const key = formatKey(shape.key, low, high);
@@ -166,7 +167,7 @@ const compareElements = (a: RawElement, b: RawElement): number =>
   Buffer.compare(a.key, b.key) || Number(b.isEnd) - Number(a.isEnd);
 
 /** The kernel lists its trees from the highest key down: then turning them round is enough. */
-function* ascending(elements: readonly RawElement[]): Generator<void, readonly RawElement[]> {
+function* ascending(elements: readonly RawElement[]): Steps<readonly RawElement[]> {
   for (let index = 1; index < elements.length; index++) {
     if (index % PAUSE_ENTRIES === 0) yield;
     const [before, after] = [elements[index - 1] as RawElement, elements[index] as RawElement];
@@ -179,7 +180,7 @@ function* ascending(elements: readonly RawElement[]): Generator<void, readonly R
 function* intervals(
   elements: readonly RawElement[],
   take: (low: Uint8Array, high: Uint8Array, text: string | undefined) => void,
-): Generator<void, void> {
+): Steps<void> {
   let open: RawElement | undefined;
   for (const [index, element] of (yield* ascending(elements)).entries()) {
     if (index % PAUSE_ENTRIES === 0) yield;

@@ -1,7 +1,7 @@
 /**
  * A ruleset as immutable plain data, in the words of nft(8): what `compile` makes, what the kernel is compared with,
  * and what is written in one transaction. Rules are the kernel's own expressions (`expression.ts`); people write them
- * with the statements of `statement.ts`.
+ * with the statements of `rule.ts`.
  */
 import type { Hook, TableFamily } from "./codes.ts";
 import type { DataType } from "./data-type.ts";
@@ -18,6 +18,8 @@ export interface NftTable extends TableKey {
   readonly sets?: readonly NftSet[];
   readonly maps?: readonly NftMap[];
   readonly chains: readonly NftChain[];
+  /** Read from the kernel only: names of what others put into the table and no tree has words for. */
+  readonly foreign?: { readonly sets: readonly string[]; readonly chains: readonly string[] };
 }
 
 export interface NftChain {

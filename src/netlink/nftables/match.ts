@@ -1,41 +1,17 @@
-/**
- * The statements of rules, in nft's words:
- *
- *     rule("ip", [isIn(ip.saddr, "pods"), isNotIn(ip.daddr, "pools"), counter, masquerade({ flags: ["fully-random"] })])
- *
- * A statement adds expressions to a rule under way, which remembers what protocols were matched already.
- */
-
+/** What a rule matches: each statement lets a packet go on to the next, or ends the rule. */
 import { addressOctets } from "../../ip/address.ts";
 import type { Prefix } from "../../ip/prefix.ts";
-import { registerAt, type TableFamily, WORD } from "./codes.ts";
+import { registerAt, WORD } from "./codes.ts";
 import { dataTypes, valueOctets } from "./data-type.ts";
 import { NftTreeError } from "./errors.ts";
-import type { Comparison, Expression, Hex, NatFlag, RejectType, Verdict } from "./expression.ts";
+import type { Comparison, Hex } from "./expression.ts";
+import type { RuleContext, Statement } from "./rule.ts";
 import { meta, type Need, type Selector } from "./selector.ts";
-import type { NftRule } from "./tree.ts";
-
-/** A rule under way. */
-interface RuleContext {
-  readonly family: TableFamily;
-  readonly expressions: Expression[];
-  /** Protocols that hold from here on, by layer. */
-  readonly matched: { network?: string; transport?: string };
-}
-export type Statement = (rule: RuleContext) => void;
-
-/** Throws NftTreeError `badRule`, `badElement`. */
-export function rule(family: TableFamily, statements: readonly Statement[], comment?: string): NftRule {
-  const matched = family === "ip" || family === "ip6" || family === "arp" ? { network: family } : {};
-  const context: RuleContext = { family, expressions: [], matched };
-  for (const statement of statements) statement(context);
-  return { expressions: context.expressions, ...(comment === undefined ? {} : { comment }) };
-}
 
 const hex = (octets: Uint8Array): Hex => Buffer.from(octets).toString("hex");
 
 /** A number in the selector's order: big-endian in packets, the host's elsewhere. */
-function numberHex(selector: Selector, value: number): Hex {
+export function numberHex(selector: Selector, value: number): Hex {
   const octets = Buffer.alloc(selector.length);
   if (selector.load(1).name === "payload") octets.writeUIntBE(value, 0, selector.length);
   else octets.writeUIntLE(value, 0, selector.length);
@@ -238,111 +214,3 @@ export const vmap =
     loadKey(rule, selectors);
     rule.expressions.push({ name: "lookup", set: map, from: 1, to: 0 });
   };
-
-const act =
-  (...expressions: readonly Expression[]): Statement =>
-  (rule) => {
-    rule.expressions.push(...expressions);
-  };
-const verdict = (value: Verdict): Statement => act({ name: "verdict", ...value });
-
-export const accept: Statement = verdict({ verdict: "accept" });
-export const drop: Statement = verdict({ verdict: "drop" });
-export const returns: Statement = verdict({ verdict: "return" });
-export const jump = (chain: string): Statement => verdict({ verdict: "jump", chain });
-export const goTo = (chain: string): Statement => verdict({ verdict: "goto", chain });
-export const counter: Statement = act({ name: "counter" });
-export const notrack: Statement = act({ name: "notrack" });
-
-/** Keeps the mark's bits in `keep` and sets those in `set`: meta mark = (mark & keep) | set. */
-export const setMark =
-  (keep: number, set: number): Statement =>
-  (rule) => {
-    const mask = numberHex(meta.mark, (keep & ~set) >>> 0);
-    rule.expressions.push(
-      meta.mark.load(1),
-      { name: "bitwise", from: 1, to: 1, mask, xor: numberHex(meta.mark, set >>> 0) },
-      { name: "metaSet", key: "mark", from: 1 },
-    );
-  };
-const ALL_BITS = 0xffffffff;
-export const orMark = (bits: number): Statement => setMark(ALL_BITS, bits);
-export const clearMark = (bits: number): Statement => setMark(~bits >>> 0, 0);
-
-export interface PortRange {
-  /** 1 … 65535, both inclusive. */
-  readonly low: number;
-  readonly high: number;
-}
-
-const port = (value: number): Hex => value.toString(16).padStart(4, "0");
-
-/** Source address of the device by which the packet leaves. Ports need a transport protocol matched before. */
-export const masquerade = ({
-  flags = [],
-  ports,
-}: {
-  readonly flags?: readonly NatFlag[];
-  readonly ports?: PortRange;
-} = {}): Statement =>
-  ports
-    ? act(
-        { name: "immediate", to: 1, value: port(ports.low) },
-        { name: "immediate", to: 2, value: port(ports.high) },
-        { name: "masq", flags, ports: { low: 1, high: 2 } },
-      )
-    : act({ name: "masq", flags });
-
-const translate =
-  (type: "snat" | "dnat") =>
-  ({
-    to,
-    ports,
-    flags = [],
-  }: {
-    readonly to: Prefix["address"];
-    readonly ports?: PortRange;
-    readonly flags?: readonly NatFlag[];
-  }): Statement =>
-    act(
-      { name: "immediate", to: 1, value: hex(addressOctets(to)) },
-      ...(ports
-        ? ([
-            { name: "immediate", to: 2, value: port(ports.low) },
-            { name: "immediate", to: 3, value: port(ports.high) },
-          ] as const)
-        : []),
-      {
-        name: "nat",
-        type,
-        family: typeof to === "number" ? "ip" : "ip6",
-        addresses: { low: 1, high: 1 },
-        ...(ports ? { ports: { low: 2, high: 3 } } : {}),
-        flags,
-      },
-    );
-/** To one address, and to a range of ports where a transport protocol was matched before. */
-export const snat = translate("snat");
-export const dnat = translate("dnat");
-
-/** ICMP port unreachable where nothing else is said. Input, forward and output hooks only. */
-export const reject = ({
-  type = "icmp",
-  code = 3,
-}: {
-  readonly type?: RejectType;
-  readonly code?: number;
-} = {}): Statement => act({ name: "reject", type, code: type === "tcp reset" ? 0 : code });
-
-/** To the kernel's log, at syslog level 0 … 7. */
-export const log = (options: { readonly prefix?: string; readonly level?: number } = {}): Statement =>
-  act({ name: "log", ...options });
-
-/** Matches while no more than so many packets come per second; `burst` may come at once. */
-export const limit = ({
-  packetsPerSecond,
-  burst,
-}: {
-  readonly packetsPerSecond: number;
-  readonly burst: number;
-}): Statement => act({ name: "limit", rate: BigInt(packetsPerSecond), perSeconds: 1n, burst, type: "packets" });

@@ -1,0 +1,117 @@
+/** The part of a plan that is about sets and maps: which come and go whole, and which elements. */
+import { canonicalKey } from "./element.ts";
+import type { Entry } from "./element-codec.ts";
+import type { ElementChange } from "./plan.ts";
+import type { Steps } from "./steps.ts";
+import type { NftMap, NftSet, NftTable } from "./tree.ts";
+
+export interface SetsPlan {
+  /** Names to remove, those to be made anew included. */
+  readonly dying: string[];
+  readonly recreated: Set<string>;
+  readonly added: (NftSet | NftMap)[];
+  readonly deletions: ElementChange[];
+  readonly additions: ElementChange[];
+  readonly differences: string[];
+}
+
+/** Elements between two pauses. */
+const PAUSE_ENTRIES = 512;
+
+const allSets = ({ sets = [], maps = [] }: NftTable): readonly (NftSet | NftMap)[] => [...sets, ...maps];
+
+export function* planSets(desired: NftTable, actual: NftTable): Steps<SetsPlan> {
+  const plan: SetsPlan = { dying: [], recreated: new Set(), added: [], deletions: [], additions: [], differences: [] };
+  const actualByName = new Map(allSets(actual).map((set) => [set.name, set]));
+  for (const set of allSets(desired)) {
+    const was = actualByName.get(set.name);
+    actualByName.delete(set.name);
+    if (was === set) continue;
+    if (was && sameKind(set, was)) yield* planElements(set, was, plan);
+    else yield* planNewSet(set, was !== undefined, plan);
+  }
+  for (const name of actualByName.keys()) {
+    plan.dying.push(name);
+    plan.differences.push(`set ${name} is not ours`);
+  }
+  return plan;
+}
+
+function* planNewSet(set: NftSet | NftMap, existsAsOther: boolean, plan: SetsPlan): Steps<void> {
+  plan.added.push(set);
+  const entries = [...(yield* entriesByKey(set, new Map())).values()];
+  if (entries.length > 0) plan.additions.push({ change: "addElements", shape: set, entries });
+  if (existsAsOther) {
+    plan.dying.push(set.name);
+    plan.recreated.add(set.name);
+  }
+  plan.differences.push(existsAsOther ? `set ${set.name} is of another kind` : `set ${set.name} is missing`);
+}
+
+function* planElements(set: NftSet | NftMap, was: NftSet | NftMap, plan: SetsPlan): Steps<void> {
+  if (set.elements === was.elements) return;
+  const actual = new Map<string, Entry>();
+  let seen = 0;
+  for (const element of was.elements) {
+    if (++seen % PAUSE_ENTRIES === 0) yield;
+    const entry = entryOf(element);
+    actual.set(entry[0], entry);
+  }
+  const wanted = yield* entriesByKey(set, actual);
+  const additions: Entry[] = [];
+  const deletions: Entry[] = [];
+  for (const [key, entry] of wanted) {
+    if (++seen % PAUSE_ENTRIES === 0) yield;
+    const found = actual.get(key);
+    if (found && found[1] === entry[1]) continue;
+    additions.push(entry);
+    if (found) deletions.push([key]);
+  }
+  const changed = deletions.length;
+  for (const key of actual.keys()) {
+    if (++seen % PAUSE_ENTRIES === 0) yield;
+    if (!wanted.has(key)) deletions.push([key]);
+  }
+  if (deletions.length > 0) plan.deletions.push({ change: "deleteElements", shape: set, entries: deletions });
+  if (additions.length > 0) plan.additions.push({ change: "addElements", shape: set, entries: additions });
+  const words = differenceWords(additions.length - changed, deletions.length - changed, changed);
+  if (words !== "") plan.differences.push(`set ${set.name} ${words}`);
+}
+
+function differenceWords(missing: number, extra: number, changed: number): string {
+  const words = [
+    missing > 0 ? `lacks ${elements(missing)}` : "",
+    extra > 0 ? `has ${elements(extra)} too many` : "",
+    changed > 0 ? `has ${elements(changed)} with another value` : "",
+  ];
+  return words.filter(Boolean).join(", ");
+}
+
+const elements = (count: number): string => (count === 1 ? "1 element" : `${count} elements`);
+
+const entryOf = (element: string | readonly [string, string]): Entry =>
+  typeof element === "string" ? [element] : element;
+
+/** Desired entries by canonical key: what is written otherwise (`10.0.0.1/32`) is found by what the kernel lists. */
+function* entriesByKey(set: NftSet | NftMap, actual: ReadonlyMap<string, unknown>): Steps<Map<string, Entry>> {
+  const entries = new Map<string, Entry>();
+  const data = "data" in set && set.data !== "verdict" ? set.data : undefined;
+  const where = `set ${set.name}`;
+  const isInterval = set.interval === true;
+  let seen = 0;
+  for (const element of set.elements) {
+    if (++seen % PAUSE_ENTRIES === 0) yield;
+    const [key, value] = entryOf(element);
+    const canonical = actual.has(key) ? key : canonicalKey(set.key, isInterval, key, where);
+    const text = data && value !== undefined ? canonicalKey(data, false, value, where) : value;
+    entries.set(canonical, text === undefined ? [canonical] : [canonical, text]);
+  }
+  return entries;
+}
+
+const dataWords = (set: NftSet | NftMap): string => ("data" in set ? [set.data].flat().join(" ") : "");
+
+const sameKind = (a: NftSet | NftMap, b: NftSet | NftMap): boolean =>
+  a.key.join(" ") === b.key.join(" ") &&
+  (a.interval ?? false) === (b.interval ?? false) &&
+  dataWords(a) === dataWords(b);
