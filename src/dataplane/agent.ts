@@ -179,9 +179,10 @@ export class Agent {
     return this.dataplane.failuresOf(keys.endpoint(describeOrigin(endpoint.key)));
   }
 
-  /** An endpoint that the plugin has just deleted. */
-  endpointRemoved(endpoint: Stored["key"]): void {
+  /** An endpoint that the plugin has just deleted. Resolves when its routes are gone. */
+  async endpointRemoved(endpoint: Stored["key"]): Promise<void> {
     this.dataplane.change(() => this.#intent.event({ type: "removed", key: endpoint }));
+    await this.dataplane.applied();
   }
 
   #synced(cursor: Cursor): void {

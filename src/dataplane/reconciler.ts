@@ -75,7 +75,6 @@ export class Reconciler<V> {
         this.#observed.add(key);
         this.#mark(key);
       },
-      retry: (key) => this.mark(key),
       retry: (key) => {
         if (this.#retries.delete(key)) this.#mark(key);
       },

@@ -1,0 +1,9 @@
+/** Processes of a lab end with what started them: `OCICAT_PARENT` names it. */
+import { dieWithParent as bindToParent } from "../adapter/linux/process.ts";
+import type { ProcessHost } from "./process-host.ts";
+
+/** Where the environment names a parent, this process ends when that one does. */
+export function dieWithParent(host: ProcessHost): void {
+  const parent = host.env["OCICAT_PARENT"];
+  if (parent !== undefined) bindToParent(Number(parent));
+}

@@ -1,0 +1,64 @@
+/** The kernel of this host as the dataplane sees it: request layers, the table of devices, one driver per kind of item. */
+import { VXLAN_DEVICE } from "../../compile/tunnels/vxlan.ts";
+import type { Drivers } from "../../dataplane/dataplane.ts";
+import { addressDriver } from "../../dataplane/drivers/addresses.ts";
+import { LinkDriver } from "../../dataplane/drivers/links.ts";
+import { fdbDriver, neighbourDriver } from "../../dataplane/drivers/neighbours.ts";
+import { RouteDriver } from "../../dataplane/drivers/routes.ts";
+import { SysctlDriver } from "../../dataplane/drivers/sysctls.ts";
+import { TableDriver } from "../../dataplane/drivers/tables.ts";
+import type { Prefix } from "../../ip/prefix.ts";
+import { LinkTable } from "../../kernel/link-table.ts";
+import { NftTableDriver } from "../../kernel/nftables/table-driver.ts";
+import { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import type { Clock } from "../../port/clock.ts";
+import type { Log } from "../../port/log.ts";
+import type { NetNamespace } from "../../port/namespaces.ts";
+import { ownsRoute } from "../../reconcile/ownership.ts";
+
+export interface KernelDeps {
+  readonly namespace: NetNamespace;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly workloadPrefixes: readonly string[];
+  /** Pools of now and of the last apply. */
+  readonly prefixes: () => readonly Prefix[];
+}
+
+export interface Kernel {
+  readonly rtnetlink: Rtnetlink;
+  readonly links: LinkTable;
+  readonly drivers: Drivers;
+  close(): void;
+}
+
+export async function openKernel(deps: KernelDeps): Promise<Kernel> {
+  const { namespace, clock, log, workloadPrefixes, prefixes } = deps;
+  const rtnetlink = new Rtnetlink(namespace, clock);
+  const links = new LinkTable(rtnetlink);
+  await links.start();
+  const kernel = { rtnetlink, links };
+  const tunnels = [VXLAN_DEVICE];
+  const isTunnel = (name: string): boolean => tunnels.includes(name);
+  const ownership = { workloadPrefixes, tunnels, prefixes };
+  const drivers: Drivers = {
+    links: new LinkDriver(kernel, { isOurs: isTunnel }),
+    addresses: addressDriver(kernel, { isOurs: isTunnel }),
+    sysctls: new SysctlDriver(kernel, { namespace }),
+    tables: new TableDriver(new NftTableDriver(namespace, { log, clock }), {
+      owned: [{ family: "ip", name: "calico" }],
+      log,
+    }),
+    neighbours: neighbourDriver(kernel, { isOurs: isTunnel }),
+    fdb: fdbDriver(kernel, { isOurs: isTunnel }),
+    routes: new RouteDriver(kernel, { owns: (route) => ownsRoute(ownership, route) }),
+  };
+  return {
+    ...kernel,
+    drivers,
+    close: () => {
+      links.close();
+      rtnetlink.close();
+    },
+  };
+}

@@ -1,0 +1,304 @@
+/**
+ * What makes an agent of its parts: the node's start, the dataplane, the plugin's server, health, and the loop that
+ * brings settings (configuration, pools, addresses) into what compile takes as facts.
+ */
+import type http from "node:http";
+import type { PrometheusMetrics } from "../../adapter/metrics.ts";
+import { SystemRandom } from "../../adapter/random.ts";
+import { messageOf } from "../../base/errors.ts";
+import { PRODUCT_VERSION } from "../../base/version.ts";
+import { CniServer, type CniServerDeps } from "../../cni/server.ts";
+import type { AgentConfig } from "../../compile/config/parameters.ts";
+import type { Local } from "../../compile/view.ts";
+import { Agent } from "../../dataplane/agent.ts";
+import { Publisher } from "../../dataplane/publisher.ts";
+import type { Settings } from "../../dataplane/settings.ts";
+import { nodeReport } from "../../insight/node-report.ts";
+import { verify } from "../../insight/verify.ts";
+import type { Ipam } from "../../ipam/ipam.ts";
+import type { NodeEnvironment } from "../../node/environment.ts";
+import { NodeStartError } from "../../node/errors.ts";
+import { Health, type HealthReport, reporterNames } from "../../node/health.ts";
+import { localFacts } from "../../node/local-facts.ts";
+import type { LocalNode, NodeStartup } from "../../node/startup.ts";
+import { reconcileTunnelAddresses } from "../../node/tunnel-addresses.ts";
+import type { TurnMeter } from "../../node/turns.ts";
+import type { Clock, Timer, WallClock } from "../../port/clock.ts";
+import type { HostFiles } from "../../port/host-facts.ts";
+import type { Log } from "../../port/log.ts";
+import type { Namespaces } from "../../port/namespaces.ts";
+import type { StateFile } from "../../port/state-file.ts";
+import { type Store, StoreError } from "../../port/store.ts";
+import { selectorMatcher } from "../../selector/matcher.ts";
+import { Configuration } from "./configuration.ts";
+import { endpointReports } from "./endpoint-reports.ts";
+import { nodeApi } from "./http-api.ts";
+import type { Kernel } from "./kernel.ts";
+import { factsContent, pluginReadiness, statusContent } from "./told.ts";
+import { watchMetrics } from "./watch-metrics.ts";
+
+const STORE_RETRY_MS = 1_000;
+const RP_FILTER = "net/ipv4/conf/default/rp_filter";
+
+export interface NodeAgentDeps {
+  readonly root: string;
+  readonly environment: NodeEnvironment;
+  /** The environment as it is, for `FELIX_*`. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly acceptStore: boolean;
+  readonly startup: NodeStartup;
+  readonly ipam: Ipam;
+  readonly store: Store;
+  readonly kernel: Kernel;
+  readonly namespaces: Namespaces;
+  readonly hostFiles: HostFiles;
+  readonly stateFile: StateFile;
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly log: Log;
+  readonly metrics: PrometheusMetrics;
+  readonly turns: TurnMeter;
+  readonly openCniLog: CniServerDeps["openLog"];
+  /** Writes the plugin's files; resolves with a line for people. */
+  readonly installPlugin: () => Promise<string>;
+}
+
+export class NodeAgent {
+  readonly agent: Agent;
+  readonly cni: CniServer;
+  readonly health: Health;
+  readonly configuration: Configuration;
+  onConfiguration: (config: AgentConfig) => void = () => undefined;
+  readonly #deps: NodeAgentDeps;
+  readonly #name: string;
+  readonly #matches = selectorMatcher();
+  readonly #rpFilter: string;
+  readonly #status: Publisher;
+  readonly #facts: Publisher;
+  readonly #reports: Readonly<Record<keyof typeof reporterNames, (report: HealthReport) => void>>;
+  #local: LocalNode | undefined;
+  #podMtu = 0;
+  #tunnelProblems: readonly string[] = [];
+  #adopting: Promise<void> = Promise.resolve();
+  #retry: Timer | undefined;
+  #refresh: Timer | undefined;
+  #redetection: Timer | undefined;
+  #isInstalled = false;
+  #isClosed = false;
+
+  constructor(deps: NodeAgentDeps) {
+    this.#deps = deps;
+    const { startup, store, clock, wallClock, log, kernel, turns, variables, hostFiles, ipam, namespaces } = deps;
+    this.#name = startup.name().name;
+    this.#rpFilter = namespaces.own().readSysctl(RP_FILTER) ?? "1";
+    this.health = new Health(clock, log);
+    this.#reports = {
+      startup: this.health.register(reporterNames.startup, { reportsReady: true }),
+      calculation: this.health.register(reporterNames.calculation, { reportsLive: true, reportsReady: true }),
+      dataplane: this.health.register(reporterNames.dataplane, { reportsLive: true, reportsReady: true }),
+    };
+    this.configuration = new Configuration({ environment: variables, hostFiles, log, node: this.#name });
+    this.agent = new Agent(this.#localFacts(), {
+      store,
+      clock,
+      log,
+      drivers: kernel.drivers,
+      stateFile: deps.stateFile,
+      acceptStore: deps.acceptStore,
+      turn: turns.measure,
+      repaired: ({ driver }) => deps.metrics.count("repairs", 1, { kind: driver }),
+      settingsChanged: (settings) => this.#adopt(settings),
+    });
+    this.cni = new CniServer({
+      store,
+      ipam,
+      namespaces,
+      clock,
+      wallClock,
+      log: log.child({ component: "cni" }),
+      nodeName: this.#name,
+      podMtu: () => this.#podMtu,
+      ready: () => pluginReadiness(this.agent),
+      endpoints: {
+        changed: async (endpoint) => {
+          const failures = await this.agent.endpointChanged(endpoint);
+          if (failures.length > 0) throw new Error(failures.join("; "));
+        },
+        removed: (key) => this.agent.endpointRemoved(key),
+      },
+      random: new SystemRandom(),
+      openLog: deps.openCniLog,
+      install: deps.installPlugin,
+    });
+    this.#status = new Publisher("NodeStatus", this.#name, () => statusContent(this.agent, kernel.links), {
+      store,
+      clock,
+      log,
+    });
+    this.#facts = new Publisher("NodeFacts", this.#name, () => factsContent(this.#local), { store, clock, log });
+    kernel.links.listen({ changed: () => this.#status.changed(), lost: () => this.#status.changed() });
+    watchMetrics(deps.metrics, this.agent, this.#name);
+  }
+
+  /** From the store's first answer until `signal` aborts. Rejects where the node cannot be what its settings say. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#adoptLocal();
+    const started = await this.#begin(signal);
+    if (!started) return;
+    this.#deps.hostFiles.writeNodeName(this.#name);
+    this.agent.setLocal(this.#localFacts());
+    this.agent.start();
+    this.#facts.changed();
+    this.#scheduleRefresh();
+    this.#scheduleRedetection();
+  }
+
+  /** What this host says of itself without a store, so that a node whose store is away repairs what it had. */
+  async #adoptLocal(): Promise<void> {
+    try {
+      this.#local = await this.#deps.startup.local();
+    } catch (failure) {
+      if (!(failure instanceof NodeStartError)) throw failure;
+      this.#deps.log.warn("no address yet", {}, failure);
+    }
+  }
+
+  /** Registers the node, again and again while the store is away. False: ended, or the store is not ours to work with. */
+  async #begin(signal: AbortSignal): Promise<boolean> {
+    const { startup, clock } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        if (!(await this.agent.isStoreKnown())) return false;
+        this.#local = await startup.run(signal);
+        await this.#ensureTunnels();
+        return true;
+      } catch (failure) {
+        if (!(failure instanceof StoreError)) throw failure;
+        this.agent.storeAway(failure);
+        await new Promise<void>((resolve) => {
+          this.#retry = clock.after(STORE_RETRY_MS, resolve);
+        });
+      }
+    }
+    return false;
+  }
+
+  async #ensureTunnels(): Promise<void> {
+    const { store, ipam, log } = this.#deps;
+    const { problems } = await reconcileTunnelAddresses({ store, ipam, matches: this.#matches, log }, this.#name);
+    this.#tunnelProblems = problems;
+    for (const problem of problems) log.warn("no tunnel address", { why: problem });
+  }
+
+  /** Settings changed: one adoption after the other, each with the newest. */
+  #adopt(settings: Settings): void {
+    this.#adopting = this.#adopting.then(async () => {
+      if (this.#isClosed) return;
+      try {
+        this.configuration.update(settings);
+        this.agent.setLocal(this.#localFacts());
+        await this.#ensureTunnels();
+        this.onConfiguration(this.configuration.config);
+        await this.#installOnce();
+        this.#status.changed();
+      } catch (failure) {
+        this.#deps.log.warn("settings are taken in later", { why: messageOf(failure) });
+        this.#retry = this.#deps.clock.after(STORE_RETRY_MS, () => this.#adopt(settings));
+      }
+    });
+  }
+
+  /** The plugin's configuration tells the runtime that pods can come: it is written when they can. */
+  async #installOnce(): Promise<void> {
+    if (this.#isInstalled) return;
+    this.#isInstalled = true;
+    try {
+      this.#deps.log.info(await this.#deps.installPlugin());
+    } catch (failure) {
+      this.#deps.log.error("the CNI plugin is not installed; 'ocicat cni-install' does it by hand", {}, failure);
+    }
+  }
+
+  #localFacts(): Local {
+    const { environment, hostFiles } = this.#deps;
+    const { local, mtus } = localFacts({
+      node: this.#name,
+      backend: environment.backend,
+      addresses: this.#local?.addresses,
+      interfaces: this.#local?.interfaces ?? [],
+      config: this.configuration.config,
+      pools: [...(this.agent?.view.pools.values() ?? [])],
+      rpFilter: this.#rpFilter,
+    });
+    if (this.#podMtu !== mtus.pod && this.#local) hostFiles.writeMtu(mtus.pod);
+    this.#podMtu = mtus.pod;
+    return local;
+  }
+
+  /** The periodic look at everything, for what no notification told of. */
+  #scheduleRefresh(): void {
+    const { routeRefreshIntervalMs } = this.configuration.config;
+    if (this.#isClosed || routeRefreshIntervalMs === 0) return;
+    this.#refresh = this.#deps.clock.after(routeRefreshIntervalMs, () => {
+      this.agent.dataplane.resync("periodic refresh");
+      this.#scheduleRefresh();
+    });
+  }
+
+  #scheduleRedetection(): void {
+    const { environment, startup, clock, log } = this.#deps;
+    if (this.#isClosed || environment.ip.kind !== "autodetect") return;
+    this.#redetection = clock.after(environment.pollIntervalMs, () => {
+      startup
+        .redetectAddress()
+        .then((local) => {
+          this.#local = local;
+          this.agent.setLocal(this.#localFacts());
+          this.#facts.changed();
+        })
+        .catch((failure: unknown) => log.warn("the address stays as it was", {}, failure))
+        .finally(() => this.#scheduleRedetection());
+    });
+  }
+
+  #reportHealth(): void {
+    const { state } = this.agent.store;
+    const { isInSync } = this.agent;
+    this.#reports.calculation({ isLive: true, isReady: isInSync, detail: `store: ${state}` });
+    this.#reports.dataplane({ isLive: true, isReady: isInSync });
+    // A store that is away or refused counts as ready: forwarding goes on (calico-dataplane 4.1).
+    this.#reports.startup({ isReady: isInSync || state === "away" || state === "refused" });
+  }
+
+  /** What the agent answers on its socket. */
+  api(health: http.RequestListener, metrics: http.RequestListener): http.RequestListener {
+    const { kernel, turns } = this.#deps;
+    return nodeApi({
+      report: () => ({
+        ...nodeReport(this.agent, endpointReports(this.agent, kernel.links), PRODUCT_VERSION),
+        addressExplanation: this.#local?.addresses.ipv4?.explanation ?? [],
+        tunnelProblems: this.#tunnelProblems,
+        configuration: this.configuration.describe(),
+        configurationProblems: this.configuration.problems.map(({ message }) => message),
+        podMtu: this.#podMtu,
+        turns: { overBudget: turns.overBudget, worst: turns.worst },
+      }),
+      verify: () => verify(this.agent.dataplane, kernel.drivers, this.agent.view),
+      health: (request, response) => {
+        this.#reportHealth();
+        health(request, response);
+      },
+      metrics,
+    });
+  }
+
+  /** The kernel keeps everything. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of [this.#retry, this.#refresh, this.#redetection]) timer?.cancel();
+    this.#status.close();
+    this.#facts.close();
+    await this.#adopting;
+    await this.agent.close();
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The agent of one host, wired. Parts start in the order in which they are written here and stop in reverse; the kernel
+ * keeps everything that was applied.
+ */
+
+import path from "node:path";
+import { listenAgentSocket } from "../../adapter/agent-socket.ts";
+import { SystemClock, SystemWallClock } from "../../adapter/clock.ts";
+import { FileLog } from "../../adapter/cni/log-file.ts";
+import { healthHandler } from "../../adapter/health-server.ts";
+import { DiskHostFiles, systemHostFacts, systemHostNames } from "../../adapter/host-facts.ts";
+import { HttpEndpoint } from "../../adapter/http-endpoint.ts";
+import { LinuxNamespaces } from "../../adapter/linux/namespaces.ts";
+import { StreamLog } from "../../adapter/log.ts";
+import { metricsHandler, PrometheusMetrics } from "../../adapter/metrics.ts";
+import { SystemRandom } from "../../adapter/random.ts";
+import { DiskStateFile } from "../../adapter/state-file.ts";
+import { CodedError } from "../../base/errors.ts";
+import { Scope } from "../../base/scope.ts";
+import { CALICO_VERSION } from "../../base/version.ts";
+import type { Prefix } from "../../ip/prefix.ts";
+import { Ipam } from "../../ipam/ipam.ts";
+import { parseEnvironment } from "../../node/environment.ts";
+import { readHostInterfaces } from "../../node/host-interfaces.ts";
+import { RouteReachability } from "../../node/reachability.ts";
+import { NodeStartup } from "../../node/startup.ts";
+import { TurnMeter } from "../../node/turns.ts";
+import { installCni } from "../cni-install.ts";
+import { dieWithParent } from "../die-with-parent.ts";
+import type { ProcessHost } from "../process-host.ts";
+import { connectNodeStore } from "./connect.ts";
+import { openKernel } from "./kernel.ts";
+import { NodeAgent } from "./node-agent.ts";
+
+export interface NodeOptions {
+  /** Folder below which the host's files are. */
+  readonly root: string;
+  readonly acceptStore: boolean;
+}
+
+/** Resolves with the exit code when a signal ends the agent. Rejects where it cannot start. */
+export async function runNode(host: ProcessHost, options: NodeOptions): Promise<number> {
+  const scope = new Scope();
+  try {
+    dieWithParent(host);
+    await start(host, options, scope);
+    await new Promise<void>((resolve) => {
+      host.onSignal("SIGTERM", resolve);
+      host.onSignal("SIGINT", resolve);
+      scope.defer(resolve);
+    });
+    return 0;
+  } finally {
+    await scope.close();
+  }
+}
+
+async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scope: Scope): Promise<void> {
+  const clock = new SystemClock();
+  const wallClock = new SystemWallClock();
+  const random = new SystemRandom();
+  const log = new StreamLog({
+    stream: host.stderr,
+    clock: wallClock,
+    level: "info",
+    isTerminal: host.stderr.isTTY === true,
+  });
+  const metrics = new PrometheusMetrics({ withProcess: true });
+  const turns = new TurnMeter(clock, metrics);
+  const environment = parseEnvironment(host.env);
+  const namespaces = new LinuxNamespaces();
+  const hostFiles = new DiskHostFiles(root);
+  const store = await connectNodeStore(host, clock);
+  scope.defer(() => store.close());
+
+  // Ownership asks the agent for its pools, and the agent is made of drivers that ask for ownership.
+  let ownPrefixes: () => readonly Prefix[] = () => [];
+  const kernel = await openKernel({
+    namespace: namespaces.own(),
+    clock,
+    log,
+    workloadPrefixes: ["cali"],
+    prefixes: () => ownPrefixes(),
+  });
+  scope.defer(() => kernel.close());
+
+  const socketPath = path.join(root, "var/run/calico/ocicat.sock");
+  const startup = new NodeStartup({
+    // The agent waits for its store itself, since it has something to do meanwhile.
+    environment: { ...environment, waitForDatastore: false },
+    store,
+    hostFacts: systemHostFacts(() => readHostInterfaces(kernel.rtnetlink)),
+    hostFiles,
+    reachability: new RouteReachability(kernel.rtnetlink, systemHostNames),
+    clock,
+    wallClock,
+    log,
+    newUid: () => random.uuid(),
+    version: CALICO_VERSION,
+  });
+  const ipam = new Ipam({ store, wallClock, log });
+  const node = new NodeAgent({
+    root,
+    environment,
+    variables: host.env,
+    acceptStore,
+    startup,
+    ipam,
+    store,
+    kernel,
+    namespaces,
+    hostFiles,
+    stateFile: new DiskStateFile(path.join(root, "var/lib/calico/ocicat-applied.jsonl")),
+    clock,
+    wallClock,
+    log,
+    metrics,
+    turns,
+    openCniLog: ({ path: file, ...settings }) => {
+      const also = log.child({ component: "cni" });
+      return file === "" ? also : new FileLog({ path: path.join(root, file), ...settings }, { wallClock, also });
+    },
+    installPlugin: async () => {
+      const { written, missing } = installCni({ root, socketPath, nodeName: startup.name().name, env: host.env });
+      const left = missing.length === 0 ? "" : `; left out of the chain, not on this host: ${missing.join(", ")}`;
+      return `CNI files: ${written.length === 0 ? "as they should be" : `${written.join(", ")} written`}${left}`;
+    },
+  });
+  ownPrefixes = () => node.agent.ownPrefixes();
+  scope.defer(() => node.close());
+
+  const health = new HttpEndpoint({ name: "health", handler: healthHandler(() => node.health.summary()), clock, log });
+  const scrape = new HttpEndpoint({ name: "metrics", handler: metricsHandler(metrics), clock, log });
+  scope.defer(() => health.close());
+  scope.defer(() => scrape.close());
+  node.onConfiguration = ({ healthEnabled, healthHost, healthPort, ...config }) => {
+    void health.configure({ enabled: healthEnabled, host: healthHost, port: healthPort });
+    const { prometheusMetricsEnabled, prometheusMetricsHost, prometheusMetricsPort } = config;
+    void scrape.configure({
+      enabled: prometheusMetricsEnabled,
+      host: prometheusMetricsHost,
+      port: prometheusMetricsPort,
+    });
+  };
+
+  const socket = await listenAgentSocket({
+    path: socketPath,
+    cni: (call) => node.cni.handle(call),
+    http: node.api(
+      healthHandler(() => node.health.summary()),
+      metricsHandler(metrics),
+    ),
+    log,
+  });
+  scope.defer(() => socket.close());
+  // Not awaited: the socket answers, and says what it waits for, while the node finds its store.
+  node.run(scope.signal).catch((failure: unknown) => {
+    log.error("the agent ends", {}, failure);
+    if (!(failure instanceof CodedError))
+      host.stderr.write(`${failure instanceof Error ? failure.stack : String(failure)}\n`);
+    void scope.close();
+  });
+}

@@ -1,0 +1,39 @@
+/** What an agent tells others of its node: the plugin's callers, and readers of the store. */
+import type { JsonObject } from "../../base/json.ts";
+import { PRODUCT_VERSION } from "../../base/version.ts";
+import type { Readiness } from "../../cni/server.ts";
+import type { Agent } from "../../dataplane/agent.ts";
+import { nodeReport } from "../../insight/node-report.ts";
+import { formatPrefix } from "../../ip/prefix.ts";
+import type { LinkTable } from "../../kernel/link-table.ts";
+import type { LocalNode } from "../../node/startup.ts";
+import { endpointReports } from "./endpoint-reports.ts";
+
+/** Whether pods can be attached, and if not, what it waits for. */
+export function pluginReadiness({ store, isInSync, settings }: Agent): Readiness {
+  if (store.state === "refused") return { ok: false, reason: "the store is not the one this node knows" };
+  if (!isInSync) return { ok: false, reason: "the agent has not yet read the store" };
+  const spec = settings.get("ClusterInformation", "default")?.value["spec"] as JsonObject | undefined;
+  if (spec?.["datastoreReady"] !== true) {
+    return { ok: false, reason: "the datastore is locked: ClusterInformation(default) does not say datastoreReady" };
+  }
+  return { ok: true };
+}
+
+/** NodeStatus: what of this node's endpoints and kernel objects works and what does not. */
+export function statusContent(agent: Agent, links: LinkTable): JsonObject {
+  const { endpoints, items, reports } = nodeReport(agent, endpointReports(agent, links), PRODUCT_VERSION);
+  const failures = items.flatMap(({ kind, failed }) => failed.map(({ key, why }) => `${kind} ${key}: ${why}`));
+  return { status: { endpoints: endpoints.map((endpoint) => ({ ...endpoint })), failures, reports } };
+}
+
+/** NodeFacts: what other nodes must know of this one. */
+export function factsContent(node: LocalNode | undefined): JsonObject {
+  const interfaces = (node?.interfaces ?? []).map(({ name, mtu, addresses }) => ({
+    name,
+    mtu,
+    addresses: addresses.map(formatPrefix),
+  }));
+  const local = node?.addresses.ipv4?.local;
+  return { spec: { ...(local ? { localAddress: formatPrefix(local), device: local.device } : {}), interfaces } };
+}
