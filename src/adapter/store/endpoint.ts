@@ -12,7 +12,7 @@ export function parseEndpoint(text: string): Endpoint {
     const message = `endpoint '${text}': TLS is not supported; use http:// or unix://`;
     throw new StoreError("unsupported", message, { endpoint: text });
   }
-  const unix = /^unix:(?:\/\/)?(.+)$/.exec(text);
+  const unix = /^unix:(?:\/\/)?([^/].*|\/[^/].*)$/.exec(text);
   if (unix?.[1] !== undefined) return { text, path: unix[1] };
   const tcp = /^(?:http:\/\/)?(\[[0-9a-fA-F:.%]+\]|[^/:[\]]+):(\d{1,5})\/?$/.exec(text);
   const port = Number(tcp?.[2]);

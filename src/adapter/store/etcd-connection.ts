@@ -44,11 +44,13 @@ export class EtcdConnection {
    */
   async read<Q extends object, S extends object>(method: Method<Q, S>, request: Partial<Q>): Promise<S> {
     const deadline = this.#clock.now() + this.#callTimeoutMs;
-    for (let attempt = 1; ; attempt++) {
+    for (let left = this.#endpoints.length; ; left--) {
       try {
-        return await this.#once(method, request, deadline);
+        // An endpoint that hangs leaves time for the others.
+        const now = this.#clock.now();
+        return await this.#once(method, request, now + (deadline - now) / Math.max(left, 1));
       } catch (failure) {
-        const isLast = attempt > this.#endpoints.length || this.#clock.now() >= deadline;
+        const isLast = left <= 0 || this.#clock.now() >= deadline;
         if (isLast || !isWorthAnotherTry(failure)) throw translate(failure);
       }
     }

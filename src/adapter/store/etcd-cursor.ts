@@ -26,8 +26,9 @@ export function parseCursor(cursor: Cursor): EtcdCursor | undefined {
   if (!match?.[1]) return undefined;
   const behind = new Map<string, number>();
   for (const item of match[3]?.split(",") ?? []) {
-    const equals = item.lastIndexOf("=");
-    behind.set(item.slice(0, equals), Number(item.slice(equals + 1)));
+    const part = /^(.+)=(\d+)$/.exec(item);
+    if (!part?.[1]) return undefined;
+    behind.set(part[1], Number(part[2]));
   }
   return { cluster: match[1], revision: Number(match[2]), behind };
 }
