@@ -11,7 +11,7 @@ import type { ProgramEnd, ProgramSpec, Programs, RunningProgram } from "../port/
 export class DaemonError extends CodedError<"ended", { name: string; logFile: string }> {}
 
 export interface DaemonDeps {
-  readonly programs: Pick<Programs, "start">;
+  readonly programs: Pick<Programs, "start" | "tail">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -20,6 +20,8 @@ export interface DaemonDeps {
 const RESTART_MS = 500;
 /** A program that fails so often before it was ever ready has a fault that no restart mends. */
 const MOST_FAILED_STARTS = 3;
+/** Lines of its output that tell why. */
+const SHOWN_LINES = 12;
 
 export class Daemon {
   readonly name: string;
@@ -86,10 +88,10 @@ export class Daemon {
     if (this.#failedStarts < MOST_FAILED_STARTS) return;
     const { code, signal } = this.#lastEnd ?? {};
     const how = signal === undefined ? `with exit code ${code}` : `by ${signal}`;
-    throw new DaemonError("ended", `${this.name} ends ${how} each time it is started; see ${this.#spec.logFile}`, {
-      name: this.name,
-      logFile: this.#spec.logFile,
-    });
+    const { logFile } = this.#spec;
+    const tail = this.#deps.programs.tail(logFile, SHOWN_LINES).replaceAll(/^/gm, "  ");
+    const message = `${this.name} ends ${how} each time it is started; its output ends with\n${tail}`;
+    throw new DaemonError("ended", message, { name: this.name, logFile });
   }
 
   /** Ends it at once (SIGKILL) and keeps it away until `start`. Resolves when it is gone. */

@@ -108,7 +108,7 @@ export class Lab {
   place(name: string): { place: Place; env: Readonly<Record<string, string>> } {
     const host = this.hosts.get(name);
     const place = host?.place ?? this.pods.find(name)?.place;
-    if (place) return { place, env: host ? { ...storeEnvironment(this.topology), NODENAME: name } : {} };
+    if (place) return { place, env: host ? hostEnvironment(this.topology, name) : {} };
     const known = [...this.hosts.keys(), ...this.pods.list().map(({ key }) => key)].join(", ");
     throw new LabError("noPlace", `no host or pod '${name}' in this lab (there is: ${known})`, { name });
   }
@@ -161,6 +161,13 @@ export class Lab {
     await Promise.all([...daemons, this.store].map((daemon) => daemon.putAway()));
   }
 }
+
+/** What commands find on a host: its store and its agent. */
+const hostEnvironment = (topology: Topology, host: string): Record<string, string> => ({
+  ...storeEnvironment(topology),
+  NODENAME: host,
+  OCICAT_SOCKET: "/var/run/calico/ocicat.sock",
+});
 
 export const podRecord = (pod: Pod): LabPodRecord => ({
   namespace: pod.spec.namespace,

@@ -38,6 +38,8 @@ export interface ExecutionResult extends ProgramEnd {
 export interface Programs {
   /** Starts `ocicat`; it ends with this process, however this process ends. */
   start(place: Place, program: ProgramSpec): RunningProgram;
+  /** The last lines of a program's output, empty when there is none. */
+  tail(logFile: string, lines: number): string;
   /** Executes a file and waits for its end. Rejects with ProgramError when it cannot be executed or takes too long. */
   execute(place: Place, execution: Execution): Promise<ExecutionResult>;
 }

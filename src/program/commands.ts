@@ -96,4 +96,10 @@ export const commands: readonly Command[] = [
     summary: "the CNI plugin in its portable form, for a container runtime to execute",
     load: () => import("./cni.ts"),
   },
+  {
+    name: "lab",
+    summary: "hosts, pods and a cloud underlay on this machine: build, look, break",
+    examples: ["lab up aws-two-subnets", "lab check"],
+    load: () => import("./lab.ts"),
+  },
 ];

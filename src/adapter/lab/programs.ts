@@ -47,6 +47,11 @@ export class LabPrograms implements Programs {
     }
   }
 
+  tail(logFile: string, lines: number): string {
+    if (!fs.existsSync(logFile)) return "";
+    return fs.readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
+  }
+
   execute(place: Place, execution: Execution): Promise<ExecutionResult> {
     const child = place.run(() =>
       spawn(execution.file, [], { cwd: "/", env: execution.env, stdio: ["pipe", "pipe", "pipe"] }),

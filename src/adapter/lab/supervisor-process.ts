@@ -8,7 +8,10 @@ import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import readline from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import { CodedError } from "../../base/errors.ts";
+import { lockFile } from "../lab-directory.ts";
+import { isLocked } from "../linux/file-lock.ts";
 import type { OcicatCommand } from "./programs.ts";
 
 export class SupervisorError extends CodedError<"failed" | "noNamespaces", { logFile?: string }> {}
@@ -109,4 +112,15 @@ export function tryNamespaces(isRoot: boolean): { readonly ok: true } | { readon
   const tried = spawnSync("unshare", [...namespaceArguments(isRoot), "--", "true"], { encoding: "utf8" });
   if (tried.error) return { ok: false, said: tried.error.message };
   return tried.status === 0 ? { ok: true } : { ok: false, said: tried.stderr.trim() };
+}
+
+const POLL_MS = 20;
+
+/** Waits for a supervisor that is no child of this process; kills it when it takes too long. */
+export async function waitForEnd(folder: string, pid: number, patienceMs = 5_000): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  while (isLocked(lockFile(folder))) {
+    if (performance.now() > deadline) process.kill(pid, "SIGKILL");
+    await setTimeout(POLL_MS);
+  }
 }

@@ -36,6 +36,7 @@ export interface LaunchedLab {
 
 /** A supervisor that has not ended by then is killed. */
 const PATIENCE_MS = 5_000;
+const LAST_LINES = 8;
 
 /** Cleans up after killed labs, then builds one. Rejects with SupervisorError, LabFolderError; nothing stays then. */
 export async function launchLab(host: ProcessHost, options: LaunchOptions): Promise<LaunchedLab> {
@@ -95,16 +96,17 @@ async function untilReady(supervisor: Supervisor, progress: (step: string) => vo
     else return;
   }
   const code = await supervisor.ended;
-  throw failed(`the lab's supervisor ended with ${code === undefined ? "a signal" : `exit code ${code}`}`, supervisor);
+  const how = code === undefined ? "by a signal" : `with exit code ${code}`;
+  throw failed(`the lab's supervisor ended ${how}${lastWords(supervisor)}`, supervisor);
 }
 
-function failed(message: string, { logFile }: Supervisor): SupervisorError {
-  const tail = fs.existsSync(logFile)
-    ? fs.readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-5).join("\n  ")
-    : "";
-  return new SupervisorError("failed", tail === "" ? message : `${message}\nits log ends with:\n  ${tail}`, {
-    logFile,
-  });
+const failed = (message: string, { logFile }: Supervisor): SupervisorError =>
+  new SupervisorError("failed", message, { logFile });
+
+/** What the supervisor itself said last, for an end that it did not announce. */
+function lastWords({ logFile }: Supervisor): string {
+  const text = fs.existsSync(logFile) ? fs.readFileSync(logFile, "utf8").trimEnd() : "";
+  return text === "" ? "" : `\n${text.split("\n").slice(-LAST_LINES).join("\n").replaceAll(/^/gm, "  ")}`;
 }
 
 async function takeDown(supervisor: Supervisor, folder: string): Promise<void> {

@@ -25,7 +25,7 @@ import { writeLabRecord } from "../../adapter/lab-directory.ts";
 import { LinuxPlaces } from "../../adapter/linux/places.ts";
 import { closeOnExec, dieWithParent } from "../../adapter/linux/process.ts";
 import { StreamLog } from "../../adapter/log.ts";
-import { messageOf } from "../../base/errors.ts";
+import { CodedError, messageOf } from "../../base/errors.ts";
 import { parseJson } from "../../base/json.ts";
 import { controlVerbs } from "../../lab/control.ts";
 import { Lab, podRecord } from "../../lab/lab.ts";
@@ -55,6 +55,7 @@ export async function supervise(args: readonly string[], host: ProcessHost): Pro
     return 0;
   } catch (failure) {
     tell({ failed: messageOf(failure) });
+    if (failure instanceof CodedError) return 1;
     throw failure;
   }
 }

@@ -1,0 +1,13 @@
+/** Columns of text as kubectl prints them: three blanks apart, the last one ragged. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 3))
+        .join("")
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join("");
+}

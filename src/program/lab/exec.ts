@@ -1,0 +1,48 @@
+/** `ocicat lab exec`: enters a host or pod by util-linux' nsenter, with the terminal that the caller has. */
+import { spawn } from "node:child_process";
+import os from "node:os";
+import path from "node:path";
+import { askLab } from "../../adapter/lab/control-client.ts";
+import { CodedError } from "../../base/errors.ts";
+import type { ExecAnswer } from "../../lab/control.ts";
+import type { ProcessHost } from "../process-host.ts";
+import { userId } from "./user.ts";
+import { whichLab } from "./which-lab.ts";
+import type { WordOptions } from "./words.ts";
+
+export class ExecError extends CodedError<"cannotEnter", object> {}
+
+export async function exec(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
+  const [place, command] = args as [string, readonly string[]];
+  const lab = await whichLab(host, options.lab);
+  const { paths, env } = await askLab<ExecAnswer>(lab.controlSocket, "exec", { place });
+  const user = userId() === 0 ? [] : [`--user=${paths.user}`, "--preserve-credentials"];
+  const namespaces = [`--net=${paths.net}`, `--mount=${paths.mount}`, `--uts=${paths.uts}`];
+  const wanted = command.length > 0 ? command : [host.env["SHELL"] ?? "/bin/sh"];
+  const child = spawn("nsenter", [...user, ...namespaces, "--", ...wanted], {
+    stdio: "inherit",
+    env: { ...withoutLab(host.env), ...env, PATH: withOcicat(host.env["PATH"]) },
+  });
+  // Ctrl-C is for the command; this process waits for what the command makes of it.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) host.onSignal(signal, () => child.kill(signal));
+  return await new Promise((resolve, reject) => {
+    child.once("error", (cause) => {
+      reject(new ExecError("cannotEnter", "'nsenter' of util-linux cannot be started", {}, { cause }));
+    });
+    child.once("exit", (code, signal) => resolve(code ?? 128 + signalNumber(signal)));
+  });
+}
+
+/** In there the host's own store and agent count, not the lab as a whole. */
+function withoutLab(env: ProcessHost["env"]): Record<string, string | undefined> {
+  const { OCICAT_LAB: _lab, OCICAT_SOCKET: _socket, ...rest } = env;
+  return rest;
+}
+
+/** `ocicat` itself, as the caller runs it, is found in there too. */
+function withOcicat(searchPath: string | undefined): string {
+  const checkout = path.resolve(import.meta.dirname, "../../../bin");
+  return [searchPath ?? "/usr/sbin:/usr/bin:/sbin:/bin", checkout].join(":");
+}
+
+const signalNumber = (signal: NodeJS.Signals | null): number => (signal === null ? 0 : os.constants.signals[signal]);

@@ -1,0 +1,40 @@
+/** `ocicat lab up`. */
+import type { ProcessHost } from "../process-host.ts";
+import { findTopology } from "./find-topology.ts";
+import { type LaunchedLab, launchLab } from "./launch.ts";
+import type { WordOptions } from "./words.ts";
+
+export async function up(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
+  const topology = findTopology(host, String(args[0]));
+  const { name } = options;
+  const isDetached = options["detach"] === true;
+  const interrupted = whenInterrupted(host);
+  const launching = launchLab(host, {
+    topology,
+    ...(typeof name === "string" ? { name } : {}),
+    isDetached,
+    progress: (step) => host.stderr.write(`  ${step}\n`),
+  });
+  const lab = await launching;
+  host.stdout.write(`lab '${lab.record.name}' is up: ${topology.summary}\n`);
+  host.stdout.write(`  ${lab.record.hosts.length} hosts, ${lab.record.pods.length} pods\n`);
+  if (isDetached) return 0;
+  host.stdout.write("Ctrl-C takes it down.\n");
+  return await hold(host, lab, interrupted);
+}
+
+/** Resolves with the first Ctrl-C or order to end. */
+export function whenInterrupted(host: ProcessHost): Promise<"interrupted"> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) host.onSignal(signal, () => resolve("interrupted"));
+  });
+}
+
+/** Waits for either end: that of this process, or that of the lab. */
+export async function hold(host: ProcessHost, lab: LaunchedLab, interrupted: Promise<"interrupted">): Promise<number> {
+  const why = await Promise.race([interrupted, lab.ended.then(() => "ended" as const)]);
+  if (why === "interrupted") host.stderr.write(`\ntaking lab '${lab.record.name}' down\n`);
+  else host.stderr.write(`lab '${lab.record.name}' has ended\n`);
+  await lab.down();
+  return 0;
+}
