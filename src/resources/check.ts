@@ -6,8 +6,7 @@
 import * as v from "valibot";
 import type { Json, JsonObject } from "../base/json.ts";
 import { nearest } from "../base/nearest.ts";
-import type { KindRow, Report } from "./kinds/kind.ts";
-import { objectAt } from "./kinds/kind.ts";
+import { type KindRow, objectAt, type Report, textAt } from "./kinds/kind.ts";
 import { metadataProblems } from "./names.ts";
 import { type FieldPath, type FieldProblem, goName } from "./problems.ts";
 import { API_VERSION, withDefaults } from "./registry.ts";
@@ -52,12 +51,15 @@ export function checkObject(row: KindRow, raw: JsonObject): Checked {
 
 /** The object with defaults and in Go's order, unknown fields kept at the end. */
 export function completed(row: KindRow, given: JsonObject): JsonObject {
+  const spec = withDefaults(row, objectAt(given, "spec"));
+  const metadata = objectAt(given, "metadata");
+  const name = textAt(metadata, "name") || row.madeName?.(spec);
   const filled: JsonObject = {
     ...given,
     kind: row.kind,
     apiVersion: API_VERSION,
-    metadata: objectAt(given, "metadata"),
-    spec: withDefaults(row, objectAt(given, "spec")),
+    metadata: name === undefined ? metadata : { ...metadata, name },
+    spec,
     ...(row.hasStatusAlways ? { status: objectAt(given, "status") } : {}),
   };
   return asGoWrites(envelope(row), filled) as JsonObject;

@@ -69,10 +69,12 @@ export function badLabelValue(value: string): string | undefined {
     : "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 }
 
+const NO_NAME = { reason: "field must be set for a Create request", remedy: "write metadata.name" };
+
 /** Problems of `metadata`: name by the kind's rule, labels, annotations. The types are checked already. */
 export function metadataProblems(metadata: JsonObject, rule: NameRule): FieldProblem[] {
   const name = String(metadata["name"] ?? "");
-  const bad = rule(name);
+  const bad = name === "" ? NO_NAME : rule(name);
   const problems: FieldProblem[] = bad
     ? [{ path: ["metadata", "name"], name: "Metadata.Name", value: name, ...bad }]
     : [];

@@ -27,6 +27,8 @@ export interface KindRow {
   readonly status?: FieldSchema;
   /** Go writes `status` even where it is empty. */
   readonly hasStatusAlways?: true;
+  /** The name that a spec makes, where the kind's names are made and nobody gave one. */
+  madeName?(spec: JsonObject): string | undefined;
   /** Fills in what Calico fills in, before storing and after reading. */
   defaults?(spec: JsonObject): JsonObject;
   /** Checks that span several fields; the types are right already, the defaults filled in. */

@@ -89,7 +89,7 @@ const spec = object({
 const escaped = (segment: string): string => segment.replaceAll("-", "--");
 
 /** The name that a spec makes, or what the spec lacks for it. */
-export function workloadEndpointName(given: JsonObject): { readonly name: string } | { readonly missing: string } {
+function nameFrom(given: JsonObject): { readonly name: string } | { readonly missing: string } {
   const orchestrator = textAt(given, "orchestrator");
   const fields =
     orchestrator === "k8s"
@@ -108,7 +108,7 @@ export function workloadEndpointName(given: JsonObject): { readonly name: string
 
 function validate(endpoint: JsonObject, report: Report): void {
   const given = objectAt(endpoint, "spec");
-  const made = workloadEndpointName(given);
+  const made = nameFrom(given);
   const name = textAt(endpoint, "metadata", "name");
   if ("missing" in made) {
     report({
@@ -150,6 +150,10 @@ export const workloadEndpoint: KindRow = {
   aliases: ["workloadendpoints", "wep", "weps"],
   name: subdomainName,
   spec,
+  madeName: (given) => {
+    const made = nameFrom(given);
+    return "name" in made ? made.name : undefined;
+  },
   validate,
   columns: {
     NAME: nameCell,

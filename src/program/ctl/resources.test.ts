@@ -1,0 +1,629 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { formatJson, type JsonObject } from "../../base/json.ts";
+import { CommandRunner } from "../../testing/command-runner.ts";
+import { blockObject } from "../../testing/objects.ts";
+
+const resource = (kind: string, name: string, spec: JsonObject, metadata: JsonObject = {}): string =>
+  `${formatJson({ apiVersion: "projectcalico.org/v3", kind, metadata: { name, ...metadata }, spec })}\n`;
+const pool = (name: string, cidr: string, spec: JsonObject = {}): string => resource("IPPool", name, { cidr, ...spec });
+const documents = (...texts: string[]): string => texts.join("---\n");
+
+async function withPool(): Promise<CommandRunner> {
+  const runner = new CommandRunner();
+  const made = await runner.ocicat(
+    ["create", "-f", "-"],
+    pool("default-ipv4-ippool", "172.16.0.0/16", { blockSize: 24, ipipMode: "Always", natOutgoing: true }),
+  );
+  assert.deepEqual(made, { code: 0, out: "Successfully created 1 'IPPool' resource(s)\n", err: "" });
+  return runner;
+}
+
+test("the document's session: patch to CrossSubnet, then the wide table", async () => {
+  const runner = await withPool();
+  assert.deepEqual(
+    await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"ipipMode":"CrossSubnet"}}']),
+    { code: 0, out: "Successfully patched 1 'IPPool' resource\n", err: "" },
+  );
+  const wide = await runner.ocicat(["get", "ippool", "-o", "wide"]);
+  assert.deepEqual(
+    wide.out.split("\n").map((line) => line.trimEnd()),
+    [
+      "NAME                  CIDR            NAT    IPIPMODE      VXLANMODE   DISABLED   DISABLEBGPEXPORT   SELECTOR",
+      "default-ipv4-ippool   172.16.0.0/16   true   CrossSubnet   Never       false      false              all()",
+      "",
+      "",
+    ],
+  );
+});
+
+test("get, sed, apply: the mode changes and nothing else", async () => {
+  const runner = await withPool();
+  const before = await runner.stored("IPPool", "default-ipv4-ippool");
+  const yaml = await runner.ocicat(["get", "ippool", "default-ipv4-ippool", "-o", "yaml"]);
+  assert.match(yaml.out, /^ {2}ipipMode: Always$/m);
+  const applied = await runner.ocicat(["apply", "-f", "-"], yaml.out.replace("ipipMode: Always", "ipipMode: Never"));
+  assert.deepEqual(applied, { code: 0, out: "Successfully applied 1 'IPPool' resource(s)\n", err: "" });
+  const after = await runner.stored("IPPool", "default-ipv4-ippool");
+  assert.deepEqual(after, { ...before, spec: { ...(before!["spec"] as JsonObject), ipipMode: "Never" } });
+});
+
+test("apply works with and without the metadata that get shows", async () => {
+  const runner = await withPool();
+  const list = await runner.ocicat(["get", "ippool", "-o", "yaml"]);
+  for (const strip of [/^ *resourceVersion: .*\n/gm, /^ *(creationTimestamp|resourceVersion|uid): .*\n/gm, /(?!)/g]) {
+    const again = await runner.ocicat(["get", "ippool", "-o", "yaml"]);
+    const applied = await runner.ocicat(["apply", "-f", "-"], again.out.replaceAll(strip, ""));
+    assert.deepEqual(applied, { code: 0, out: "Successfully applied 1 'IPPool' resource(s)\n", err: "" });
+  }
+  const stale = await runner.ocicat(["apply", "-f", "-"], list.out);
+  assert.equal(stale.code, 1);
+  assert.match(
+    stale.err,
+    /^failed to apply 'IPPool' resource: \[update conflict: IPPool\(default-ipv4-ippool\)\]\n {2}resource version '\d+' is out of date \(latest: \d+\)\./,
+  );
+});
+
+test("the stored object is Calico's JSON, the revision is not stored", async () => {
+  const runner = await withPool();
+  const stored = (await runner.stored("IPPool", "default-ipv4-ippool"))!;
+  const { uid, creationTimestamp } = stored["metadata"] as { uid: string; creationTimestamp: string };
+  assert.match(uid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.match(creationTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  assert.equal(
+    formatJson(stored),
+    `{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"default-ipv4-ippool","uid":"${uid}","creationTimestamp":"${creationTimestamp}"},"spec":{"cidr":"172.16.0.0/16","vxlanMode":"Never","ipipMode":"Always","natOutgoing":true,"blockSize":24,"nodeSelector":"all()","allowedUses":["Workload","Tunnel"],"assignmentMode":"Automatic"}}`,
+  );
+});
+
+test("the first write gives the cluster its identity and tiers", async () => {
+  const runner = await withPool();
+  const info = (await runner.stored("ClusterInformation", "default"))!["spec"] as JsonObject;
+  assert.match(String(info["clusterGUID"]), /^[0-9a-f]{32}$/);
+  assert.equal(info["datastoreReady"], true);
+  const tiers = await runner.ocicat(["get", "tiers"]);
+  assert.deepEqual(
+    tiers.out.split("\n").map((line) => line.trimEnd()),
+    ["NAME            ORDER", "kube-admin      1000", "default         1e+06", "kube-baseline   1e+07", "", ""],
+  );
+});
+
+test("labels and annotations are replaced whole, other metadata is kept", async () => {
+  const runner = new CommandRunner();
+  await runner.ocicat(["apply", "-f", "-"], resource("Node", "n1", {}, { labels: { a: "1", b: "2" } }));
+  const was = (await runner.stored("Node", "n1"))!["metadata"] as JsonObject;
+  await runner.ocicat(["apply", "-f", "-"], resource("Node", "n1", {}, { labels: { c: "3" }, uid: "forged" }));
+  assert.deepEqual((await runner.stored("Node", "n1"))!["metadata"], { ...was, labels: { c: "3" } });
+});
+
+test("messages of create", async () => {
+  const runner = await withPool();
+  const both = documents(pool("a", "10.1.0.0/16"), pool("b", "10.2.0.0/16"));
+  assert.equal((await runner.ocicat(["create", "-f", "-"], both)).out, "Successfully created 2 'IPPool' resource(s)\n");
+  const mixed = documents(pool("c", "10.3.0.0/16"), resource("Node", "n1", {}));
+  assert.equal((await runner.ocicat(["create", "-f", "-"], mixed)).out, "Successfully created 2 resource(s)\n");
+  assert.deepEqual(await runner.ocicat(["create", "-f", "-"], pool("a", "10.1.0.0/16")), {
+    code: 1,
+    out: "",
+    err: "failed to create 'IPPool' resource: [resource already exists: IPPool(a) with error: <nil>]\n",
+  });
+  assert.equal(
+    (await runner.ocicat(["create", "-f", "-"], both)).err,
+    "failed to create any 'IPPool' resources: [resource already exists: IPPool(a) with error: <nil> resource already exists: IPPool(b) with error: <nil>]\n",
+  );
+  assert.match((await runner.ocicat(["create", "-f", "-"], mixed)).err, /^failed to create any resources: \[/);
+  assert.equal((await runner.ocicat(["create", "--skip-exists", "-f", "-"], mixed)).code, 0);
+  const partly = documents(pool("a", "10.1.0.0/16"), pool("d", "10.4.0.0/16"), pool("e", "10.5.0.0/16"));
+  assert.deepEqual(await runner.ocicat(["create", "-f", "-"], partly), {
+    code: 1,
+    out: "Partial success: created the first 2 out of 3 'IPPool' resources:\n",
+    err: "hit error: [resource already exists: IPPool(a) with error: <nil>]\n",
+  });
+  const versioned = await runner.ocicat(
+    ["create", "-f", "-"],
+    resource("IPPool", "f", { cidr: "10.6.0.0/16" }, { resourceVersion: "7" }),
+  );
+  assert.equal(
+    versioned.err,
+    "failed to create 'IPPool' resource: [error with field Metadata.ResourceVersion = '7' (field must not be set for a Create request)]\n  standard input, document 1, line 1: metadata.resourceVersion: leave it out, or use apply\n",
+  );
+});
+
+test("messages of apply and validate", async () => {
+  const runner = await withPool();
+  const overlap = await runner.ocicat(["apply", "-f", "-"], pool("b", "172.16.8.0/24"));
+  assert.deepEqual(overlap, {
+    code: 1,
+    out: "",
+    err: "failed to apply 'IPPool' resource: [error with field IPPool.Spec.CIDR = '172.16.8.0/24' (IPPool(b) CIDR overlaps with IPPool(default-ipv4-ippool) CIDR 172.16.0.0/16)]\n  standard input, document 1, line 1: spec.cidr: take a range that shares no address with 172.16.0.0/16, or delete default-ipv4-ippool first\n",
+  });
+  const changed = await runner.ocicat(
+    ["apply", "-f", "-"],
+    pool("default-ipv4-ippool", "172.17.0.0/16", { blockSize: 26 }),
+  );
+  assert.match(
+    changed.err,
+    /^failed to apply 'IPPool' resource: \[error with the following fields:\n- {2}IPPool\.Spec\.CIDR = '172\.17\.0\.0\/16' \(IPPool CIDR cannot be modified\)\n- {2}IPPool\.Spec\.BlockSize = '26' \(IPPool BlockSize cannot be modified\)\n\]\n/,
+  );
+  const bad = documents(pool("x", "10.9.0.0/99"), pool("y", "10.9.0.0/16", { blockSize: 8 }));
+  assert.match(
+    (await runner.ocicat(["apply", "-f", "-"], bad)).err,
+    /^failed to apply any 'IPPool' resources: \[error with field IPPool\.Spec\.CIDR = '10\.9\.0\.0\/99' \(IPPool CIDR must be a valid subnet\) /,
+  );
+  assert.deepEqual(await runner.ocicat(["validate", "-f", "-"], pool("x", "10.9.0.0/16")), {
+    code: 0,
+    out: "Successfully validated 1 'IPPool' resource(s)\n",
+    err: "",
+  });
+  assert.match(
+    (await runner.ocicat(["validate", "-f", "-"], bad)).err,
+    /^failed to validate any 'IPPool' resources: \[/,
+  );
+  assert.equal(await runner.stored("IPPool", "x"), undefined);
+});
+
+test("messages of replace, which counts what failed as handled", async () => {
+  const runner = await withPool();
+  assert.deepEqual(await runner.ocicat(["replace", "-f", "-"], pool("none", "10.1.0.0/16")), {
+    code: 1,
+    out: "Partial success: replaced the first 1 out of 1 'IPPool' resources:\n",
+    err: "hit error: resource does not exist: IPPool(none) with error: <nil>\n",
+  });
+  assert.deepEqual(await runner.ocicat(["replace", "-n", "x", "-f", "-"], pool("none", "10.1.0.0/16")), {
+    code: 1,
+    out: "",
+    err: "failed to replace 'IPPool' resource: IPPool is not namespaced\n",
+  });
+  const replaced = await runner.ocicat(
+    ["replace", "-f", "-"],
+    pool("default-ipv4-ippool", "172.16.0.0/16", { blockSize: 24 }),
+  );
+  assert.equal(replaced.out, "Successfully replaced 1 'IPPool' resource(s)\n");
+});
+
+test("messages of delete", async () => {
+  const runner = await withPool();
+  assert.deepEqual(await runner.ocicat(["delete", "ippool", "default-ipv4-ippool", "none"]), {
+    code: 1,
+    out: "Successfully deleted 1 'IPPool' resource(s)\n",
+    err: "Failed to delete 'IPPool' resource: resource does not exist: IPPool(none) with error: <nil>\n",
+  });
+  assert.equal(
+    (await runner.ocicat(["delete", "-s", "pool", "none"])).out,
+    "Successfully deleted 1 'IPPool' resource(s)\n",
+  );
+  await runner.ocicat(["create", "-f", "-"], pool("a", "10.1.0.0/16"));
+  const old = await runner.ocicat(["get", "ippool", "a", "-o", "json"]);
+  await runner.ocicat(["patch", "ippool", "a", "-p", '{"spec":{"natOutgoing":true}}']);
+  assert.match(
+    (await runner.ocicat(["delete", "-f", "-"], old.out)).err,
+    /^Failed to delete 'IPPool' resource: update conflict: IPPool\(a\)\n {2}resource version/,
+  );
+  const now = await runner.ocicat(["get", "ippool", "a", "-o", "json"]);
+  assert.equal(
+    (await runner.ocicat(["delete", "-f", "-"], now.out)).out,
+    "Successfully deleted 1 'IPPool' resource(s)\n",
+  );
+});
+
+test("messages of patch", async () => {
+  const runner = await withPool();
+  const patched = (name: string, text: string) => runner.ocicat(["patch", "ippool", name, "--patch", text]);
+  assert.equal(
+    (await patched("none", "{}")).err,
+    "hit error: resource does not exist: IPPool(none) with error: <nil>\n",
+  );
+  assert.match(
+    (await patched("default-ipv4-ippool", "{spec")).err,
+    /^hit error: performing strategic merge patch: patch, document 1, line 1/,
+  );
+  assert.match((await patched("default-ipv4-ippool", "[1]")).err, /the patch is no object/);
+  assert.match((await patched("default-ipv4-ippool", "{“spec”:{}}")).err, /“ \(U\+201C\)/);
+  assert.equal(
+    (await patched("default-ipv4-ippool", '{"spec":{"vxlanMode":"Always"}}')).err,
+    "hit error: updating existing resource: error with field IPPool.Spec.VXLANMode = 'Always' (Cannot enable both VXLAN and IPIP on the same IPPool)\n  set one of vxlanMode and ipipMode to Never\n",
+  );
+  assert.match(
+    (await patched("default-ipv4-ippool", '{"spec":{"vxlanmode":"Always"}}')).err,
+    /^hit error: creating resource from patched data: field in document is not recognized or is in the wrong location: vxlanmode\n.*did you mean 'vxlanMode'\?/,
+  );
+  assert.match(
+    (await patched("default-ipv4-ippool", '{"spec":{"natOutgoing":"yes"}}')).err,
+    /spec\.natOutgoing: expected true or false; write true, without quotes/,
+  );
+  await patched(
+    "default-ipv4-ippool",
+    '{"metadata":{"name":"other","labels":{"x":"y"}},"spec":{"disabled":true,"ipipMode":null}}',
+  );
+  const stored = (await runner.stored("IPPool", "default-ipv4-ippool"))!;
+  assert.deepEqual((stored["metadata"] as JsonObject)["labels"], { x: "y" });
+  assert.deepEqual(
+    [(stored["spec"] as JsonObject)["disabled"], (stored["spec"] as JsonObject)["ipipMode"]],
+    [true, "Never"],
+  );
+});
+
+test("a patch that meets another writer is tried again", async () => {
+  const runner = await withPool();
+  const client = runner.store.client();
+  let conflicts = 2;
+  const open = runner.store.client.bind(runner.store);
+  runner.store.client = () => {
+    const store = open();
+    store.beforeWrite = async (ops) => {
+      const [op] = ops;
+      if (op?.op !== "update" || conflicts-- <= 0) return;
+      const was = await client.get(op.key);
+      await client.write([{ op: "put", key: op.key, value: was!.value }]);
+    };
+    return store;
+  };
+  assert.equal(
+    (await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"natOutgoing":null}}'])).code,
+    0,
+  );
+  assert.equal(conflicts, -1);
+});
+
+test("messages of label", async () => {
+  const runner = new CommandRunner();
+  await runner.ocicat(["create", "-f", "-"], resource("Node", "n1", {}));
+  const label = async (...args: string[]) => {
+    const { out, err } = await runner.ocicat(["label", "nodes", "n1", ...args]);
+    return out + err;
+  };
+  assert.equal(await label("a=b"), "Successfully set label a on nodes n1\n");
+  assert.equal(await label("a=b"), "Successfully updated label a on nodes n1\n");
+  assert.equal(
+    await label("a=c"),
+    "failed to update label of nodes n1, key a is already present. please use '--overwrite' to set a new value\n",
+  );
+  assert.equal(await label("a=c", "--overwrite"), "Successfully updated label a on nodes n1\n");
+  assert.equal(await label("z", "--remove"), "cannot remove label of nodes n1, key z does not exist\n");
+  assert.equal(await label("a", "--remove"), "Successfully removed label a from nodes n1\n");
+  assert.match(
+    await label("a=!"),
+    /^failed to update nodes n1, label not changed\n {2}error with field Metadata\.Labels \(value\) = '!'/,
+  );
+  assert.match(await label("a=b=c"), /^invalid label a=b=c/);
+  assert.equal((await runner.ocicat(["label", "nodes", "n2", "a=b"])).err, "nodes n2 not found\n");
+});
+
+test("messages of get", async () => {
+  const runner = await withPool();
+  assert.deepEqual(await runner.ocicat(["get", "pools", "none", "default-ipv4-ippool"]), {
+    code: 1,
+    out: "NAME                  CIDR            SELECTOR   \ndefault-ipv4-ippool   172.16.0.0/16   all()      \n\n",
+    err: "resource does not exist: IPPool(none) with error: <nil>\n",
+  });
+  assert.equal(
+    (await runner.ocicat(["get", "ipool"])).err,
+    "failed to get resources: resource type 'ipool' is not supported\n  did you mean 'ippool'?\n",
+  );
+  assert.equal((await runner.ocicat(["get", "ippool", ""])).err, "resource name may not be empty\n");
+  assert.equal((await runner.ocicat(["get", "ippool", "-o", "xml"])).err, "unrecognized output format 'xml'\n");
+  assert.equal(
+    (await runner.ocicat(["get", "ippool", "-o", "custom-columns=NAME,cidr"])).err,
+    "unknown heading cidr, valid values are: NAME, CIDR, NAT, IPIPMODE, VXLANMODE, DISABLED, DISABLEBGPEXPORT, SELECTOR, ASSIGNMENTMODE\n",
+  );
+  assert.equal(
+    (await runner.ocicat(["get", "ippool", "-o", "custom-columns=CIDR,NAT"])).out,
+    "CIDR            NAT    \n172.16.0.0/16   true   \n\n",
+  );
+  assert.equal((await runner.ocicat(["get", "ippool", "-o", "name"])).out, "ippool/default-ipv4-ippool\n");
+  assert.equal((await runner.ocicat(["get", "ippool", "-n", "x"])).err, "IPPool is not namespaced\n");
+  assert.equal(
+    (await runner.ocicat(["get", "wep", "-n", "x", "-A"])).err,
+    "cannot use both --namespace and --all-namespaces flags at the same time\n",
+  );
+  assert.equal(
+    (await runner.ocicat(["get", "wep", "w", "-A"])).err,
+    "cannot use --all-namespace flag for getting a single resource\n",
+  );
+  assert.equal((await runner.ocicat(["get"])).code, 2);
+  assert.equal((await runner.ocicat(["get", "ippool", "--bogus"])).code, 2);
+  const sequence = await runner.ocicat(["get", "ippool", "default-ipv4-ippool", "default-ipv4-ippool", "-o", "yaml"]);
+  assert.equal(sequence.out.match(/^- apiVersion: projectcalico\.org\/v3$/gm)?.length, 2);
+  const exported = await runner.ocicat(["get", "ippool", "default-ipv4-ippool", "-o", "yaml", "--export"]);
+  assert.match(exported.out, /metadata:\n {2}creationTimestamp: null\n {2}name: default-ipv4-ippool\nspec:/);
+  const json = await runner.ocicat(["get", "ippool", "-o", "json"]);
+  assert.ok(
+    json.out.startsWith(
+      '{\n  "kind": "IPPoolList",\n  "apiVersion": "projectcalico.org/v3",\n  "metadata": {},\n  "items": [',
+    ),
+  );
+});
+
+test("endpoints: only the heading at first, then a line for each, the namespace where it was asked for", async () => {
+  const runner = new CommandRunner();
+  assert.equal(
+    (await runner.ocicat(["get", "workloadendpoints"])).out,
+    "WORKLOAD   NODE   NETWORKS   INTERFACE   \n\n",
+  );
+  const endpoint = resource(
+    "WorkloadEndpoint",
+    "n--1-k8s-web--0-eth0",
+    {
+      node: "n-1",
+      orchestrator: "k8s",
+      pod: "web-0",
+      endpoint: "eth0",
+      ipNetworks: ["10.0.0.5/32"],
+      interfaceName: "cali1",
+      profiles: ["kns.default"],
+    },
+    { namespace: "shop" },
+  );
+  assert.equal((await runner.ocicat(["apply", "-f", "-"], endpoint)).code, 0);
+  assert.equal((await runner.ocicat(["get", "wep"])).out, "WORKLOAD   NODE   NETWORKS   INTERFACE   \n\n");
+  assert.equal(
+    (await runner.ocicat(["get", "wep", "-A"])).out,
+    "NAMESPACE   WORKLOAD   NODE   NETWORKS      INTERFACE   \nshop        web-0      n-1    10.0.0.5/32   cali1       \n\n",
+  );
+  assert.match((await runner.ocicat(["get", "wep", "-n", "shop", "-o", "wide"])).out, /^NAMESPACE {3}NAME/);
+  const unnamed = endpoint.replace('"name":"n--1-k8s-web--0-eth0",', "").replace("web-0", "web-1");
+  assert.equal(
+    (await runner.ocicat(["apply", "-f", "-"], unnamed)).out,
+    "Successfully applied 1 'WorkloadEndpoint' resource(s)\n",
+  );
+  assert.ok(await runner.stored("WorkloadEndpoint", "n--1-k8s-web--1-eth0", "shop"));
+  const misnamed = await runner.ocicat(["apply", "-f", "-"], endpoint.replace("web-0", "web-2"));
+  assert.match(misnamed.err, /expected name n--1-k8s-web--2-eth0/);
+  const clash = await runner.ocicat(["apply", "-n", "other", "-f", "-"], endpoint);
+  assert.equal(
+    clash.err,
+    "failed to apply 'WorkloadEndpoint' resource: [resource namespace does not match client namespace. shop != other]\n",
+  );
+});
+
+test("nodes show the cluster's AS number in parentheses, their own without", async () => {
+  const runner = new CommandRunner();
+  const nodes = documents(
+    resource("BGPConfiguration", "default", { asNumber: "1.1" }),
+    resource("Node", "a", { bgp: { ipv4Address: "10.0.0.1/24" } }),
+    resource("Node", "b", { bgp: { ipv4Address: "10.0.0.2/24", asNumber: 64513 } }),
+    resource("Node", "c", {}),
+  );
+  assert.equal((await runner.ocicat(["apply", "-f", "-"], nodes)).err, "");
+  assert.equal(
+    (await runner.ocicat(["get", "nodes", "-o", "wide"])).out,
+    "NAME   ASN       IPV4          IPV6   \na      (65537)   10.0.0.1/24          \nb      64513     10.0.0.2/24          \nc                                     \n\n",
+  );
+});
+
+test("files, folders and what is wrong with them", async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-ctl-"));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const runner = new CommandRunner(folder);
+  fs.mkdirSync(path.join(folder, "m/deep"), { recursive: true });
+  fs.mkdirSync(path.join(folder, "none"));
+  fs.writeFileSync(path.join(folder, "m/b.yaml"), pool("b", "10.2.0.0/16"));
+  fs.writeFileSync(path.join(folder, "m/a.json"), pool("a", "10.1.0.0/16"));
+  fs.writeFileSync(path.join(folder, "m/README.md"), "no manifest");
+  fs.writeFileSync(path.join(folder, "m/deep/c.yml"), "kind: IPPool\nspec: {\n");
+  fs.writeFileSync(path.join(folder, "empty.yaml"), "# nothing\n");
+  assert.equal((await runner.ocicat(["apply", "-f", "m"])).out, "Successfully applied 2 'IPPool' resource(s)\n");
+  assert.match(
+    (await runner.ocicat(["apply", "-R", "-f", "m"])).err,
+    /^failed to execute command: m\/deep\/c\.yml, document 1, line 3/,
+  );
+  assert.equal((await runner.ocicat(["apply", "-f", "empty.yaml"])).err, "no resources specified in file empty.yaml\n");
+  assert.equal((await runner.ocicat(["apply", "-f", "none"])).err, "no resources specified in directory none\n");
+  assert.deepEqual(await runner.ocicat(["apply", "--skip-empty", "-f", "empty.yaml"]), {
+    code: 0,
+    out: "No resources specified\n",
+    err: "",
+  });
+  assert.equal(
+    (await runner.ocicat(["apply", "-f", "gone.yaml"])).err,
+    "failed to execute command: open gone.yaml: no such file or directory\n",
+  );
+});
+
+test("what the cluster keeps itself is read only; what is not enforced yet says so", async () => {
+  const runner = await withPool();
+  const info = resource("ClusterInformation", "default", { clusterType: "x" });
+  assert.equal(
+    (await runner.ocicat(["apply", "-f", "-"], info)).err,
+    "failed to apply 'ClusterInformation' resource: [operation apply is not supported on ClusterInformation: resource is readonly]\n",
+  );
+  assert.match(
+    (await runner.ocicat(["delete", "clusterinfo", "default"])).err,
+    /operation delete is not supported on ClusterInformation/,
+  );
+  const policy = resource("NetworkPolicy", "deny", { ingress: [{ action: "Deny" }] });
+  const applied = await runner.ocicat(["apply", "-f", "-"], policy);
+  assert.match(applied.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);
+  const stored = (await runner.stored("NetworkPolicy", "deny", "default"))!;
+  assert.deepEqual(stored["spec"], {
+    tier: "default",
+    ingress: [{ action: "Deny", source: {}, destination: {} }],
+    types: ["Ingress"],
+  });
+  assert.deepEqual((stored["metadata"] as JsonObject)["labels"], { "projectcalico.org/tier": "default" });
+  const knp = await runner.ocicat(["apply", "-f", "-"], resource("NetworkPolicy", "knp.default.x", {}));
+  assert.match(knp.err, /kubernetes network policies must be managed through the kubernetes API/);
+});
+
+test("tiers: policies need theirs, one with policies stays, the built-in ones stay always", async () => {
+  const runner = await withPool();
+  const policy = resource("GlobalNetworkPolicy", "p", { tier: "web" });
+  assert.match(
+    (await runner.ocicat(["apply", "-f", "-"], policy)).err,
+    /resource does not exist: Tier\(web\) with error: <nil>/,
+  );
+  await runner.ocicat(["apply", "-f", "-"], documents(resource("Tier", "web", { order: 7 }), policy));
+  assert.match(
+    (await runner.ocicat(["delete", "tier", "web"])).err,
+    /Cannot delete a non-empty tier\n {2}delete or move its policies first: GlobalNetworkPolicy\(p\)/,
+  );
+  assert.match(
+    (await runner.ocicat(["delete", "tier", "default"])).err,
+    /operation delete is not supported on Tier\(default\)/,
+  );
+});
+
+test("a pool with pods' addresses stays unless it is forced; its blocks are given up with it", async () => {
+  const runner = await withPool();
+  const block = blockObject("172.16.8.0/24", "n1", {
+    0: { node: "n1", type: "vxlanTunnelAddress" },
+    3: { node: "n1" },
+  });
+  await runner.store.write([
+    { op: "put", key: block.key, value: block.value },
+    { op: "put", key: { kind: "BlockAffinity", name: "host/n1/172.16.8.0/24" }, value: { state: "confirmed" } },
+  ]);
+  const refused = await runner.ocicat(["delete", "ippool", "default-ipv4-ippool"]);
+  assert.match(
+    refused.err,
+    /^Failed to delete 'IPPool' resource: IPPool\(default-ipv4-ippool\) still has 1 address assigned: node n1\n {2}set disabled: true/,
+  );
+  assert.equal(((await runner.stored("IPPool", "default-ipv4-ippool"))!["spec"] as JsonObject)["disabled"], undefined);
+  assert.equal((await runner.ocicat(["delete", "ippool", "default-ipv4-ippool", "--force"])).code, 0);
+  assert.equal(await runner.stored("IPPool", "default-ipv4-ippool"), undefined);
+  assert.equal(await runner.stored("BlockAffinity", "host/n1/172.16.8.0/24"), undefined);
+  assert.equal((await runner.stored("IPAMBlock", "172.16.8.0/24"))!["affinity"], null);
+});
+
+test("a pool over blocks of another size is refused", async () => {
+  const runner = new CommandRunner();
+  const { key, value } = blockObject("10.1.0.0/28", "n1");
+  await runner.store.write([{ op: "put", key, value }]);
+  const refused = await runner.ocicat(["apply", "-f", "-"], pool("a", "10.1.0.0/16"));
+  assert.match(
+    refused.err,
+    /IPPool\.Spec\.BlockSize = '26' \(IPPool blocksSize conflicts with existing allocations that use a different blockSize\)\]\n.*write blockSize: 28/,
+  );
+});
+
+test("with a node goes what was its own", async () => {
+  const runner = await withPool();
+  await runner.ocicat(
+    ["apply", "-f", "-"],
+    documents(
+      resource("Node", "n1", {}),
+      resource("FelixConfiguration", "node.n1", {}),
+      resource("BGPPeer", "p", { node: "n1", peerIP: "10.9.9.9", asNumber: 64512 }),
+      resource("WorkloadEndpoint", "n1-k8s-web-eth0", {
+        node: "n1",
+        orchestrator: "k8s",
+        pod: "web",
+        endpoint: "eth0",
+        interfaceName: "cali1",
+      }),
+    ),
+  );
+  const { key, value } = blockObject("172.16.8.0/24", "n1", { 0: { node: "n1" } });
+  await runner.store.write([
+    { op: "put", key, value },
+    { op: "put", key: { kind: "BlockAffinity", name: "host/n1/172.16.8.0/24" }, value: { state: "confirmed" } },
+    {
+      op: "put",
+      key: { kind: "IPAMHandle", name: "handle-0" },
+      value: { block: { "172.16.8.0/24": 1 }, deleted: false },
+    },
+  ]);
+  assert.deepEqual(await runner.ocicat(["delete", "node", "n1"]), {
+    code: 0,
+    out: "Successfully deleted 1 'Node' resource(s)\n",
+    err: "",
+  });
+  for (const [kind, name, namespace] of [
+    ["Node", "n1"],
+    ["FelixConfiguration", "node.n1"],
+    ["BGPPeer", "p"],
+    ["WorkloadEndpoint", "n1-k8s-web-eth0", "default"],
+    ["IPAMBlock", "172.16.8.0/24"],
+    ["BlockAffinity", "host/n1/172.16.8.0/24"],
+    ["IPAMHandle", "handle-0"],
+  ] as const)
+    assert.equal(await runner.stored(kind, name, namespace), undefined, kind);
+});
+
+test("fields of another version survive our rewriting, others are refused", async () => {
+  const runner = await withPool();
+  const key = { kind: "IPPool", name: "default-ipv4-ippool" };
+  const stored = (await runner.stored("IPPool", key.name))!;
+  const value = { ...stored, spec: { ...(stored["spec"] as JsonObject), shinyNewField: 2n ** 63n } };
+  await runner.store.write([{ op: "put", key, value }]);
+  const yaml = (await runner.ocicat(["get", "ippool", key.name, "-o", "yaml"])).out;
+  assert.match(yaml, /shinyNewField: 9223372036854775808/);
+  const applied = await runner.ocicat(["apply", "-f", "-"], yaml.replace("natOutgoing: true", "natOutgoing: false"));
+  assert.equal(applied.err, "");
+  await runner.ocicat(["patch", "ippool", key.name, "-p", '{"spec":{"ipipMode":"Never"}}']);
+  assert.equal(((await runner.stored("IPPool", key.name))!["spec"] as JsonObject)["shinyNewField"], 2n ** 63n);
+  const other = await runner.ocicat(["apply", "-f", "-"], yaml.replace("9223372036854775808", "1"));
+  assert.match(
+    other.err,
+    /^failed to execute command: field in document is not recognized or is in the wrong location: shinyNewField\n/,
+  );
+});
+
+test("a cluster of another minor version is refused, until it is allowed", async () => {
+  const runner = await withPool();
+  const key = { kind: "ClusterInformation", name: "default" };
+  const version = async (calicoVersion: string) => {
+    const value = { ...(await runner.store.get(key))!.value, spec: { calicoVersion, clusterType: "bgp" } };
+    await runner.store.write([{ op: "put", key, value }]);
+  };
+  await version("v3.32.0");
+  assert.equal((await runner.ocicat(["get", "ippool"])).code, 0);
+  await version("v3.31.7");
+  assert.deepEqual(await runner.ocicat(["get", "ippool"]), {
+    code: 1,
+    out: "",
+    err: "version mismatch.\nClient Version:   v3.32.1-ocicat0.1.0\nCluster Version:  v3.31.7\nUse --allow-version-mismatch to override\n",
+  });
+  assert.equal((await runner.ocicat(["get", "ippool", "--allow-version-mismatch"])).code, 0);
+  assert.match(
+    (await runner.ocicat(["version"])).out,
+    /^Client Version: {4}v3\.32\.1-ocicat0\.1\.0\nGit commit: {8}\S+\nCluster Version: {3}v3\.31\.7\nCluster Type: {6}bgp\n$/,
+  );
+});
+
+test("a store that is away is one clear line", async () => {
+  const runner = await withPool();
+  const client = runner.store.client();
+  client.isAway = true;
+  runner.store.client = () => client;
+  assert.deepEqual(await runner.ocicat(["get", "ippool"]), {
+    code: 1,
+    out: "",
+    err: "Error: the store does not answer\n",
+  });
+});
+
+test("no input makes a command crash", async () => {
+  const runner = await withPool();
+  const word = fc.constantFrom(
+    "kind: IPPool\n",
+    "apiVersion: projectcalico.org/v3\n",
+    "metadata: {name: a}\n",
+    "spec: {cidr: 10.0.0.0/8}\n",
+    "spec: 7\n",
+    "---\n",
+    "- x\n",
+    "{",
+    "“",
+    "\t",
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(
+        fc.array(word).map((words) => words.join("")),
+        fc.string(),
+      ),
+      async (text) => {
+        for (const verb of ["validate", "apply", "delete"]) {
+          const { code } = await runner.ocicat([verb, "-f", "-"], text);
+          assert.ok(code === 0 || code === 1, text);
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
