@@ -118,7 +118,7 @@ export const routeKey = (item: Pick<RouteItem, "table" | "destination" | "metric
 export const neighbourKey = (item: Pick<NeighbourItem, "device" | "address">): string =>
   `${item.device} ${item.address.toString(16)}${typeof item.address === "bigint" ? "v6" : ""}`;
 export const fdbKey = (item: Pick<FdbItem, "device" | "mac">): string => `${item.device} ${item.mac}`;
-/** A rule has no attribute that may change: its key is all of it. */
-export const ruleKey = ({ family, priority, table, mark, mask, invert }: RuleItem): string =>
-  `${family} ${priority} ${invert === true ? "not " : ""}${mark ?? "-"}/${mask ?? "-"} ${table}`;
+/** A rule has no attribute that may change: its key is all of it. A mark without a mask is matched in all its bits. */
+export const ruleKey = ({ family, priority, table, mark, mask = 0xffffffff, invert }: RuleItem): string =>
+  `${family} ${priority} ${invert === true ? "not " : ""}${mark === undefined ? "all" : `${mark}/${mask}`} ${table}`;
 export const sysctlKey = (item: Pick<SysctlItem, "path">): string => item.path;

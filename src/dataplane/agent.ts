@@ -10,6 +10,7 @@
  */
 import { messageOf } from "../base/errors.ts";
 import { Compiler } from "../compile/incremental.ts";
+import { order } from "../compile/items.ts";
 import { describeOrigin } from "../compile/project.ts";
 import { keys, type Local } from "../compile/view.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
@@ -17,7 +18,7 @@ import type { Clock, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Continuity, Cursor, Store, Stored, StoreError } from "../port/store.ts";
-import { Dataplane, type Drivers, order } from "./dataplane.ts";
+import { Dataplane, type Drivers } from "./dataplane.ts";
 import { compiledKinds, Intent } from "./intent.ts";
 import { decodeLastApplied, encodeLastApplied, type LastApplied, LastAppliedError } from "./last-applied.ts";
 import type { Repair } from "./reconciler.ts";

@@ -13,22 +13,9 @@
 
 import type { Fragment } from "../compile/fragment.ts";
 import type { Compiler } from "../compile/incremental.ts";
-import {
-  type AddressItem,
-  addressKey,
-  type FdbItem,
-  fdbKey,
-  type LinkItem,
-  linkKey,
-  type NeighbourItem,
-  neighbourKey,
-  type RouteItem,
-  routeKey,
-  type SysctlItem,
-  sysctlKey,
-} from "../compile/node-state.ts";
+import { describe, type ItemKind, type Items, keyOf, order } from "../compile/items.ts";
+import { routeKey } from "../compile/node-state.ts";
 import type { CompileKey, View } from "../compile/view.ts";
-import type { NftTable } from "../netlink/nftables/tree.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
@@ -40,30 +27,7 @@ const SLICE = 500;
 /** A pass that threw is tried again after this. */
 const FAILED_PASS_DELAY_MS = 1_000;
 
-/** The kinds of items, in the order in which they are added; removals go the other way. */
-export interface Items {
-  readonly links: LinkItem;
-  readonly addresses: AddressItem;
-  readonly sysctls: SysctlItem;
-  readonly tables: NftTable;
-  readonly neighbours: NeighbourItem;
-  readonly fdb: FdbItem;
-  readonly routes: RouteItem;
-}
-export type ItemKind = keyof Items;
-export const order: readonly ItemKind[] = ["links", "addresses", "sysctls", "tables", "neighbours", "fdb", "routes"];
-
 export type Drivers = { readonly [K in ItemKind]: Driver<Items[K]> };
-
-const keyOf: { readonly [K in ItemKind]: (item: Items[K]) => string } = {
-  links: linkKey,
-  addresses: addressKey,
-  sysctls: sysctlKey,
-  tables: ({ family, name }) => `${family} ${name}`,
-  neighbours: neighbourKey,
-  fdb: fdbKey,
-  routes: routeKey,
-};
 
 interface Kind {
   readonly candidates: Candidates<unknown>;
@@ -102,10 +66,10 @@ export class Dataplane {
     const candidates = new Candidates<unknown>();
     const desired: Desired<unknown> = { get: (key) => candidates.get(key), keys: () => candidates.keys() };
     const driver = drivers[kind] as Driver<unknown>;
-    return {
-      candidates,
-      reconciler: new Reconciler({ driver, desired, clock, log, repaired, wake: () => this.#wake() }),
-    };
+    const words = describe[kind] as (item: unknown) => string;
+    const wake = () => this.#wake();
+    const deps = { driver, desired, describe: words, clock, log, repaired, wake };
+    return { candidates, reconciler: new Reconciler(deps) };
   }
 
   /** Changes the view; what it touches is compiled and applied soon. */

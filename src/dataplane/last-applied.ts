@@ -8,9 +8,10 @@
  */
 import { CodedError, messageOf } from "../base/errors.ts";
 import { formatJson, parseJson } from "../base/json.ts";
+import { type ItemKind, type Items, order } from "../compile/items.ts";
 import { formatAddress, type IpAddress, parseAddress } from "../ip/address.ts";
 import type { Cursor } from "../port/store.ts";
-import { type Dataplane, type ItemKind, type Items, order } from "./dataplane.ts";
+import type { Dataplane } from "./dataplane.ts";
 
 const FORMAT = "ocicat last applied 1";
 /** Lines per chunk: a chunk is written, and other work gets its turn, between them. */

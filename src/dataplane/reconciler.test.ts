@@ -14,6 +14,7 @@ function make() {
   const reconciler = new Reconciler({
     driver,
     desired,
+    describe: String,
     clock,
     log: new SilentLog(),
     wake: () => undefined,

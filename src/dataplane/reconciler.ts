@@ -21,6 +21,8 @@ export interface Desired<V> {
 export interface ReconcilerDeps<V> {
   readonly driver: Driver<V>;
   readonly desired: Desired<V>;
+  /** One line for people. */
+  readonly describe: (value: V) => string;
   readonly clock: Clock;
   readonly log: Log;
   /** Something is marked: the owner shall run a pass. */
@@ -34,6 +36,8 @@ export interface Repair {
   readonly key: string;
   /** What was found: something of ours gone, changed, or a foreign object in our place. */
   readonly found: "gone" | "changed" | "foreign";
+  /** What is there again, or the foreign object that went, in words. */
+  readonly what: string;
 }
 
 interface Retry {
@@ -187,7 +191,10 @@ export class Reconciler<V> {
       if (op.op === "remove") this.#actual.delete(op.key);
       else this.#actual.set(op.key, op.value);
       this.#retries.delete(op.key);
-      if (wasObserved.has(op.key)) this.#deps.repaired({ driver: driver.name, key: op.key, found: foundOf(op) });
+      if (wasObserved.has(op.key)) {
+        const what = this.#deps.describe(op.op === "remove" ? op.was : op.value);
+        this.#deps.repaired({ driver: driver.name, key: op.key, found: foundOf(op), what });
+      }
     }
   }
 

@@ -29,7 +29,7 @@ export interface NodeReport {
     readonly failed: readonly { readonly key: string; readonly why: string }[];
   }[];
   readonly reports: readonly string[];
-  readonly repairs: readonly { readonly kind: string; readonly key: string; readonly found: string }[];
+  readonly repairs: readonly { readonly kind: string; readonly what: string; readonly found: string }[];
   /** Parts that the program adds: how the address was chosen, configuration with its sources, turns. */
   readonly [more: string]: unknown;
 }
@@ -71,6 +71,6 @@ export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], v
       failed: failed.map(({ key, error }) => ({ key, why: error.message })),
     })),
     reports: [...[...dataplane.reports.values()].flat(), ...agent.unreadable],
-    repairs: agent.repairs.map(({ driver, key, found }) => ({ kind: driver, key, found })),
+    repairs: agent.repairs.map(({ driver, what, found }) => ({ kind: driver, what, found })),
   };
 }

@@ -2,17 +2,10 @@
  * Compiled against actual on one node: reads the kernel anew and names every difference with its provenance. Differences
  * that a pass in progress explains are gone when looked at again, and are not reported.
  */
-import {
-  describeAddressItem,
-  describeFdb,
-  describeLink,
-  describeNeighbour,
-  describeRoute,
-  describeSysctl,
-} from "../compile/describe.ts";
+import { describe, type ItemKind, type Items, order } from "../compile/items.ts";
 import { explain, type Story } from "../compile/provenance.ts";
 import type { View } from "../compile/view.ts";
-import { type Dataplane, type Drivers, type ItemKind, type Items, order } from "../dataplane/dataplane.ts";
+import type { Dataplane, Drivers } from "../dataplane/dataplane.ts";
 import type { Driver } from "../reconcile/driver.ts";
 
 export interface Difference {
@@ -36,16 +29,6 @@ export interface Verification {
   /** What compile could not turn into items, in words. */
   readonly reports: readonly string[];
 }
-
-const describe: { readonly [K in ItemKind]: (item: Items[K]) => string } = {
-  links: describeLink,
-  addresses: describeAddressItem,
-  sysctls: describeSysctl,
-  tables: ({ family, name }) => `table ${family} ${name}`,
-  neighbours: describeNeighbour,
-  fdb: describeFdb,
-  routes: describeRoute,
-};
 
 export async function verify(dataplane: Dataplane, drivers: Drivers, view: View): Promise<Verification> {
   await dataplane.applied();

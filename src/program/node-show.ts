@@ -67,7 +67,7 @@ function print(report: NodeReport): string {
     ...section("Notes", report.reports),
     ...section(
       "Repaired",
-      report.repairs.map(({ kind, key, found }) => `${kind} ${key}: ${found}`),
+      report.repairs.map(({ kind, what, found }) => `${kind}: ${what} (was ${found})`),
     ),
   ];
   return `${lines.join("\n")}\n`;

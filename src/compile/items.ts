@@ -1,0 +1,59 @@
+/** The kinds of items that a node state is made of, with the small functions that every user of a kind needs. */
+import type { NftTable } from "../netlink/nftables/tree.ts";
+import {
+  describeAddressItem,
+  describeFdb,
+  describeLink,
+  describeNeighbour,
+  describeRoute,
+  describeSysctl,
+} from "./describe.ts";
+import {
+  type AddressItem,
+  addressKey,
+  type FdbItem,
+  fdbKey,
+  type LinkItem,
+  linkKey,
+  type NeighbourItem,
+  neighbourKey,
+  type RouteItem,
+  routeKey,
+  type SysctlItem,
+  sysctlKey,
+} from "./node-state.ts";
+
+export interface Items {
+  readonly links: LinkItem;
+  readonly addresses: AddressItem;
+  readonly sysctls: SysctlItem;
+  readonly tables: NftTable;
+  readonly neighbours: NeighbourItem;
+  readonly fdb: FdbItem;
+  readonly routes: RouteItem;
+}
+export type ItemKind = keyof Items;
+
+/** The order in which items are added; removals go the other way. */
+export const order: readonly ItemKind[] = ["links", "addresses", "sysctls", "tables", "neighbours", "fdb", "routes"];
+
+export const keyOf: { readonly [K in ItemKind]: (item: Items[K]) => string } = {
+  links: linkKey,
+  addresses: addressKey,
+  sysctls: sysctlKey,
+  tables: ({ family, name }) => `${family} ${name}`,
+  neighbours: neighbourKey,
+  fdb: fdbKey,
+  routes: routeKey,
+};
+
+/** One line for people, in the words of iproute2. */
+export const describe: { readonly [K in ItemKind]: (item: Items[K]) => string } = {
+  links: describeLink,
+  addresses: describeAddressItem,
+  sysctls: describeSysctl,
+  tables: ({ family, name }) => `table ${family} ${name}`,
+  neighbours: describeNeighbour,
+  fdb: describeFdb,
+  routes: describeRoute,
+};
