@@ -40,7 +40,7 @@ export class Attachments {
   async add(context: CallContext): Promise<string> {
     const { config, invocation, workload } = context;
     const mtu = config.mtu > 0 ? config.mtu : this.#deps.podMtu();
-    const known = await this.#deps.records.find(workload);
+    const [known] = await Promise.all([this.#deps.records.find(workload), context.ready]);
     if (known && workload.orchestrator === "cni") return this.#joinNetwork(context, known, mtu);
     const pod = this.#openPod(invocation.netns);
     try {
@@ -144,10 +144,10 @@ export class Attachments {
     }
   }
 
-  async remove({ invocation, workload, log }: CallContext): Promise<string> {
+  async remove({ invocation, workload, log, ready }: CallContext): Promise<string> {
     const { addresses, records, endpoints } = this.#deps;
     // A store that does not answer fails the call here, before anything of a pod that may be alive is touched.
-    const known = await records.find(workload);
+    const [known] = await Promise.all([records.find(workload), ready]);
     const outcome = await records.remove(workload, known);
     if (outcome === "kept")
       log.info("the endpoint belongs to a newer sandbox and stays", { endpoint: known?.key.name });
@@ -173,9 +173,9 @@ export class Attachments {
     }
   }
 
-  async check({ invocation, workload }: CallContext): Promise<string> {
+  async check({ invocation, workload, ready }: CallContext): Promise<string> {
     const { networks, records } = this.#deps;
-    const known = await records.find(workload);
+    const [known] = await Promise.all([records.find(workload), ready]);
     const problems: string[] = [];
     if (!known) problems.push(`there is no WorkloadEndpoint ${workload.namespace}/${workload.endpointName}`);
     else if (containerOf(known) !== workload.containerId) {

@@ -57,6 +57,8 @@ export interface CallContext {
   readonly invocation: Invocation;
   readonly workload: Workload;
   readonly log: Log;
+  /** Rejects when the call cannot be served now. Asked for beside the call's own first reads. */
+  readonly ready: Promise<void>;
 }
 
 export class CniServer {
@@ -108,7 +110,7 @@ export class CniServer {
         "correct or remove nodename; the agent knows its own",
       );
     }
-    await this.#assertReady(invocation);
+    if (invocation.command === "STATUS" || invocation.command === "GC") await this.#assertReady(invocation);
     if (invocation.command === "STATUS") return "";
     if (invocation.command === "GC") {
       await this.#attachments.collect(config, this.#deps.log);
@@ -116,11 +118,13 @@ export class CniServer {
     }
     const workload = workloadOf(invocation, config.name, nodeName);
     const log = this.#callLog(config, invocation, workload);
-    const context: CallContext = { config, invocation, workload, log };
-    const work = isIpam ? () => this.#ipamCall(context) : () => this.#podCall(context);
+    const work = (): Promise<string> => {
+      const context: CallContext = { config, invocation, workload, log, ready: this.#assertReady(invocation) };
+      return logged(context, () => (isIpam ? this.#ipamCall(context) : this.#podCall(context)));
+    };
     const isPod = workload.orchestrator === "k8s";
     const key = isPod ? `${workload.namespace}/${workload.pod}` : workload.containerId;
-    return this.#mutex.run(key, () => logged(context, work));
+    return this.#mutex.run(key, work);
   }
 
   #podCall(context: CallContext): Promise<string> {
@@ -134,7 +138,8 @@ export class CniServer {
     }
   }
 
-  async #ipamCall({ invocation, workload, config }: CallContext): Promise<string> {
+  async #ipamCall({ invocation, workload, config, ready }: CallContext): Promise<string> {
+    await ready;
     if (invocation.command === "ADD") {
       return ipamResult(config.cniVersion, await this.#addresses.assign(workload, config, invocation.args.get("IP")));
     }

@@ -1,6 +1,6 @@
 /** Who a call is about: names of the endpoint, its interface on the host, its IPAM handles. All as Calico makes them. */
 import { createHash } from "node:crypto";
-import { workloadEndpointName } from "../resources/kinds/workload-endpoint.ts";
+import { workloadEndpoint } from "../resources/kinds/workload-endpoint.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { Invocation } from "./invocation.ts";
 
@@ -39,9 +39,15 @@ export function workloadOf(invocation: Invocation, network: string, node: string
   const isPod = pod !== "";
   const orchestrator = isPod ? "k8s" : "cni";
   const namespace = isPod ? podNamespace : "default";
-  const made = workloadEndpointName({ node, orchestrator, pod, containerID: containerId, endpoint: ifName });
-  if ("missing" in made) {
-    throw new CniError(ErrorCode.invalidEnvironment, `the call does not say the endpoint's ${made.missing}`);
+  const endpointName = workloadEndpoint.madeName?.({
+    node,
+    orchestrator,
+    pod,
+    containerID: containerId,
+    endpoint: ifName,
+  });
+  if (endpointName === undefined) {
+    throw new CniError(ErrorCode.invalidEnvironment, "the call does not say whose interface this is");
   }
   return {
     orchestrator,
@@ -51,7 +57,7 @@ export function workloadOf(invocation: Invocation, network: string, node: string
     containerId,
     ifName,
     hostInterface: isPod ? podInterfaceName(namespace, pod) : `cali${containerId.slice(0, 11)}`,
-    endpointName: made.name,
+    endpointName,
     handleId: `${network}.${containerId}`,
     legacyHandleId: isPod ? `${namespace}.${pod}` : containerId,
   };

@@ -6,7 +6,7 @@
 import { formatPrefix, type InterfaceAddress, type Prefix } from "../ip/prefix.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
-import type { Store } from "../port/store.ts";
+import type { Store, Stored } from "../port/store.ts";
 import type { SelectorMatcher } from "../selector/matcher.ts";
 import type { Affinities, Affinity } from "./affinities.ts";
 import { assignNext, type Block, type Reserved } from "./block.ts";
@@ -54,6 +54,8 @@ export interface AssignDeps {
   readonly wallClock: WallClock;
   readonly log: Log;
   readonly matches: SelectorMatcher;
+  /** By owner and family: the block that served last, read ahead of the next request. */
+  readonly lastBlocks: Map<string, Prefix>;
 }
 
 /** A request under way. */
@@ -71,10 +73,12 @@ export async function assign(
   wants: readonly Want[],
 ): Promise<readonly Assigned[]> {
   const { owner, family } = selection;
-  const [view, labels, affinities] = await Promise.all([
+  const last = deps.lastBlocks.get(lastBlockKey(selection));
+  const [view, labels, affinities, ahead] = await Promise.all([
     readView(deps.store),
     owner.type === "host" ? readNodeLabels(deps.store, owner.name) : undefined,
     deps.affinities.list(owner, family),
+    last && deps.store.get(blockKey(last)),
   ]);
   const query: PoolQuery = { ...selection, node: { name: owner.name, labels } };
   const pools = qualifiedPools(view.pools, query, deps.matches);
@@ -85,10 +89,12 @@ export async function assign(
   };
   const mine = affinities.filter(isMine);
   const strays = affinities.filter((affinity) => !isMine(affinity));
-  await run.serve(mine);
+  await run.serve(mine, ahead);
   await releaseStrays(deps, view, query, strays);
   return run.results();
 }
+
+const lastBlockKey = ({ owner, family }: Selection): string => `${ownerText(owner)} ${family}`;
 
 /** Empty blocks in pools that no longer select the owner go back; those whose pool is gone are left to the collector. */
 async function releaseStrays(
@@ -135,12 +141,13 @@ class Run {
     }));
   }
 
-  async serve(mine: readonly Affinity[]): Promise<void> {
+  /** `ahead`: a block read together with the affinities, most likely the one that is needed. */
+  async serve(mine: readonly Affinity[], ahead: Stored | undefined): Promise<void> {
     const { settings } = this.#view;
     const { owner } = this.#selection;
     for (const { cidr, state } of mine) {
       if (this.#isDone()) return;
-      const block = await this.#ownBlock(cidr, state);
+      const block = await this.#ownBlock(cidr, state, ahead);
       if (block) await this.#fill(block, true);
     }
     const limit = blockLimit(settings.maxBlocksPerHost, this.#selection.maxBlocksPerHost ?? 0);
@@ -161,11 +168,12 @@ class Run {
   }
 
   /** A block that the owner has an affinity for; undefined when it is another's after all, or damaged. */
-  async #ownBlock(cidr: Prefix, state: AffinityState): Promise<StoredBlock | undefined> {
+  async #ownBlock(cidr: Prefix, state: AffinityState, ahead: Stored | undefined): Promise<StoredBlock | undefined> {
     const { affinities, store, log } = this.#deps;
     const { owner } = this.#selection;
     try {
-      const stored = state === "confirmed" ? await store.get(blockKey(cidr)) : undefined;
+      const isAhead = ahead?.key.name === formatPrefix(cidr);
+      const stored = state !== "confirmed" ? undefined : isAhead ? ahead : await store.get(blockKey(cidr));
       const found = stored && readStoredBlock(stored);
       return found?.block.affinity === ownerText(owner) ? found : await affinities.claim(owner, cidr);
     } catch (failure) {
@@ -195,6 +203,7 @@ class Run {
         continue;
       }
       for (const [request, addresses] of step.taken) request.addresses.push(...addresses);
+      if (mustBeOurs) this.#deps.lastBlocks.set(lastBlockKey(this.#selection), outcome.block.cidr);
       if (this.#isDone()) return;
       current = outcome;
     }

@@ -47,7 +47,8 @@ export class Ipam {
   constructor(deps: IpamDeps) {
     const log = deps.log.child({ component: "ipam" });
     const affinities = new Affinities(deps);
-    this.#deps = { ...deps, log, affinities, writer: new BlockWriter(deps.store), matches: selectorMatcher() };
+    const writer = new BlockWriter(deps.store);
+    this.#deps = { ...deps, log, affinities, writer, matches: selectorMatcher(), lastBlocks: new Map() };
   }
 
   /**
