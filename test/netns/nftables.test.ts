@@ -42,6 +42,7 @@ import {
 import { rule } from "../../src/netlink/nftables/rule.ts";
 import { ct, ether, fib, icmp, ip, meta, numgen, tcp, th, udp } from "../../src/netlink/nftables/selector.ts";
 import type { NftTable } from "../../src/netlink/nftables/tree.ts";
+import { nftTableContract } from "../../src/testing/memory-nftables-contract.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
 
@@ -203,3 +204,5 @@ test("what is applied is what is read, and a second apply writes nothing, with m
   assert.deepEqual(restarted, { transactions: 0, repairs: [], differences: [] });
   assert.equal(namespace.run("nft", "-a", "list", "ruleset"), before);
 });
+
+nftTableContract({ on: "the kernel", skip, kernel: (t) => namespaceFor(t).net, runs: 150 });

@@ -75,6 +75,14 @@ function fieldRange(type: DataType, text: string, where: string): { low: Uint8Ar
   return { low, high };
 }
 
+/** One value; an address may carry its full length. */
+function singleValue(type: DataType, text: string, where: string): Uint8Array {
+  if (!isAddress(type) || !text.includes("/")) return valueOctets(type, text, where);
+  const { low, high } = fieldRange(type, text, where);
+  if (Buffer.compare(low, high) === 0) return low;
+  throw new NftTreeError("badElement", `${where}: the prefix '${text}' in a set of single addresses`, { where });
+}
+
 function joined(parts: readonly Uint8Array[], types: readonly DataType[]): Uint8Array {
   const octets = new Uint8Array(keyOctets(types));
   let at = 0;
@@ -98,7 +106,7 @@ export function parseKey(types: readonly DataType[], interval: boolean, text: El
   const fields = fieldsOf(types, text, where);
   const [only] = types;
   if (!interval) {
-    const parts = fields.map((field, index) => valueOctets(types[index] as DataType, field, where));
+    const parts = fields.map((field, index) => singleValue(types[index] as DataType, field, where));
     return { low: types.length === 1 ? (parts[0] as Uint8Array) : joined(parts, types) };
   }
   const ranges = fields.map((field, index) => fieldRange(types[index] as DataType, field, where));
