@@ -82,8 +82,8 @@ class Attempt {
       return;
     }
     this.#socket.onReady("readable", () => this.#read());
-    this.#ask();
     this.#repeat = setInterval(() => this.#ask(), REPEAT_MS);
+    this.#ask();
   }
 
   /** Datagrams: sends the question. */
