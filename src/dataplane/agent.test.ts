@@ -47,7 +47,7 @@ function host(store: MemoryStore) {
       stateFile,
       acceptStore: false,
       turn: (_name, work) => work(),
-      repaired: () => undefined,
+      metrics: { count: () => undefined, observe: () => undefined, set: () => undefined },
       settingsChanged: () => undefined,
     });
     agent.start();

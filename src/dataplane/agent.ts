@@ -14,8 +14,9 @@ import { order } from "../compile/items.ts";
 import { describeOrigin } from "../compile/project.ts";
 import { keys, type Local } from "../compile/view.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
-import type { Clock, Timer } from "../port/clock.ts";
+import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
+import type { Metrics } from "../port/metrics.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Continuity, Cursor, Store, Stored, StoreError } from "../port/store.ts";
 import { Dataplane, type Drivers } from "./dataplane.ts";
@@ -45,7 +46,7 @@ export interface AgentDeps {
   /** Take the store as it is, even when it does not continue what this node's disk knows. */
   readonly acceptStore: boolean;
   readonly turn: <T>(name: string, work: () => T) => T;
-  readonly repaired: (repair: Repair) => void;
+  readonly metrics: Pick<Metrics, "count" | "observe" | "set">;
   /** Settings changed: pools, configurations, the own Node. Called once per burst, and after the first lists. */
   readonly settingsChanged: (settings: Settings) => void;
 }
@@ -61,11 +62,14 @@ export class Agent {
   readonly #repairs: (Repair & { readonly at: number })[] = [];
   #store: StoreState = { state: "listing" };
   #cursor: Cursor | undefined;
+  /** When this agent was made, until its first pass is done. */
+  #begun: Millis | undefined;
   #keepTimer: Timer | undefined;
   #keeping: Promise<void> = Promise.resolve();
 
   constructor(local: Local, deps: AgentDeps) {
     this.#deps = deps;
+    this.#begun = deps.clock.now();
     this.#compiler = new Compiler(local);
     this.dataplane = new Dataplane({
       compiler: this.#compiler,
@@ -73,8 +77,9 @@ export class Agent {
       clock: deps.clock,
       log: deps.log,
       turn: deps.turn,
+      metrics: deps.metrics,
       repaired: (repair) => this.#repaired(repair),
-      settled: () => this.#keepSoon(),
+      settled: () => this.#settled(),
     });
     this.#intent = new Intent(this.#compiler.view, this.#compiler.touch);
     this.settings = new Settings(local.node, deps.clock, deps.settingsChanged);
@@ -90,6 +95,7 @@ export class Agent {
           this.settings.listed(kind, listing);
         },
         events: (events, cursor) => {
+          for (const { type } of events) deps.metrics.count("updatesProcessed", 1, { type });
           this.#cursor = cursor;
           this.#store = { state: "inSync", cursor };
           this.dataplane.change(() => {
@@ -116,6 +122,11 @@ export class Agent {
   /** Whether everything was listed once: what readiness turns on. */
   get isInSync(): boolean {
     return this.#cursor !== undefined;
+  }
+
+  /** Compile keys that wait. */
+  get waiting(): number {
+    return this.#compiler.pending;
   }
 
   /** The newest repairs of what foreign hands changed, oldest first. */
@@ -187,6 +198,7 @@ export class Agent {
   }
 
   #synced(cursor: Cursor): void {
+    this.#deps.metrics.count("resyncsStarted", 1);
     this.#cursor = cursor;
     this.#store = { state: "inSync", cursor };
     for (const kind of order) this.dataplane.offer(kind, LAST_APPLIED.source, []);
@@ -200,6 +212,7 @@ export class Agent {
 
   #lost(error: StoreError): void {
     if (this.#store.state !== "away") {
+      this.#deps.metrics.count("storeInterruptions", 1);
       this.#deps.log.warn("the store is away: forwarding goes on as last applied, nothing new is opened", {}, error);
     }
     this.#store = { state: "away", error: error.message };
@@ -225,7 +238,7 @@ export class Agent {
     this.#deps.log.warn("a foreign hand changed an object of ours; it was put back", { ...repair });
     this.#repairs.push({ ...repair, at: this.#deps.clock.now() });
     if (this.#repairs.length > 100) this.#repairs.shift();
-    this.#deps.repaired(repair);
+    this.#deps.metrics.count("repairs", 1, { kind: repair.driver });
   }
 
   #readKept(node: string): LastApplied | undefined {
@@ -241,6 +254,14 @@ export class Agent {
       log.warn("the last applied state cannot be used", {}, failure);
     }
     return undefined;
+  }
+
+  #settled(): void {
+    if (this.#begun !== undefined && this.isInSync) {
+      this.#deps.metrics.set("initialResyncSeconds", (this.#deps.clock.now() - this.#begun) / 1_000);
+      this.#begun = undefined;
+    }
+    this.#keepSoon();
   }
 
   /** Only what the store has vouched for is kept: a state that was repaired from disk is there already. */

@@ -18,6 +18,7 @@ import { routeKey } from "../compile/node-state.ts";
 import type { CompileKey, View } from "../compile/view.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
+import type { Metrics } from "../port/metrics.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
 import { type Candidate, Candidates } from "../rib/candidates.ts";
 import { type Desired, Reconciler, type ReconcilerStatus, type Repair } from "./reconciler.ts";
@@ -42,6 +43,7 @@ export interface DataplaneDeps {
   /** Wraps each stretch of synchronous work, to measure turns. */
   readonly turn: <T>(name: string, work: () => T) => T;
   readonly repaired: (repair: Repair) => void;
+  readonly metrics: Pick<Metrics, "observe">;
   /** A pass has ended and nothing is marked: what is compiled is applied, failures apart. */
   readonly settled: () => void;
 }
@@ -134,7 +136,8 @@ export class Dataplane {
   }
 
   async #pass(): Promise<void> {
-    const { compiler, clock, turn } = this.#deps;
+    const { compiler, clock, turn, metrics } = this.#deps;
+    const begun = clock.now();
     const waiters = this.#waiters.splice(0);
     while (compiler.pending > 0) {
       turn("compile", () => compiler.flush(SLICE, (key, fragment) => this.#take(key, fragment)));
@@ -143,6 +146,7 @@ export class Dataplane {
     for (const kind of order) await this.#of(kind).reconciler.refresh();
     for (const kind of order) await this.#of(kind).reconciler.addsPass();
     for (const kind of [...order].reverse()) await this.#of(kind).reconciler.removalsPass();
+    metrics.observe("applySeconds", (clock.now() - begun) / 1_000);
     for (const done of waiters) done();
   }
 

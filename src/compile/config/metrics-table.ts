@@ -71,23 +71,10 @@ export const metrics = {
     kind: "gauge",
     help: "Time from the agent's start until its first pass was done",
   },
-  failures: {
-    name: "felix_int_dataplane_failures",
-    kind: "counter",
-    help: "Operations that the kernel refused and that are tried again",
-    labels: ["kind"],
-  },
   routes: {
     name: "felix_route_table_num_routes",
     kind: "gauge",
     help: "Routes that the agent holds in the kernel",
-    labels: ["table", "type"],
-  },
-  routeResyncSeconds: {
-    name: "felix_route_table_resync_seconds",
-    kind: "histogram",
-    help: "Time to read all routes of ours from the kernel",
-    buckets: APPLY_BUCKETS,
   },
   items: {
     name: "ocicat_items",
@@ -107,12 +94,6 @@ export const metrics = {
     help: "Kernel objects of ours that a foreign hand changed and that were put back, by kind",
     labels: ["kind"],
   },
-  repairSeconds: {
-    name: "ocicat_drift_repair_seconds",
-    kind: "histogram",
-    help: "Time from the kernel's notice of a foreign change until it was put back",
-    buckets: APPLY_BUCKETS,
-  },
   inboxDepth: {
     name: "ocicat_inbox_depth",
     kind: "gauge",
@@ -125,7 +106,7 @@ export const metrics = {
     labels: ["turn"],
     buckets: TURN_BUCKETS,
   },
-  storeWatches: {
+  storeInterruptions: {
     name: "ocicat_store_interruptions",
     kind: "counter",
     help: "How often the connection to the store was lost",
@@ -136,11 +117,6 @@ export const metrics = {
     help: "Time that the agent took to answer the plugin",
     labels: ["command", "outcome"],
     buckets: CNI_BUCKETS,
-  },
-  logErrors: {
-    name: "felix_log_errors",
-    kind: "counter",
-    help: "Lines of the log with severity error",
   },
 } as const satisfies Record<string, Metric>;
 

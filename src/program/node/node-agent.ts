@@ -30,6 +30,7 @@ import type { Namespaces } from "../../port/namespaces.ts";
 import type { StateFile } from "../../port/state-file.ts";
 import { type Store, StoreError } from "../../port/store.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
+import type { PluginAnswer, PluginCall } from "../../wire/plugin-call.ts";
 import { Configuration } from "./configuration.ts";
 import { endpointReports } from "./endpoint-reports.ts";
 import { nodeApi } from "./http-api.ts";
@@ -65,7 +66,7 @@ export interface NodeAgentDeps {
 
 export class NodeAgent {
   readonly agent: Agent;
-  readonly cni: CniServer;
+  readonly #cni: CniServer;
   readonly health: Health;
   readonly configuration: Configuration;
   onConfiguration: (config: AgentConfig) => void = () => undefined;
@@ -106,10 +107,10 @@ export class NodeAgent {
       stateFile: deps.stateFile,
       acceptStore: deps.acceptStore,
       turn: turns.measure,
-      repaired: ({ driver }) => deps.metrics.count("repairs", 1, { kind: driver }),
+      metrics: deps.metrics,
       settingsChanged: (settings) => this.#adopt(settings),
     });
-    this.cni = new CniServer({
+    this.#cni = new CniServer({
       store,
       ipam,
       namespaces,
@@ -268,6 +269,16 @@ export class NodeAgent {
     this.#reports.dataplane({ isLive: true, isReady: isInSync });
     // A store that is away or refused counts as ready: forwarding goes on (calico-dataplane 4.1).
     this.#reports.startup({ isReady: isInSync || state === "away" || state === "refused" });
+  }
+
+  /** One call of the plugin. */
+  async answerPlugin(call: PluginCall): Promise<PluginAnswer> {
+    const { clock, metrics } = this.#deps;
+    const begun = clock.now();
+    const answer = await this.#cni.handle(call);
+    const labels = { command: call.env["CNI_COMMAND"] ?? "none", outcome: answer.exitCode === 0 ? "ok" : "error" };
+    metrics.observe("cniSeconds", (clock.now() - begun) / 1_000, labels);
+    return answer;
   }
 
   /** What the agent answers on its socket. */

@@ -145,7 +145,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
 
   const socket = await listenAgentSocket({
     path: socketPath,
-    cni: (call) => node.cni.handle(call),
+    cni: (call) => node.answerPlugin(call),
     http: node.api(
       healthHandler(() => node.health.summary()),
       metricsHandler(metrics),

@@ -14,9 +14,11 @@ export function watchMetrics(metrics: Metrics, agent: Agent, node: string): void
     metrics.set("clusterPools", view.pools.size);
     metrics.set("clusterBlocks", view.blocks.size);
     metrics.set("localEndpoints", view.endpoints.size);
-    for (const { driver: kind, desired, failed } of dataplane.status()) {
+    metrics.set("inboxDepth", agent.waiting);
+    for (const { driver: kind, desired, actual, failed } of dataplane.status()) {
       metrics.set("items", desired, { kind });
       metrics.set("itemsFailed", failed.length, { kind });
+      if (kind === "routes") metrics.set("routes", actual);
     }
   });
 }
