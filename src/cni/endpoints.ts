@@ -1,9 +1,11 @@
 /** WorkloadEndpoints in the store: Calico's record of a pod's interface, written by ADD and removed by DEL. */
 import type { JsonObject } from "../base/json.ts";
 import { formatPrefix, hostPrefix, type InterfaceAddress, tryParseInterfaceAddress } from "../ip/prefix.ts";
+import { MAX_OBJECTS_PER_WRITE } from "../ipam/block-writer.ts";
+import { Lane } from "../ipam/lane.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { Random } from "../port/random.ts";
-import type { ObjectKey, Store, Stored } from "../port/store.ts";
+import { type ObjectKey, type Store, type Stored, StoreError, type WriteOp } from "../port/store.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { endpointNamePrefix, type Workload } from "./workload.ts";
 
@@ -47,6 +49,7 @@ export function addressesOf(endpoint: Stored): readonly InterfaceAddress[] {
 
 export class Endpoints {
   readonly #deps: EndpointsDeps;
+  readonly #writes = new Lane();
 
   constructor(deps: EndpointsDeps) {
     this.#deps = deps;
@@ -73,13 +76,34 @@ export class Endpoints {
     for (let attempt = 0; attempt < RETRIES; attempt++) {
       const key = before?.key ?? keyOf(endpoint.workload);
       const value = this.#value(endpoint, key, before);
-      const result = await this.#deps.store.write([
+      const stored = await this.#together(
         before ? { op: "update", key, value, revision: before.revision } : { op: "create", key, value },
-      ]);
-      if (result.ok && result.stored[0]) return result.stored[0];
+      );
+      if (stored) return stored;
       before = await this.#deps.store.get(key);
     }
     throw contention(keyOf(endpoint.workload));
+  }
+
+  /** One write for all records that wait at this moment; undefined where this one's revision has moved. */
+  #together(op: WriteOp): Promise<Stored | undefined> {
+    return this.#writes.submit("write", op, async (ops: readonly WriteOp[]) => {
+      const written: (Stored | undefined)[] = [];
+      for (let at = 0; at < ops.length; at += MAX_OBJECTS_PER_WRITE) {
+        written.push(...(await this.#writeAll(ops.slice(at, at + MAX_OBJECTS_PER_WRITE))));
+      }
+      return written;
+    });
+  }
+
+  /** All at once, or one by one where the store takes no more or one of them is refused. */
+  async #writeAll(ops: readonly WriteOp[]): Promise<readonly (Stored | undefined)[]> {
+    if (ops.length > 1) {
+      const result = await this.#deps.store.write(ops).catch(unlessUnsupported);
+      if (result?.ok) return result.stored;
+    }
+    const results = await Promise.all(ops.map((op) => this.#deps.store.write([op])));
+    return results.map((result) => (result.ok ? result.stored[0] : undefined));
   }
 
   /** `kept` when the record is another container's by now, which is no error: the call is late. Throws as `write`. */
@@ -162,6 +186,11 @@ export class Endpoints {
       },
     };
   }
+}
+
+function unlessUnsupported(failure: unknown): undefined {
+  if (failure instanceof StoreError && failure.code === "unsupported") return undefined;
+  throw failure;
 }
 
 const contention = (key: ObjectKey): CniError =>
