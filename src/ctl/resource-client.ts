@@ -206,7 +206,7 @@ function picked(object: JsonObject, fields: readonly string[]): JsonObject {
   return Object.fromEntries(entries);
 }
 
-export function withoutRevision(object: JsonObject): JsonObject {
+function withoutRevision(object: JsonObject): JsonObject {
   const { resourceVersion: _, ...metadata } = objectAt(object, "metadata");
   return { ...object, metadata };
 }

@@ -6,7 +6,7 @@ import { CodedError } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { isPlainObject } from "../resources/check.ts";
 
-export class PatchError extends CodedError<"badPatch", { directive: string }> {}
+class PatchError extends CodedError<"badPatch", { directive: string }> {}
 
 /** The original with the patch applied; neither is changed. Throws PatchError for a directive that is none. */
 export function strategicMerge(original: JsonObject, patch: JsonObject): JsonObject {

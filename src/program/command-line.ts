@@ -1,7 +1,7 @@
 /** Commander on a ProcessHost: its words go to the host's streams, and it never ends the process. */
 import { type Command, CommanderError } from "commander";
+import { EXIT_USAGE } from "./exit-codes.ts";
 import type { ProcessHost } from "./process-host.ts";
-import { EXIT_USAGE } from "./run.ts";
 
 /**
  * Parses the arguments and runs the action of the (sub)command they name. Gives the exit code where commander has said

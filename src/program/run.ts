@@ -1,15 +1,9 @@
-/**
- * From arguments to a program and from its outcome to an exit code: 0 done, 1 refused with a reason, 2 wrong usage,
- * 70 a fault of ours (EX_SOFTWARE of sysexits.h), printed with its stack.
- */
+/** From arguments to a program and from its outcome to an exit code. */
 import { CodedError, messageOf } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { type Command, commands } from "./commands.ts";
+import { EXIT_FAILED, EXIT_FAULT, EXIT_USAGE } from "./exit-codes.ts";
 import type { ProcessHost } from "./process-host.ts";
-
-export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
-export const EXIT_FAULT = 70;
 
 /** Runs `ocicat ARGS…`; never rejects. */
 export async function run(args: readonly string[], host: ProcessHost, table = commands): Promise<number> {

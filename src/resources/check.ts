@@ -23,7 +23,7 @@ export interface Checked {
 }
 
 /** The schema of whole objects of a kind. */
-export function envelope(row: KindRow): FieldSchema {
+function envelope(row: KindRow): FieldSchema {
   const entries: Record<string, FieldSchema> = {
     kind: text,
     apiVersion: text,

@@ -47,9 +47,5 @@ export const ownKinds = {
   NodeStatus: global("nodestatuses"),
 } as const satisfies Record<string, KindName>;
 
-export type OwnKind = keyof typeof ownKinds;
-
 /** The IPAM records, named as the prologue of `port/store.ts` says. */
 export const ipamKinds = ["IPAMBlock", "BlockAffinity", "IPAMHandle", "IPAMConfig"] as const;
-
-export type IpamKind = (typeof ipamKinds)[number];

@@ -19,7 +19,7 @@ import { textAt } from "../../resources/kinds/kind.ts";
 import { fiveDigits, wholeNumber } from "../output/go-number.ts";
 import { boxedTable } from "../output/table.ts";
 
-export async function readBlocks(store: Store): Promise<Block[]> {
+async function readBlocks(store: Store): Promise<Block[]> {
   const { objects } = await store.list({ kind: "IPAMBlock" });
   return objects.map(({ value }) => readBlock(value)).sort((a, b) => comparePrefixes(a.cidr, b.cidr));
 }

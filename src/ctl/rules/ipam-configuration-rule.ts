@@ -8,7 +8,7 @@ import { objectAt } from "../../resources/kinds/kind.ts";
 import type { KindRule, RuleContext } from "./rule.ts";
 
 /** The record that a resource's spec means; fields of the record that are not ours stay. */
-export const settingsRecord = (spec: JsonObject, was: JsonObject = {}): JsonObject => ({
+const settingsRecord = (spec: JsonObject, was: JsonObject = {}): JsonObject => ({
   ...was,
   strict_affinity: spec["strictAffinity"] === true,
   auto_allocate_blocks: spec["autoAllocateBlocks"] !== false,

@@ -11,12 +11,12 @@ import { remedies, tellNotEnforced } from "./outcome.ts";
 import { inNamespace, keyOfTarget, type NamespaceOptions, refuseUnknownFields, type Target } from "./targets.ts";
 import type { VerbDeps } from "./write-verbs.ts";
 
-export class PatchFailure extends CodedError<"patch", { step: string }> {}
+class PatchFailure extends CodedError<"patch", { step: string }> {}
 
 const ATTEMPTS = 5;
 
 /** The patch as a value. Throws PatchFailure for what is no object. */
-export function parsePatch(text: string): JsonObject {
+function parsePatch(text: string): JsonObject {
   const fail = (what: string) =>
     new PatchFailure("patch", `performing strategic merge patch: ${what}`, { step: "parse" });
   let value: unknown;
@@ -68,9 +68,17 @@ async function patchOne(client: ResourceClient, target: Target, changes: JsonObj
   }
 }
 
+function mergedObject(was: JsonObject, changes: JsonObject): JsonObject {
+  try {
+    return strategicMerge(was, changes);
+  } catch (cause) {
+    throw new PatchFailure("patch", `performing strategic merge patch: ${messageOf(cause)}`, { step: "merge" });
+  }
+}
+
 /** The stored object with the changes, checked; its identity and revision are the stored ones. */
 async function merged(client: ResourceClient, target: Target, was: JsonObject, changes: JsonObject): Promise<Target> {
-  const next = strategicMerge(was, changes);
+  const next = mergedObject(was, changes);
   const stored = objectAt(was, "metadata");
   const { name, namespace, resourceVersion } = stored;
   const metadata = {

@@ -235,6 +235,10 @@ test("messages of patch", async () => {
     (await patched("default-ipv4-ippool", '{"spec":{"natOutgoing":"yes"}}')).err,
     /spec\.natOutgoing: expected true or false; write true, without quotes/,
   );
+  assert.match(
+    (await patched("default-ipv4-ippool", '{"spec":{"$patch":"explode"}}')).err,
+    /^hit error: performing strategic merge patch: \$patch: 'explode' is none of merge, replace and delete\n/,
+  );
   await patched(
     "default-ipv4-ippool",
     '{"metadata":{"name":"other","labels":{"x":"y"}},"spec":{"disabled":true,"ipipMode":null}}',

@@ -17,8 +17,8 @@ import { StoreError } from "../../port/store.ts";
 import { InputError } from "../../resources/input/yaml.ts";
 import { ResourceError } from "../../resources/problems.ts";
 import { connectStore, type OpenStore } from "../connect-store.ts";
+import { EXIT_FAILED } from "../exit-codes.ts";
 import type { ProcessHost } from "../process-host.ts";
-import { EXIT_FAILED } from "../run.ts";
 import { FileError, readInputs } from "./inputs.ts";
 
 /** What tests replace. */

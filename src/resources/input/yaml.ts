@@ -257,7 +257,7 @@ class Places {
 const TYPOGRAPHIC = /^[“”„‟‘’‚‛«»]|[“”„‟‘’‚‛«»]$/u;
 
 /** Names the typographic quotes of a text, and says what to write; undefined when there are none at its ends. */
-export function typographicQuotes(value: string): string | undefined {
+function typographicQuotes(value: string): string | undefined {
   if (!TYPOGRAPHIC.test(value)) return undefined;
   const found = [...new Set(value.match(/[“”„‟‘’‚‛«»]/gu) ?? [])];
   const named = found.map((quote) => `${quote} (U+${quote.codePointAt(0)?.toString(16).toUpperCase()})`).join(" and ");

@@ -23,7 +23,7 @@ export const password = object({
 });
 
 /** Why a text is no BGP community, or undefined. */
-export function badCommunity(given: string): string | undefined {
+function badCommunity(given: string): string | undefined {
   const parts = given.split(":");
   if ((parts.length !== 2 && parts.length !== 3) || parts.some((part) => !/^\d+$/.test(part)))
     return "invalid community value or format used.";

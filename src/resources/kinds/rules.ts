@@ -77,7 +77,7 @@ const entity = struct({
   serviceAccounts: optional(object({ names: optional(listOf(text)), selector: optional(selector) })),
 });
 
-export const rule = object({
+const rule = object({
   action: oneOf(["Allow", "Deny", "Log", "Pass"]),
   ipVersion: optional(integerFrom(4, 6)),
   protocol: optional(protocol),
