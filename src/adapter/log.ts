@@ -11,7 +11,7 @@ const colours = { error: "red", warn: "yellow", info: "cyan", debug: "gray" } as
 export interface LogOptions {
   readonly stream: { write(text: string): unknown };
   readonly clock: WallClock;
-  /** The least important level that is written. */
+  /** The least important level that is written, at first. */
   readonly level: LogLevel;
   /** Readable lines with colours, in place of JSON. */
   readonly isTerminal: boolean;
@@ -20,10 +20,17 @@ export interface LogOptions {
 export class StreamLog implements Log {
   readonly #options: LogOptions;
   readonly #fields: LogFields;
+  /** Shared by a log and its children. */
+  readonly #least: { level: LogLevel };
 
-  constructor(options: LogOptions, fields: LogFields = {}) {
+  constructor(options: LogOptions, fields: LogFields = {}, least = { level: options.level }) {
     this.#options = options;
     this.#fields = fields;
+    this.#least = least;
+  }
+
+  set level(level: LogLevel) {
+    this.#least.level = level;
   }
 
   error(message: string, fields?: LogFields, error?: unknown): void {
@@ -43,12 +50,12 @@ export class StreamLog implements Log {
   }
 
   child(fields: LogFields): Log {
-    return new StreamLog(this.#options, { ...this.#fields, ...fields });
+    return new StreamLog(this.#options, { ...this.#fields, ...fields }, this.#least);
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}, error?: unknown): void {
-    const { stream, clock, level: least, isTerminal } = this.#options;
-    if (levels.indexOf(level) > levels.indexOf(least)) return;
+    const { stream, clock, isTerminal } = this.#options;
+    if (levels.indexOf(level) > levels.indexOf(this.#least.level)) return;
     const time = clock.now().toISOString();
     const all = { ...this.#fields, ...fields, ...(error === undefined ? {} : { error: messageOf(error) }) };
     if (!isTerminal) {

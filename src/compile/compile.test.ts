@@ -20,6 +20,7 @@ const local: Local = {
   vxlan: { vni: 4096, port: 4789, mtu: 1450 },
   rpFilter: "0",
   deviceRouteProtocol: 3,
+  ipForwarding: true,
 };
 const ignore: Touch = () => undefined;
 

@@ -11,7 +11,7 @@ import { type CompileKey, keys, type View } from "./view.ts";
 
 /** What a key contributes; nothing for a key whose object is gone. */
 export function compileKey(key: CompileKey, view: View): Fragment {
-  if (key === keys.host) return host;
+  if (key === keys.host) return view.local.ipForwarding ? forwarding : nothing;
   if (key === keys.vxlanDevice) return vxlanDevice(view);
   if (key === keys.natOutgoing) return natOutgoing(view);
   const space = key.indexOf(" ");
@@ -33,7 +33,7 @@ export function compileAll(view: View): ReadonlyMap<CompileKey, Fragment> {
   return new Map(Array.from(view.allKeys(), (key) => [key, compileKey(key, view)]));
 }
 
-const host: Fragment = { sysctls: [{ path: "net/ipv4/ip_forward", value: "1" }] };
+const forwarding: Fragment = { sysctls: [{ path: "net/ipv4/ip_forward", value: "1" }] };
 
 const of = <T>(object: T | undefined, compile: (object: T) => Fragment): Fragment =>
   object === undefined ? nothing : compile(object);

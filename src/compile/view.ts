@@ -65,11 +65,15 @@ export interface Local {
   readonly backend: "vxlan" | "bird" | "none";
   /** The address that sockets and tunnels bind to, and its device; undefined until it was detected. */
   readonly address: (InterfaceAddress & { readonly device: string }) | undefined;
-  readonly vxlan: { readonly vni: number; readonly port: number; readonly mtu: number };
+  /** `enabled` overrules what the pools ask for. */
+  readonly vxlan: { readonly vni: number; readonly port: number; readonly mtu: number; readonly enabled?: boolean };
   /** `net.ipv4.conf.default.rp_filter` when the agent started; what workload devices get. */
   readonly rpFilter: string;
-  /** Felix's `DeviceRouteProtocol`. */
+  /** Felix's `DeviceRouteProtocol` and `DeviceRouteSourceAddress`. */
   readonly deviceRouteProtocol: number;
+  readonly deviceRouteSource?: IpAddress;
+  /** Felix's `IPForwarding`: turn the host's forwarding on. */
+  readonly ipForwarding: boolean;
 }
 
 /** Names one independent piece of the compile: `compileKey` of DESIGN 1. */

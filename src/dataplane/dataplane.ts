@@ -88,9 +88,9 @@ export class Dataplane {
     this.#wake();
   }
 
-  /** Reads the kernel again, all kinds: the periodic refresh. */
-  resync(reason: string): void {
-    for (const { reconciler } of this.#kinds.values()) reconciler.resync(reason);
+  /** Reads the kernel again: the periodic refresh. */
+  resync(reason: string, kinds: readonly ItemKind[] = order): void {
+    for (const kind of kinds) this.#of(kind).reconciler.resync(reason);
   }
 
   /** What a source other than compile wants (the last applied state, learned routes), in place of what it wanted before. */
@@ -127,7 +127,7 @@ export class Dataplane {
       }
     } catch (failure) {
       this.#deps.log.error("a pass of the dataplane ended early, all kinds are read again", {}, failure);
-      for (const { reconciler } of this.#kinds.values()) reconciler.resync("a pass failed");
+      this.resync("a pass failed");
     } finally {
       this.#running = undefined;
     }

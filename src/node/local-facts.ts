@@ -32,9 +32,16 @@ export function localFacts(input: LocalFactsInput): { readonly local: Local; rea
     node,
     backend,
     address: addresses?.ipv4?.local,
-    vxlan: { vni: config.vxlanVni, port: config.vxlanPort, mtu: found.tunnels.vxlan },
+    vxlan: {
+      vni: config.vxlanVni,
+      port: config.vxlanPort,
+      mtu: found.tunnels.vxlan,
+      ...(config.vxlanEnabled === undefined ? {} : { enabled: config.vxlanEnabled }),
+    },
     rpFilter,
     deviceRouteProtocol: config.deviceRouteProtocol,
+    ...(config.deviceRouteSourceAddress === undefined ? {} : { deviceRouteSource: config.deviceRouteSourceAddress }),
+    ipForwarding: config.ipForwarding,
   };
   return { local, mtus: found };
 }

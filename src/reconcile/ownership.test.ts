@@ -7,6 +7,7 @@ import { ownsRoute } from "./ownership.ts";
 const ownership = {
   workloadPrefixes: ["cali"],
   tunnels: ["vxlan.calico"],
+  removesExternal: () => true,
   prefixes: () => [parsePrefix("192.168.0.0/16")],
 };
 const route = (over: Partial<RouteItem>): RouteItem => ({
@@ -33,4 +34,10 @@ test("everything else is somebody's", () => {
   assert.ok(!ownsRoute(ownership, route({ protocol: 80, table: 100 })), "another table");
   assert.ok(!ownsRoute(ownership, route({ protocol: 2, nextHops: [{ device: "cali0123" }] })), "the kernel's own");
   assert.ok(!ownsRoute(ownership, route({ nextHops: [{ device: "xcali0" }] })));
+});
+
+test("with RemoveExternalRoutes off, routes of others on devices of pods stay", () => {
+  const careful = { ...ownership, removesExternal: () => false };
+  assert.ok(!ownsRoute(careful, route({ nextHops: [{ device: "cali0123" }], protocol: 4 })));
+  assert.ok(ownsRoute(careful, route({ nextHops: [{ device: "cali0123" }] })));
 });

@@ -9,12 +9,16 @@ import { covers, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
 const KERNELS_OWN = new Set([1, 2, 9]);
 const PROTOCOL_FELIX = 80;
 const TABLE_MAIN = 254;
+/** What Felix and its plugin mark routes to pods with: boot, and its own. */
+const DEVICE_ROUTE_PROTOCOLS = new Set([3, PROTOCOL_FELIX]);
 
 export interface RouteOwnership {
   /** Devices of pods begin so. */
   readonly workloadPrefixes: readonly string[];
   /** Tunnel devices whose every route is ours. */
   readonly tunnels: readonly string[];
+  /** Whether routes of others on devices of pods are ours to remove (Felix's `RemoveExternalRoutes`). */
+  removesExternal(): boolean;
   /** Pools of now and of the last apply. */
   prefixes(): readonly Prefix[];
 }
@@ -22,11 +26,11 @@ export interface RouteOwnership {
 export function ownsRoute(ownership: RouteOwnership, route: RouteItem): boolean {
   if (route.table !== TABLE_MAIN || KERNELS_OWN.has(route.protocol)) return false;
   const devices = route.nextHops.flatMap(({ device }) => (device === undefined ? [] : [device]));
-  if (devices.some((device) => isOurDevice(ownership, device))) return true;
+  if (devices.some((device) => ownership.tunnels.includes(device))) return true;
+  if (devices.some((device) => ownership.workloadPrefixes.some((prefix) => device.startsWith(prefix)))) {
+    return ownership.removesExternal() || DEVICE_ROUTE_PROTOCOLS.has(route.protocol);
+  }
   if (route.protocol !== PROTOCOL_FELIX) return false;
   const destination = tryParsePrefix(route.destination);
   return destination !== undefined && ownership.prefixes().some((prefix) => covers(prefix, destination));
 }
-
-export const isOurDevice = ({ workloadPrefixes, tunnels }: RouteOwnership, device: string): boolean =>
-  tunnels.includes(device) || workloadPrefixes.some((prefix) => device.startsWith(prefix));

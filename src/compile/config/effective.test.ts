@@ -26,7 +26,7 @@ const inputs = (changes: Partial<ConfigInputs> = {}): ConfigInputs => ({
 test("with nothing set every value is the default and says so", () => {
   const { config, sources, problems } = effectiveConfig(inputs());
   assert.equal(config.vxlanVni, 4096);
-  assert.deepEqual(config.interfacePrefixes, ["cali"]);
+  assert.equal(config.routeRefreshIntervalMs, 90_000);
   assert.equal(config.vxlanEnabled, undefined);
   assert.ok(parameterKeys.every((key) => sources[key].kind === "default"));
   assert.deepEqual(problems, []);
@@ -144,9 +144,11 @@ test("timeouts of reporters are read from text and from objects alike", () => {
 
 test("changed parameters are found by value", () => {
   const { config } = effectiveConfig(inputs());
-  const other = effectiveConfig(inputs({ environment: { FELIX_INTERFACEPREFIX: "cali,tap" } })).config;
+  const other = effectiveConfig(
+    inputs({ environment: { FELIX_HEALTHTIMEOUTOVERRIDES: "CalculationGraph=5s" } }),
+  ).config;
   assert.deepEqual(changedParameters(config, { ...config }), []);
-  assert.deepEqual(changedParameters(config, other), ["interfacePrefixes"]);
+  assert.deepEqual(changedParameters(config, other), ["healthTimeoutOverrides"]);
 });
 
 test("no name stands in two tables", () => {

@@ -10,15 +10,12 @@ import {
   enabled,
   host,
   integer,
-  interfacePrefixes,
   ipv4,
   oneOf,
   optional,
   type Parser,
-  type PortRange,
   pattern,
   port,
-  portRange,
   timeouts,
 } from "./parsers.ts";
 
@@ -85,12 +82,6 @@ export const parameters = {
     parser: pattern,
     doc: "The interfaces whose least MTU counts as the host's.",
   }),
-  interfacePrefixes: parameter("InterfacePrefix", "interfacePrefix", {
-    default: ["cali"],
-    parser: interfacePrefixes,
-    doc: "What names of workload interfaces begin with.",
-    restart: true,
-  }),
   deviceRouteProtocol: parameter("DeviceRouteProtocol", "deviceRouteProtocol", {
     default: 3,
     parser: integer(0, 255),
@@ -120,21 +111,6 @@ export const parameters = {
     default: 180_000,
     parser: duration(),
     doc: "How often nftables tables are read again from the kernel without a sign of change; 0 turns it off.",
-  }),
-  natOutgoingExclusions: parameter("NATOutgoingExclusions", "natOutgoingExclusions", {
-    default: "IPPoolsOnly",
-    parser: oneOf("IPPoolsOnly", "IPPoolsAndHostIPs"),
-    doc: "Which destinations a natOutgoing pool reaches without translation.",
-  }),
-  natPortRange: parameter("NATPortRange", "natPortRange", {
-    default: undefined as PortRange | undefined,
-    parser: optional(portRange, "left to the kernel"),
-    doc: "The source ports of outgoing translated connections.",
-  }),
-  natOutgoingAddress: parameter("NATOutgoingAddress", "natOutgoingAddress", {
-    default: undefined as Ipv4 | undefined,
-    parser: optional(ipv4, "the outgoing interface's"),
-    doc: "The source address of outgoing translated connections.",
   }),
   ipForwarding: parameter("IPForwarding", "ipForwarding", {
     default: true,
@@ -186,37 +162,6 @@ export const parameters = {
     default: "Info",
     parser: oneOf("Trace", "Debug", "Info", "Warning", "Error", "Fatal"),
     doc: "The least severe lines that are logged.",
-  }),
-  endpointReportingEnabled: parameter("EndpointReportingEnabled", "endpointReportingEnabled", {
-    default: false,
-    parser: boolean,
-    doc: "Whether the state of each workload endpoint is written to the store.",
-  }),
-  endpointReportingDelayMs: parameter("EndpointReportingDelaySecs", "endpointReportingDelay", {
-    default: 1_000,
-    parser: duration(),
-    doc: "How long changes of endpoints' state are gathered before they are written.",
-  }),
-  reportingIntervalMs: parameter("ReportingIntervalSecs", "reportingInterval", {
-    default: 30_000,
-    parser: duration(),
-    doc: "How often the agent renews its own status in the store; 0 turns it off.",
-  }),
-  reportingTtlMs: parameter("ReportingTTLSecs", "reportingTTL", {
-    default: 90_000,
-    parser: duration(),
-    doc: "When the agent's status in the store runs out without renewal.",
-  }),
-  netlinkTimeoutMs: parameter("NetlinkTimeoutSecs", "netlinkTimeout", {
-    default: 10_000,
-    parser: duration(1),
-    doc: "How long the kernel may take to answer a request.",
-    restart: true,
-  }),
-  dataplaneWatchdogTimeoutMs: parameter("DataplaneWatchdogTimeout", "dataplaneWatchdogTimeout", {
-    default: 90_000,
-    parser: duration(20_000),
-    doc: "How long the dataplane's loop may be silent before it counts as not live.",
   }),
 } as const satisfies Record<string, Parameter<unknown>>;
 

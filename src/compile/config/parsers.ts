@@ -163,31 +163,6 @@ export const host: Parser<string> = {
   format: (value) => (value === "" ? "all addresses" : value),
 };
 
-const PREFIXES = /^[a-zA-Z0-9_-]{1,15}(,[a-zA-Z0-9_-]{1,15})*$/;
-
-export const interfacePrefixes: Parser<readonly string[]> = {
-  expects: "interface name prefixes of 1 to 15 letters, digits, - or _, separated by commas",
-  parse: (raw) => (typeof raw === "string" && PREFIXES.test(raw) ? { value: raw.split(",") } : undefined),
-  format: (value) => value.join(","),
-};
-
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
-
-export const portRange: Parser<PortRange> = {
-  expects: "a port or a range such as 32768:65535",
-  parse: (raw) => {
-    const match = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(textOf(raw) ?? "");
-    if (!match) return undefined;
-    const first = Number(match[1]);
-    const last = Number(match[2] ?? match[1]);
-    return first <= last && last <= 65_535 ? { value: { first, last } } : undefined;
-  },
-  format: ({ first, last }) => (first === last ? String(first) : `${first}:${last}`),
-};
-
 /** Timeouts in milliseconds by the reporter's name: `name=duration,…` as text, `[{name, timeout}]` in an object. */
 export const timeouts: Parser<Readonly<Record<string, number>>> = {
   expects: "pairs of a reporter's name and a duration: InternalDataplaneMainLoop=120s,…",

@@ -217,6 +217,32 @@ export const unactedGroups: readonly UnactedGroup[] = [
     ],
   },
   {
+    area: "Outgoing NAT",
+    reason: "outgoing traffic is masqueraded with the outgoing interface's address",
+    parameters: [
+      ["NATOutgoingExclusions", "natOutgoingExclusions", "IPPoolsOnly"],
+      ["NATPortRange", "natPortRange", ""],
+      ["NATOutgoingAddress", "natOutgoingAddress", ""],
+    ],
+  },
+  {
+    area: "Reporting and watchdogs",
+    reason: "the state of a node is kept in its NodeStatus and written when it changes",
+    parameters: [
+      ["EndpointReportingEnabled", "endpointReportingEnabled", "false"],
+      ["EndpointReportingDelaySecs", "endpointReportingDelay", ""],
+      ["ReportingIntervalSecs", "reportingInterval", "0s 0"],
+      ["ReportingTTLSecs", "reportingTTL", ""],
+      ["NetlinkTimeoutSecs", "netlinkTimeout", ""],
+      ["DataplaneWatchdogTimeout", "dataplaneWatchdogTimeout", ""],
+    ],
+  },
+  {
+    area: "Names",
+    reason: "workload interfaces are named cali…",
+    parameters: [["InterfacePrefix", "interfacePrefix", "cali"]],
+  },
+  {
     area: "Set elsewhere",
     reason: "the agent takes it from its own environment (NODENAME, DATASTORE_TYPE, ETCD_ENDPOINTS)",
     parameters: [

@@ -9,17 +9,20 @@ const SCOPE_LINK = 253;
 
 export function endpointPieces(endpoint: Endpoint, view: View): Fragment {
   const { device } = endpoint;
+  const { rpFilter, deviceRouteProtocol: protocol, deviceRouteSource } = view.local;
+  const source = deviceRouteSource === undefined ? {} : { source: deviceRouteSource };
   return {
-    sysctls: workloadSysctls(device, view.local.rpFilter),
+    sysctls: workloadSysctls(device, rpFilter),
     routes: endpoint.addresses.map((address) => ({
       route: {
         table: TABLE_MAIN,
         destination: formatPrefix(address),
         type: "unicast",
-        protocol: view.local.deviceRouteProtocol,
+        protocol,
         scope: SCOPE_LINK,
         metric: 0,
         nextHops: [{ device }],
+        ...source,
       },
       preference: RoutePreference.localWorkload,
     })),

@@ -19,8 +19,9 @@ export function vtepMac(node: string): Mac {
   return ["66", ...Array.from(digest.subarray(0, 5), (octet) => octet.toString(16).padStart(2, "0"))].join(":");
 }
 
-/** Whether any IPv4 pool wants VXLAN; a disabled pool still carries what it has assigned. */
+/** Whether the configuration, or else any IPv4 pool, wants VXLAN; a disabled pool still carries what it has assigned. */
 export function usesVxlan(view: View): boolean {
+  if (view.local.vxlan.enabled !== undefined) return view.local.vxlan.enabled;
   for (const pool of view.pools.values()) {
     if (pool.vxlanMode !== "Never" && typeof pool.cidr.address === "number") return true;
   }

@@ -20,7 +20,8 @@ export interface KernelDeps {
   readonly namespace: NetNamespace;
   readonly clock: Clock;
   readonly log: Log;
-  readonly workloadPrefixes: readonly string[];
+  /** Asked when a route is judged. */
+  readonly removesExternal: () => boolean;
   /** Pools of now and of the last apply. */
   readonly prefixes: () => readonly Prefix[];
 }
@@ -33,14 +34,14 @@ export interface Kernel {
 }
 
 export async function openKernel(deps: KernelDeps): Promise<Kernel> {
-  const { namespace, clock, log, workloadPrefixes, prefixes } = deps;
+  const { namespace, clock, log, removesExternal, prefixes } = deps;
   const rtnetlink = new Rtnetlink(namespace, clock);
   const links = new LinkTable(rtnetlink);
   await links.start();
   const kernel = { rtnetlink, links };
   const tunnels = [VXLAN_DEVICE];
   const isTunnel = (name: string): boolean => tunnels.includes(name);
-  const ownership = { workloadPrefixes, tunnels, prefixes };
+  const ownership = { workloadPrefixes: ["cali"], tunnels, removesExternal, prefixes };
   const drivers: Drivers = {
     links: new LinkDriver(kernel, { isOurs: isTunnel }),
     addresses: addressDriver(kernel, { isOurs: isTunnel }),

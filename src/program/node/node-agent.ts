@@ -35,6 +35,7 @@ import { Configuration } from "./configuration.ts";
 import { endpointReports } from "./endpoint-reports.ts";
 import { nodeApi } from "./http-api.ts";
 import type { Kernel } from "./kernel.ts";
+import { PeriodicRefresh } from "./periodic-refresh.ts";
 import { factsContent, pluginReadiness, statusContent } from "./told.ts";
 import { watchMetrics } from "./watch-metrics.ts";
 
@@ -74,6 +75,7 @@ export class NodeAgent {
   readonly #name: string;
   readonly #matches = selectorMatcher();
   readonly #rpFilter: string;
+  readonly #refresh: PeriodicRefresh;
   readonly #status: Publisher;
   readonly #facts: Publisher;
   readonly #reports: Readonly<Record<keyof typeof reporterNames, (report: HealthReport) => void>>;
@@ -82,7 +84,6 @@ export class NodeAgent {
   #tunnelProblems: readonly string[] = [];
   #adopting: Promise<void> = Promise.resolve();
   #retry: Timer | undefined;
-  #refresh: Timer | undefined;
   #redetection: Timer | undefined;
   #isInstalled = false;
   #isClosed = false;
@@ -131,6 +132,7 @@ export class NodeAgent {
       openLog: deps.openCniLog,
       install: deps.installPlugin,
     });
+    this.#refresh = new PeriodicRefresh(this.agent.dataplane, clock, () => this.configuration.config);
     this.#status = new Publisher("NodeStatus", this.#name, () => statusContent(this.agent, kernel.links), {
       store,
       clock,
@@ -150,7 +152,7 @@ export class NodeAgent {
     this.agent.setLocal(this.#localFacts());
     this.agent.start();
     this.#facts.changed();
-    this.#scheduleRefresh();
+    this.#refresh.start();
     this.#scheduleRedetection();
   }
 
@@ -199,6 +201,7 @@ export class NodeAgent {
         this.configuration.update(settings);
         this.agent.setLocal(this.#localFacts());
         await this.#ensureTunnels();
+        this.health.overrideTimeouts(this.configuration.config.healthTimeoutOverrides);
         this.onConfiguration(this.configuration.config);
         await this.#installOnce();
         this.#status.changed();
@@ -234,16 +237,6 @@ export class NodeAgent {
     if (this.#podMtu !== mtus.pod && this.#local) hostFiles.writeMtu(mtus.pod);
     this.#podMtu = mtus.pod;
     return local;
-  }
-
-  /** The periodic look at everything, for what no notification told of. */
-  #scheduleRefresh(): void {
-    const { routeRefreshIntervalMs } = this.configuration.config;
-    if (this.#isClosed || routeRefreshIntervalMs === 0) return;
-    this.#refresh = this.#deps.clock.after(routeRefreshIntervalMs, () => {
-      this.agent.dataplane.resync("periodic refresh");
-      this.#scheduleRefresh();
-    });
   }
 
   #scheduleRedetection(): void {
@@ -306,7 +299,8 @@ export class NodeAgent {
   /** The kernel keeps everything. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const timer of [this.#retry, this.#refresh, this.#redetection]) timer?.cancel();
+    for (const timer of [this.#retry, this.#redetection]) timer?.cancel();
+    this.#refresh.close();
     this.#status.close();
     this.#facts.close();
     await this.#adopting;

@@ -18,7 +18,6 @@ import { DiskStateFile } from "../../adapter/state-file.ts";
 import { CodedError } from "../../base/errors.ts";
 import { Scope } from "../../base/scope.ts";
 import { CALICO_VERSION } from "../../base/version.ts";
-import type { Prefix } from "../../ip/prefix.ts";
 import { Ipam } from "../../ipam/ipam.ts";
 import { parseEnvironment } from "../../node/environment.ts";
 import { readHostInterfaces } from "../../node/host-interfaces.ts";
@@ -37,6 +36,16 @@ export interface NodeOptions {
   readonly root: string;
   readonly acceptStore: boolean;
 }
+
+/** Felix's severities by ours. */
+const logLevels = {
+  Trace: "debug",
+  Debug: "debug",
+  Info: "info",
+  Warning: "warn",
+  Error: "error",
+  Fatal: "error",
+} as const;
 
 /** Resolves with the exit code when a signal ends the agent. Rejects where it cannot start. */
 export async function runNode(host: ProcessHost, options: NodeOptions): Promise<number> {
@@ -74,13 +83,13 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
   scope.defer(() => store.close());
 
   // Ownership asks the agent for its pools, and the agent is made of drivers that ask for ownership.
-  let ownPrefixes: () => readonly Prefix[] = () => [];
+  let node: NodeAgent | undefined;
   const kernel = await openKernel({
     namespace: namespaces.own(),
     clock,
     log,
-    workloadPrefixes: ["cali"],
-    prefixes: () => ownPrefixes(),
+    removesExternal: () => node?.configuration.config.removeExternalRoutes ?? true,
+    prefixes: () => node?.agent.ownPrefixes() ?? [],
   });
   scope.defer(() => kernel.close());
 
@@ -99,7 +108,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     version: CALICO_VERSION,
   });
   const ipam = new Ipam({ store, wallClock, log });
-  const node = new NodeAgent({
+  const agent = new NodeAgent({
     root,
     environment,
     variables: host.env,
@@ -126,14 +135,15 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
       return `CNI files: ${written.length === 0 ? "as they should be" : `${written.join(", ")} written`}${left}`;
     },
   });
-  ownPrefixes = () => node.agent.ownPrefixes();
-  scope.defer(() => node.close());
+  node = agent;
+  scope.defer(() => agent.close());
 
-  const health = new HttpEndpoint({ name: "health", handler: healthHandler(() => node.health.summary()), clock, log });
+  const health = new HttpEndpoint({ name: "health", handler: healthHandler(() => agent.health.summary()), clock, log });
   const scrape = new HttpEndpoint({ name: "metrics", handler: metricsHandler(metrics), clock, log });
   scope.defer(() => health.close());
   scope.defer(() => scrape.close());
-  node.onConfiguration = ({ healthEnabled, healthHost, healthPort, ...config }) => {
+  agent.onConfiguration = ({ healthEnabled, healthHost, healthPort, ...config }) => {
+    log.level = logLevels[config.logSeverityScreen];
     void health.configure({ enabled: healthEnabled, host: healthHost, port: healthPort });
     const { prometheusMetricsEnabled, prometheusMetricsHost, prometheusMetricsPort } = config;
     void scrape.configure({
@@ -145,16 +155,16 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
 
   const socket = await listenAgentSocket({
     path: socketPath,
-    cni: (call) => node.answerPlugin(call),
-    http: node.api(
-      healthHandler(() => node.health.summary()),
+    cni: (call) => agent.answerPlugin(call),
+    http: agent.api(
+      healthHandler(() => agent.health.summary()),
       metricsHandler(metrics),
     ),
     log,
   });
   scope.defer(() => socket.close());
   // Not awaited: the socket answers, and says what it waits for, while the node finds its store.
-  node.run(scope.signal).catch((failure: unknown) => {
+  agent.run(scope.signal).catch((failure: unknown) => {
     log.error("the agent ends", {}, failure);
     if (!(failure instanceof CodedError))
       host.stderr.write(`${failure instanceof Error ? failure.stack : String(failure)}\n`);
