@@ -42,7 +42,10 @@ export class GrpcChannel {
     this.#clock = clock;
     session.setLocalWindowSize(CONNECTION_WINDOW);
     session.on("error", (failure) => this.#close(messageOf(failure)));
-    session.on("goaway", () => this.#close("the server ended the connection"));
+    // Calls under way may still be answered; no new one goes here.
+    session.on("goaway", () => {
+      this.#whyClosed ??= "the server ended the connection";
+    });
     session.on("close", () => this.#close("the connection was closed"));
   }
 

@@ -95,6 +95,8 @@ export class GrpcStream {
       const code = failure instanceof GrpcFrameError ? "protocol" : "connection";
       this.#failure ??= this.#makeError(code, messageOf(failure));
     }
+    // The server has said all it will; the call is over once our side is too.
+    this.#stream.end();
     await this.#closed;
     const failure = this.#outcome();
     if (failure) throw failure;
