@@ -16,7 +16,7 @@ import {
   PROTOCOL_FIRST_OCTET,
 } from "../wire/plugin-call.ts";
 
-export class AgentSocketError extends CodedError<"inUse" | "pathTooLong", { path: string }> {}
+class AgentSocketError extends CodedError<"inUse" | "pathTooLong", { path: string }> {}
 
 export interface AgentSocketOptions {
   /** At most 107 octets: what a socket address holds. Its folder is made if need be. */

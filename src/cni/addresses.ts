@@ -11,7 +11,7 @@ import { CniError, ErrorCode } from "./errors.ts";
 import type { Workload } from "./workload.ts";
 
 /** Go's `Time.String()` in UTC, as Calico stamps allocations. */
-export const goTime = (now: Date): string => {
+const goTime = (now: Date): string => {
   const [date, time = ""] = now.toISOString().split("T");
   return `${date} ${time.slice(0, 8)}.${time.slice(9, 12)} +0000 UTC`.replace(/\.?0*( \+)/, "$1");
 };

@@ -5,7 +5,7 @@
 import { CodedError } from "../base/errors.ts";
 import { formatJson, type Json, type JsonObject, parseJson } from "../base/json.ts";
 
-export class ConflistError extends CodedError<"badTemplate", { variables: readonly string[] }> {}
+class ConflistError extends CodedError<"badTemplate", { variables: readonly string[] }> {}
 
 /** Names without their underscores: `CNI_MTU`. */
 export type Variables = Readonly<Record<string, string>>;

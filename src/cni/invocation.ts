@@ -1,7 +1,7 @@
 /** The environment of a call: CNI_* variables and what CNI_ARGS say of the pod. Everything wrong is named at once. */
 import { CniError, ErrorCode } from "./errors.ts";
 
-export type Command = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
+type Command = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
 export interface Invocation {
   readonly command: Command;

@@ -3,23 +3,21 @@
  * and routes in the pod. The host's routes to the pod are not made here: they follow from the endpoint, which the agent
  * compiles. Requests go off the loop, since any of them may wait for the kernel's one lock.
  */
-import { formatAddress, type IpAddress, ipv4Of, ipv6Of } from "../ip/address.ts";
-import { hostPrefix, type Prefix } from "../ip/prefix.ts";
+import type { IpAddress } from "../ip/address.ts";
+import { hostPrefix } from "../ip/prefix.ts";
 import { Rtnetlink } from "../kernel/rtnetlink.ts";
-import { addresses, routes } from "../kernel/rtnetlink-dumps.ts";
+import { addresses } from "../kernel/rtnetlink-dumps.ts";
 import type { Request } from "../kernel/rtnetlink-requests.ts";
-import { RouteProtocol, RouteTable, Scope } from "../netlink/rtnetlink/codes.ts";
 import type { IfIndex } from "../netlink/rtnetlink/link.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Namespaces, NetNamespace } from "../port/namespaces.ts";
 import { KernelError } from "../port/netlink.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { GATEWAY4, GATEWAY6, gatewayRoute, HOST_MAC, writeHostSettings, wrongHostSettings } from "./host-side.ts";
+import { GATEWAY6, gatewayRoute, HOST_MAC, writeHostSettings } from "./host-side.ts";
+import { type PairNames, podDifferences, podRoutes } from "./pod-routes.ts";
 
-export interface Pair {
-  readonly ifName: string;
-  readonly hostName: string;
+export interface Pair extends PairNames {
   /** Octets. */
   readonly mtu: number;
   readonly hasIpv6: boolean;
@@ -222,51 +220,11 @@ export class PodNetworks {
   }
 
   /** What differs from what ADD made; empty when all is well. Throws KernelError. */
-  async differences(
-    pod: Pod,
-    pair: Omit<Pair, "mtu" | "hasIpv6">,
-    hosts: readonly IpAddress[],
-  ): Promise<readonly string[]> {
-    const link = pod.kernel.link(pair.ifName);
-    const hostLink = this.#host.link(pair.hostName);
-    if (!link) return [`interface ${pair.ifName} is missing in the pod`];
-    if (!hostLink) return [`interface ${pair.hostName} is missing on the host`];
-    const found: string[] = [];
-    if (!link.up) found.push(`interface ${pair.ifName} in the pod is down`);
-    if (!hostLink.up) found.push(`interface ${pair.hostName} on the host is down`);
-    const [own, known] = await Promise.all([
-      pod.kernel.dump(addresses({ index: link.index })),
-      pod.kernel.dump(routes({ table: RouteTable.main })),
-    ]);
-    for (const address of hosts) {
-      if (!own.some((held) => held.address.address === address))
-        found.push(`address ${formatAddress(address)} is missing in the pod`);
-    }
-    if (hosts.some((address) => typeof address === "number")) {
-      const hasDefault = known.some(
-        ({ destination, hops }) => destination.length === 0 && hops.some(({ gateway }) => gateway === GATEWAY4),
-      );
-      if (!hasDefault) found.push("the default route via 169.254.1.1 is missing in the pod");
-    }
-    return [...found, ...wrongHostSettings(this.#namespaces.own(), pair.hostName)];
+  differences(pod: Pod, names: PairNames, hosts: readonly IpAddress[]): Promise<readonly string[]> {
+    return podDifferences({ pod: pod.kernel, host: this.#host, hostNamespace: this.#namespaces.own() }, names, hosts);
   }
 
   close(): void {
     this.#host.close();
   }
-}
-
-const DEFAULT4: Prefix = { address: ipv4Of(0), length: 0 };
-const DEFAULT6: Prefix = { address: ipv6Of(0n), length: 0 };
-
-/** IPv4: the gateway on the link, then everything through it. IPv6: everything through the host's link-local address. */
-function podRoutes(family: 4 | 6, device: IfIndex): readonly Request[] {
-  const common = { table: RouteTable.main, type: "unicast", protocol: RouteProtocol.boot, metric: 0 } as const;
-  const through = (destination: Prefix, gateway: IpAddress): Request => ({
-    type: "addRoute",
-    route: { ...common, destination, scope: Scope.universe, hops: [{ device, gateway }] },
-  });
-  if (family === 6) return [through(DEFAULT6, GATEWAY6)];
-  const link = { ...common, destination: hostPrefix(GATEWAY4), scope: Scope.link, hops: [{ device }] };
-  return [{ type: "addRoute", route: link }, through(DEFAULT4, GATEWAY4)];
 }

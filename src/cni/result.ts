@@ -1,5 +1,5 @@
 /** Results in the shape of every CNI version. */
-import { formatAddress, type IpAddress } from "../ip/address.ts";
+import type { IpAddress } from "../ip/address.ts";
 import { formatPrefix, hostPrefix, type InterfaceAddress, prefixOf } from "../ip/prefix.ts";
 import { type CniVersion, isAtLeast, SUPPORTED_VERSIONS } from "./versions.ts";
 
@@ -79,7 +79,3 @@ function oldResult(version: CniVersion, assigned: readonly InterfaceAddress[], t
 /** The answer to VERSION. */
 export const versionResult = (version: CniVersion): string =>
   JSON.stringify({ cniVersion: version, supportedVersions: SUPPORTED_VERSIONS });
-
-/** Addresses without mask, for messages. */
-export const addressList = (assigned: readonly InterfaceAddress[]): string =>
-  assigned.map(({ address }) => formatAddress(address)).join(", ");

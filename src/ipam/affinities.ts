@@ -38,7 +38,7 @@ export interface ReleaseCondition {
 }
 
 /** RFC 3339 to the second, as Go writes a metav1.Time. */
-export const claimTime = (now: Date): string => `${now.toISOString().slice(0, 19)}Z`;
+const claimTime = (now: Date): string => `${now.toISOString().slice(0, 19)}Z`;
 
 const nanosOf = (now: Date): bigint => BigInt(now.getTime()) * 1_000_000n;
 

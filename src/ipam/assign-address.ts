@@ -1,12 +1,12 @@
 /** AssignIP: one address by name. Reservations do not count here; pools do. */
 import { formatAddress, type IpAddress } from "../ip/address.ts";
 import { formatPrefix, prefixOf } from "../ip/prefix.ts";
-import type { AssignDeps, Want } from "./assign.ts";
 import { assignOrdinal, ordinalOf } from "./block.ts";
 import { RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
 import { IpamError } from "./errors.ts";
 import { type AllowedUse, poolOf } from "./pools.ts";
 import { blockKey, type Owner, ownerText } from "./records.ts";
+import type { AssignDeps, Want } from "./requests.ts";
 import { readView } from "./view.ts";
 
 export interface AddressWant extends Omit<Want, "count"> {

@@ -3,68 +3,13 @@
  * then from new ones up to the limit, then (affinity not strict) borrowed from others' blocks. At the limit nothing is
  * borrowed: Calico's rule, and what a cluster's operator expects of a limit.
  */
-import { formatPrefix, type InterfaceAddress, type Prefix } from "../ip/prefix.ts";
-import type { WallClock } from "../port/clock.ts";
-import type { Log } from "../port/log.ts";
-import type { Store, Stored } from "../port/store.ts";
-import type { SelectorMatcher } from "../selector/matcher.ts";
-import type { Affinities, Affinity } from "./affinities.ts";
-import { assignNext, type Block, type Reserved } from "./block.ts";
-import { type BlockWriter, MAX_OBJECTS_PER_WRITE, RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
-import { IpamError } from "./errors.ts";
-import { borrowable, findFreeCidr, reclaimable, type SearchContext } from "./find-block.ts";
-import { type Pool, type PoolQuery, poolOfBlock, qualifiedPools, selects } from "./pools.ts";
-import {
-  type AffinityState,
-  blockKey,
-  DEFAULT_MAX_BLOCKS_PER_HOST,
-  hostOwner,
-  type Owner,
-  ownerText,
-} from "./records.ts";
-import { type IpamView, readBlocks, readNodeLabels, readView } from "./view.ts";
-
-/** One request for addresses. */
-export interface Want {
-  readonly handleId: string;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly count: number;
-}
-
-/** What requests have in common that are served together. */
-export interface Selection extends Omit<PoolQuery, "node"> {
-  readonly owner: Owner;
-  /** Of this request; 0: only the global one. */
-  readonly maxBlocksPerHost?: number | undefined;
-}
-
-/** Why a request got fewer addresses than it wanted. */
-export type Shortfall = { readonly code: "blockLimit" | "exhausted"; readonly message: string };
-
-export interface Assigned {
-  /** With the block's mask. Fewer than wanted only with a `shortfall`; those given are the handle's nevertheless. */
-  readonly addresses: readonly InterfaceAddress[];
-  readonly shortfall?: Shortfall;
-}
-
-export interface AssignDeps {
-  readonly store: Store;
-  readonly affinities: Affinities;
-  readonly writer: BlockWriter;
-  readonly wallClock: WallClock;
-  readonly log: Log;
-  readonly matches: SelectorMatcher;
-  /** By owner and family: the block that served last, read ahead of the next request. */
-  readonly lastBlocks: Map<string, Prefix>;
-}
-
-/** A request under way. */
-interface Open {
-  readonly want: Want;
-  readonly addresses: InterfaceAddress[];
-}
-
-const missing = ({ want, addresses }: Open): number => want.count - addresses.length;
+import { formatPrefix } from "../ip/prefix.ts";
+import type { Affinity } from "./affinities.ts";
+import { AssignRun } from "./assign-run.ts";
+import { type PoolQuery, poolOfBlock, qualifiedPools, selects } from "./pools.ts";
+import { blockKey, hostOwner } from "./records.ts";
+import { type AssignDeps, type Assigned, lastBlockKey, type Selection, type Want } from "./requests.ts";
+import { type IpamView, readNodeLabels, readView } from "./view.ts";
 
 /** Serves the wants in order. Throws IpamError where no pool can serve them at all, and StoreError. */
 export async function assign(
@@ -82,7 +27,7 @@ export async function assign(
   ]);
   const query: PoolQuery = { ...selection, node: { name: owner.name, labels } };
   const pools = qualifiedPools(view.pools, query, deps.matches);
-  const run = new Run(deps, selection, view, pools, wants);
+  const run = new AssignRun(deps, selection, view, pools, wants);
   const isMine = ({ cidr }: Affinity): boolean => {
     const pool = poolOfBlock(view.pools, cidr);
     return pool !== undefined && pools.includes(pool);
@@ -93,8 +38,6 @@ export async function assign(
   await releaseStrays(deps, view, query, strays);
   return run.results();
 }
-
-const lastBlockKey = ({ owner, family }: Selection): string => `${ownerText(owner)} ${family}`;
 
 /** Empty blocks in pools that no longer select the owner go back; those whose pool is gone are left to the collector. */
 async function releaseStrays(
@@ -115,185 +58,4 @@ async function releaseStrays(
       });
     }
   }
-}
-
-class Run {
-  readonly #deps: AssignDeps;
-  readonly #selection: Selection;
-  readonly #view: IpamView;
-  readonly #pools: readonly Pool[];
-  readonly #requests: readonly Open[];
-  #shortfall: Shortfall | undefined;
-
-  constructor(deps: AssignDeps, selection: Selection, view: IpamView, pools: readonly Pool[], wants: readonly Want[]) {
-    this.#deps = deps;
-    this.#selection = selection;
-    this.#view = view;
-    this.#pools = pools;
-    this.#requests = wants.map((want) => ({ want, addresses: [] }));
-  }
-
-  results(): readonly Assigned[] {
-    const shortfall = this.#shortfall;
-    return this.#requests.map((request) => ({
-      addresses: request.addresses,
-      ...(missing(request) > 0 && shortfall ? { shortfall } : {}),
-    }));
-  }
-
-  /** `ahead`: a block read together with the affinities, most likely the one that is needed. */
-  async serve(mine: readonly Affinity[], ahead: Stored | undefined): Promise<void> {
-    const { settings } = this.#view;
-    const { owner } = this.#selection;
-    for (const { cidr, state } of mine) {
-      if (this.#isDone()) return;
-      const block = await this.#ownBlock(cidr, state, ahead);
-      if (block) await this.#fill(block, true);
-    }
-    const limit = blockLimit(settings.maxBlocksPerHost, this.#selection.maxBlocksPerHost ?? 0);
-    for (let blocks = mine.length; !this.#isDone(); blocks++) {
-      if (blocks >= limit) {
-        this.#shortfall = {
-          code: "blockLimit",
-          message: `cannot allocate new block due to per host block limit: ${owner.name} has ${blocks} blocks in the pools it may use, the limit is ${limit} (maxBlocksPerHost)`,
-        };
-        return;
-      }
-      const block = settings.autoAllocateBlocks ? await this.#newBlock() : undefined;
-      if (!block) break;
-      await this.#fill(block, true);
-    }
-    if (!this.#isDone() && !settings.strictAffinity) await this.#borrow();
-    if (!this.#isDone()) this.#shortfall = this.#exhausted();
-  }
-
-  /** A block that the owner has an affinity for; undefined when it is another's after all, or damaged. */
-  async #ownBlock(cidr: Prefix, state: AffinityState, ahead: Stored | undefined): Promise<StoredBlock | undefined> {
-    const { affinities, store, log } = this.#deps;
-    const { owner } = this.#selection;
-    try {
-      const isAhead = ahead?.key.name === formatPrefix(cidr);
-      const stored = state !== "confirmed" ? undefined : isAhead ? ahead : await store.get(blockKey(cidr));
-      const found = stored && readStoredBlock(stored);
-      return found?.block.affinity === ownerText(owner) ? found : await affinities.claim(owner, cidr);
-    } catch (failure) {
-      if (!(failure instanceof IpamError) || failure.code !== "badRecord") throw failure;
-      log.warn("a damaged block of this node is left alone", { block: formatPrefix(cidr) }, failure);
-      return undefined;
-    }
-  }
-
-  #isDone(): boolean {
-    return this.#requests.every((request) => missing(request) <= 0);
-  }
-
-  /** Takes what is needed from a block; a block that changes under us is read again. */
-  async #fill(first: StoredBlock, mustBeOurs: boolean): Promise<void> {
-    let current: StoredBlock | undefined = first;
-    for (let attempt = 0; current && attempt < RETRIES; ) {
-      if (mustBeOurs && current.block.affinity !== ownerText(this.#selection.owner)) return;
-      const step = take(current.block, this.#requests, this.#view.reserved);
-      if (step.countByHandle.size === 0) return;
-      const { countByHandle } = step;
-      const outcome = await this.#deps.writer.write({ before: current, after: step.block, countByHandle });
-      if (outcome === "conflict" || outcome === "deleted") {
-        attempt++;
-        const stored = await this.#deps.store.get(blockKey(current.block.cidr));
-        current = stored && readStoredBlock(stored);
-        continue;
-      }
-      for (const [request, addresses] of step.taken) request.addresses.push(...addresses);
-      if (mustBeOurs) this.#deps.lastBlocks.set(lastBlockKey(this.#selection), outcome.block.cidr);
-      if (this.#isDone()) return;
-      current = outcome;
-    }
-  }
-
-  #context(): SearchContext {
-    const { owner } = this.#selection;
-    const seed = BigInt(this.#deps.wallClock.now().getTime());
-    return { host: owner.name, owner: ownerText(owner), reserved: this.#view.reserved, seed };
-  }
-
-  /** Claims the next free block, or one that another host left empty; undefined when there is neither. */
-  async #newBlock(): Promise<StoredBlock | undefined> {
-    const { affinities, store, log, wallClock } = this.#deps;
-    const { owner, family } = this.#selection;
-    const refused = new Set<string>();
-    for (let attempt = 0; attempt < RETRIES; attempt++) {
-      const blocks = await readBlocks(store, family, log);
-      const context = this.#context();
-      const cidr = findFreeCidr(this.#pools, blocks, context);
-      if (cidr) {
-        const block = await affinities.claim(owner, cidr);
-        if (block) return block;
-        continue;
-      }
-      const idle = reclaimable(this.#pools, blocks, context, wallClock.now().getTime()).find(
-        (block) => !refused.has(formatPrefix(block.cidr)),
-      );
-      if (!idle?.affinity) return undefined;
-      const { sequenceNumber } = idle;
-      const was: Owner = hostOwner(idle.affinity.slice("host:".length));
-      const outcome = await affinities.release(was, idle.cidr, { requireEmpty: true, sequenceNumber });
-      if (outcome !== "released") refused.add(formatPrefix(idle.cidr));
-      log.info("an idle block of another node is taken over", {
-        block: formatPrefix(idle.cidr),
-        node: was.name,
-        outcome,
-      });
-    }
-    return undefined;
-  }
-
-  async #borrow(): Promise<void> {
-    const blocks = await readBlocks(this.#deps.store, this.#selection.family, this.#deps.log);
-    for (const block of borrowable(this.#pools, blocks, this.#context())) {
-      if (this.#isDone()) return;
-      await this.#fill(block, false);
-    }
-  }
-
-  #exhausted(): Shortfall {
-    const { settings } = this.#view;
-    const pools = this.#pools.map((pool) => `${pool.name} (${formatPrefix(pool.cidr)})`).join(", ");
-    const why = [
-      ...(settings.autoAllocateBlocks ? [] : ["autoAllocateBlocks is false, so no block is claimed"]),
-      ...(settings.strictAffinity ? ["strictAffinity is true, so nothing is borrowed from other nodes"] : []),
-    ];
-    return {
-      code: "exhausted",
-      message: `no free address in ${pools}${why.length > 0 ? `; ${why.join("; ")}` : ""}; add a pool or free addresses`,
-    };
-  }
-}
-
-const blockLimit = (global: number, perRequest: number): number => {
-  const limits = [global, perRequest].filter((limit) => limit > 0);
-  return limits.length > 0 ? Math.min(...limits) : DEFAULT_MAX_BLOCKS_PER_HOST;
-};
-
-interface Step {
-  readonly block: Block;
-  readonly taken: ReadonlyMap<Open, readonly InterfaceAddress[]>;
-  readonly countByHandle: ReadonlyMap<string, number>;
-}
-
-/** As many of the requests as the block has room for, and one write may name. */
-function take(block: Block, requests: readonly Open[], reserved: Reserved): Step {
-  let current = block;
-  const taken = new Map<Open, readonly InterfaceAddress[]>();
-  const countByHandle = new Map<string, number>();
-  for (const request of requests) {
-    if (missing(request) <= 0) continue;
-    if (countByHandle.size >= MAX_OBJECTS_PER_WRITE - 1) break;
-    const { handleId, attributes } = request.want;
-    const holder = { handleId, attributes, others: {} };
-    const step = assignNext(current, missing(request), holder, reserved);
-    if (step.addresses.length === 0) break;
-    current = step.block;
-    taken.set(request, step.addresses);
-    countByHandle.set(handleId, (countByHandle.get(handleId) ?? 0) + step.addresses.length);
-  }
-  return { block: current, taken, countByHandle };
 }

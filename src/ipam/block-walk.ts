@@ -27,7 +27,7 @@ export const blockCount = (space: BlockSpace): bigint =>
 export const startIndex = (host: string, blocks: bigint): bigint => new GoRandom(BigInt(fnv1(host))).below(blocks);
 
 /** The block that holds the address. */
-export function blockAt(space: BlockSpace, index: bigint): Prefix {
+function blockAt(space: BlockSpace, index: bigint): Prefix {
   const step = BigInt(widthOf(familyOf(space.cidr.address)) - space.blockSize);
   return { address: addOffset(space.cidr.address, index << step), length: space.blockSize };
 }

@@ -9,7 +9,7 @@ import type { StoredBlock } from "./block-writer.ts";
 export type Blocks = ReadonlyMap<string, StoredBlock | undefined>;
 
 /** An empty block is another host's to keep for so long after it claimed it. */
-export const RECLAIM_AFTER_MS = 60_000;
+const RECLAIM_AFTER_MS = 60_000;
 /** Steps of one search; only huge pools with huge reservations have more. */
 const MAX_STEPS = 1 << 20;
 

@@ -10,13 +10,14 @@ import type { Store } from "../port/store.ts";
 import { selectorMatcher } from "../selector/matcher.ts";
 import type { Labels } from "../selector/selector.ts";
 import { Affinities, type ReleaseCondition } from "./affinities.ts";
-import { type AssignDeps, type Assigned, assign, type Selection, type Want } from "./assign.ts";
+import { assign } from "./assign.ts";
 import { type AddressWant, assignAddress } from "./assign-address.ts";
 import { BlockWriter } from "./block-writer.ts";
 import { Lane } from "./lane.ts";
 import type { AllowedUse } from "./pools.ts";
 import { hostOwner, type Owner, ownerText } from "./records.ts";
 import { type AddressRelease, releaseAddresses, releaseHandles } from "./release.ts";
+import type { AssignDeps, Assigned, Selection, Want } from "./requests.ts";
 import { ensureTunnelAddress, releaseTunnelAddress, type TunnelRequest } from "./tunnel-address.ts";
 
 export interface IpamDeps {

@@ -19,7 +19,7 @@ import type { BlockSpace } from "./block-walk.ts";
 import { IpamError } from "./errors.ts";
 
 export type AllowedUse = "Workload" | "Tunnel" | "LoadBalancer";
-export type EncapsulationMode = "Never" | "Always" | "CrossSubnet";
+type EncapsulationMode = "Never" | "Always" | "CrossSubnet";
 
 export interface Pool extends BlockSpace {
   readonly name: string;

@@ -4,12 +4,12 @@
  */
 import { formatAddress, type IpAddress } from "../ip/address.ts";
 import { contains, formatPrefix, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
-import type { AssignDeps } from "./assign.ts";
 import { type Block, cleanHandle, holderAt, isEmpty, ordinalOf, ordinalsOf, releaseOrdinals } from "./block.ts";
 import { type BlockChange, MAX_OBJECTS_PER_WRITE, RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
 import { IpamError } from "./errors.ts";
 import { poolOfBlock, selects } from "./pools.ts";
 import { blockKey, handleKey, hostOwner, readHandle } from "./records.ts";
+import type { AssignDeps } from "./requests.ts";
 import { readBlocks, readNodeLabels, readPools } from "./view.ts";
 
 /** One address to give back; a handle or sequence number given must be the allocation's, or nothing is released. */

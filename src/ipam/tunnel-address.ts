@@ -4,7 +4,7 @@
  */
 import type { IpAddress } from "../ip/address.ts";
 import { contains, tryParsePrefix } from "../ip/prefix.ts";
-import { type AssignDeps, assign } from "./assign.ts";
+import { assign } from "./assign.ts";
 import { type AddressWant, assignAddress } from "./assign-address.ts";
 import { addressAt, ordinalsOf } from "./block.ts";
 import { readStoredBlock } from "./block-writer.ts";
@@ -12,9 +12,10 @@ import { IpamError } from "./errors.ts";
 import { type Pool, selects } from "./pools.ts";
 import { blockKey, handleKey, hostOwner, readHandle } from "./records.ts";
 import { releaseHandles } from "./release.ts";
+import type { AssignDeps } from "./requests.ts";
 import { readNodeLabels, readPools } from "./view.ts";
 
-export type TunnelKind = "vxlan" | "ipip";
+type TunnelKind = "vxlan" | "ipip";
 
 export interface TunnelRequest {
   readonly node: string;
@@ -23,12 +24,12 @@ export interface TunnelRequest {
   readonly current?: IpAddress | undefined;
 }
 
-export const tunnelHandle = ({ node, kind }: TunnelRequest): string => `${kind}-tunnel-addr-${node}`;
+const tunnelHandle = ({ node, kind }: TunnelRequest): string => `${kind}-tunnel-addr-${node}`;
 
 const TYPE: Record<TunnelKind, string> = { vxlan: "vxlanTunnelAddress", ipip: "ipipTunnelAddress" };
 
 /** Enabled IPv4 pools that encapsulate so, allow tunnels and select the node. */
-export async function tunnelPools(deps: AssignDeps, request: TunnelRequest): Promise<readonly Pool[]> {
+async function tunnelPools(deps: AssignDeps, request: TunnelRequest): Promise<readonly Pool[]> {
   const [pools, labels] = await Promise.all([readPools(deps.store), readNodeLabels(deps.store, request.node)]);
   return pools.filter(
     (pool) =>
