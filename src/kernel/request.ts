@@ -17,6 +17,7 @@ import type { Clock } from "../port/clock.ts";
 import type { KernelError, Netlink, NetlinkProtocol } from "../port/netlink.ts";
 import type { Writer } from "../wire/writer.ts";
 import { type About, asKernelError, type Batch, Errno, type Failures, failed, Lane, refused } from "./lane.ts";
+import { TurnBudget } from "./turn-budget.ts";
 
 /** What one dump reads. */
 export interface Dump {
@@ -32,8 +33,6 @@ export interface Dump {
 
 const CHUNK_MESSAGES = 256;
 const SMALLEST_CHUNK = 16;
-/** The sliced forms give others a turn after so much CPU time: half of the budget of a turn. */
-const SLICE_MICROS = 8_000;
 /** So much of a slice one chunk may take. */
 const CHUNK_MICROS = 2_000;
 /** A dump during which the kernel's tables moved is begun again so often before it fails with EINTR. */
@@ -70,23 +69,18 @@ export class NetlinkChannel {
     return failures;
   }
 
-  /** The fast lane for very many: gives others a turn after about 8 ms of CPU. */
-  async executeSliced(batch: Batch): Promise<Failures> {
+  /** The fast lane for very many: gives others a turn whenever the budget is spent, which may be one for several calls. */
+  async executeSliced(batch: Batch, budget = new TurnBudget(this.#clock)): Promise<Failures> {
     const failures: Failures = new Map();
     let size = SMALLEST_CHUNK;
-    let sliceStart = this.#clock.cpuMicros();
-    let chunkStart = sliceStart;
+    let before = this.#clock.cpuMicros();
     for (let from = 0; from < batch.count; ) {
       const chunk = this.#fast.encode(batch, from, size);
       this.#fast.execute(chunk, batch, failures);
       from = chunk.to;
-      const now = this.#clock.cpuMicros();
-      size = nextSize(size, now - chunkStart);
-      chunkStart = now;
-      if (from >= batch.count || now - sliceStart < SLICE_MICROS) continue;
-      await this.#clock.yield();
-      sliceStart = this.#clock.cpuMicros();
-      chunkStart = sliceStart;
+      size = nextSize(size, this.#clock.cpuMicros() - before);
+      if (budget.isSpent) await budget.rest();
+      before = this.#clock.cpuMicros();
     }
     return failures;
   }
@@ -140,13 +134,12 @@ export class NetlinkChannel {
       if (message.type === ControlType.done || message.type === ControlType.error) end = decodeAcknowledgement(message);
       else if (message.type > ControlType.overrun) dump.visit(message);
     };
-    for (let sliceStart = this.#clock.cpuMicros(); !end; ) {
+    const budget = new TurnBudget(this.#clock);
+    while (!end) {
       const datagram = this.#dumping.socket.receive();
       if (!datagram) throw failed(Errno.EBADMSG, dump.about, "the answer stops before its end");
       eachMessage(datagram, take);
-      if (end || this.#clock.cpuMicros() - sliceStart < SLICE_MICROS) continue;
-      await this.#clock.yield();
-      sliceStart = this.#clock.cpuMicros();
+      if (budget.isSpent) await budget.rest();
     }
     if (end.errno !== 0) throw refused(end, dump.about);
     if (wasInterrupted) throw failed(Errno.EINTR, dump.about, "the tables changed during the dump");

@@ -91,7 +91,7 @@ const changeAttributes = (change: LinkChange): LinkAttributes => ({
   namespaceFd: change.namespaceFd,
 });
 
-/** By name the kernel finds the device where the index is 0; a new name needs the index. */
+/** By name the kernel finds the device where the index is 0. */
 function linkMessage(
   writer: Writer,
   type: number,

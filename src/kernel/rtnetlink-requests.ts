@@ -64,7 +64,9 @@ export type Request =
   | { readonly type: "createVeth"; readonly link: NewLink; readonly peer: Omit<NewLink, "up"> }
   | { readonly type: "createVxlan"; readonly link: NewVxlan }
   | { readonly type: "createBridge"; readonly link: NewLink }
-  | { readonly type: "setLink"; readonly link: LinkRef; readonly change: LinkChange }
+  | { readonly type: "setLink"; readonly link: IfIndex; readonly change: LinkChange }
+  /** A new name takes the index: the kernel finds a device by one name alone. */
+  | { readonly type: "setLink"; readonly link: string; readonly change: Omit<LinkChange, "name"> }
   | { readonly type: "deleteLink"; readonly link: LinkRef }
   | { readonly type: "addAddress" | "replaceAddress" | "deleteAddress"; readonly address: Address }
   /** `appendRoute` adds a next hop (IPv6) or a route of lower rank (IPv4) beside the one that is there. */

@@ -17,6 +17,7 @@ import { type DumpOf, encodeGetLink } from "./rtnetlink-dumps.ts";
 import { encodeRequest, type Request } from "./rtnetlink-requests.ts";
 import { aboutRequest } from "./rtnetlink-subject.ts";
 import { Subscription, type SubscriptionSink } from "./rtnetlink-subscription.ts";
+import type { TurnBudget } from "./turn-budget.ts";
 
 /** One for each request, in their order: why it failed, or undefined. */
 export type Outcomes = readonly (KernelError | undefined)[];
@@ -27,12 +28,14 @@ export interface SubscribeOptions {
 
 export class Rtnetlink {
   readonly #netlink: Netlink;
+  readonly clock: Clock;
   /** For batches that encode themselves. */
   readonly channel: NetlinkChannel;
   readonly #subscriptions = new Set<Subscription>();
 
   constructor(netlink: Netlink, clock: Clock) {
     this.#netlink = netlink;
+    this.clock = clock;
     this.channel = new NetlinkChannel(netlink, "route", clock);
   }
 
@@ -44,8 +47,9 @@ export class Rtnetlink {
     return outcomes(requests.length, await this.channel.executeOffLoop(batchOf(requests)));
   }
 
-  async executeSliced(requests: readonly Request[]): Promise<Outcomes> {
-    return outcomes(requests.length, await this.channel.executeSliced(batchOf(requests)));
+  /** Several calls may share a budget, so that together they keep to one turn's. */
+  async executeSliced(requests: readonly Request[], budget?: TurnBudget): Promise<Outcomes> {
+    return outcomes(requests.length, await this.channel.executeSliced(batchOf(requests), budget));
   }
 
   /** The device of that index, name or alternative name; undefined when there is none. Throws KernelError otherwise. */
@@ -71,20 +75,29 @@ export class Rtnetlink {
    */
   async dump<T, U = T>(list: DumpOf<T>, select?: (item: T) => U | undefined): Promise<readonly U[]> {
     const found: U[] = [];
-    await this.channel.dump({
-      about: { call: "list", subject: list.subject },
-      encode: (writer) => list.encode(writer),
+    await this.dumpEach(list, {
       restart: () => {
         found.length = 0;
       },
-      visit: (message) => {
-        const item = list.itemOf(message);
-        if (item === undefined) return;
+      visit: (item) => {
         const kept = select ? select(item) : (item as unknown as U);
         if (kept !== undefined) found.push(kept);
       },
     });
     return found;
+  }
+
+  /** The same for very many, which are taken in one by one. `restart`: what was visited until now counts for nothing. */
+  dumpEach<T>(list: DumpOf<T>, visitor: { restart(): void; visit(item: T): void }): Promise<void> {
+    return this.channel.dump({
+      about: { call: "list", subject: list.subject },
+      encode: (writer) => list.encode(writer),
+      restart: () => visitor.restart(),
+      visit: (message) => {
+        const item = list.itemOf(message);
+        if (item !== undefined) visitor.visit(item);
+      },
+    });
   }
 
   /**

@@ -18,6 +18,8 @@ export const RtmType = {
   newRule: 32,
   deleteRule: 33,
   getRule: 34,
+  newNetconf: 80,
+  deleteNetconf: 81,
   newNexthop: 104,
   deleteNexthop: 105,
   getNexthop: 106,
@@ -33,6 +35,8 @@ export const Group = {
   ipv6Address: 9,
   ipv6Route: 11,
   ipv6Rule: 19,
+  ipv4Netconf: 24,
+  ipv6Netconf: 25,
   nexthop: 32,
 } as const;
 export type GroupName = keyof typeof Group;

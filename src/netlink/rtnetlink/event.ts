@@ -1,22 +1,30 @@
 /** Notifications, and the answers to dumps, which are the same messages: one union of all kinds. */
-import type { Message } from "../message.ts";
+import { Flag, type Message } from "../message.ts";
 import { type Address, addressBody, addressOf } from "./address.ts";
 import { AddressFamily, RtmType } from "./codes.ts";
 import { type Link, linkBody, linkOf } from "./link.ts";
 import { type ForwardingEntry, forwardingEntryOf, type Neighbour, neighbourBody, neighbourOf } from "./neighbour.ts";
+import { type Netconf, netconfBody, netconfOf } from "./netconf.ts";
 import { type NexthopObject, nexthopBody, nexthopOf } from "./nexthop.ts";
 import { type Route, routeBody, routeOf } from "./route.ts";
 import { type Rule, ruleBody, ruleOf } from "./rule.ts";
+
+/** Where a route stands among those of its destination, table and metric: in the place of one, behind others, or first. */
+export type RoutePlace = "replaced" | "appended" | "first";
+
+const placeOf = ({ flags }: Message): RoutePlace =>
+  (flags & Flag.replace) !== 0 ? "replaced" : (flags & Flag.append) !== 0 ? "appended" : "first";
 
 /** An object that is there, or with `isGone` one that was. `port` is the socket that asked for the change, 0 for the kernel itself. */
 export type RtnetlinkEvent = { readonly isGone: boolean; readonly port: number } & (
   | { readonly type: "link"; readonly link: Link }
   | { readonly type: "address"; readonly address: Address }
-  | { readonly type: "route"; readonly route: Route }
+  | { readonly type: "route"; readonly route: Route; readonly place: RoutePlace }
   | { readonly type: "neighbour"; readonly neighbour: Neighbour }
   | { readonly type: "forwarding"; readonly entry: ForwardingEntry }
   | { readonly type: "rule"; readonly rule: Rule }
   | { readonly type: "nexthop"; readonly nexthop: NexthopObject }
+  | { readonly type: "netconf"; readonly netconf: Netconf }
 );
 
 /** Undefined for messages that say nothing to us: other types, other families. Throws NetlinkFormatError. */
@@ -38,7 +46,8 @@ export function decodeEvent(message: Message): RtnetlinkEvent | undefined {
     case RtmType.newRoute:
     case RtmType.deleteRoute: {
       const route = routeOf(routeBody.decode(message.payload));
-      return route && { type: "route", isGone: message.type === RtmType.deleteRoute, port, route };
+      if (!route) return undefined;
+      return { type: "route", isGone: message.type === RtmType.deleteRoute, port, route, place: placeOf(message) };
     }
     case RtmType.newNeighbour:
     case RtmType.deleteNeighbour: {
@@ -58,6 +67,11 @@ export function decodeEvent(message: Message): RtnetlinkEvent | undefined {
     case RtmType.deleteNexthop: {
       const nexthop = nexthopOf(nexthopBody.decode(message.payload));
       return { type: "nexthop", isGone: message.type === RtmType.deleteNexthop, port, nexthop };
+    }
+    case RtmType.newNetconf:
+    case RtmType.deleteNetconf: {
+      const netconf = netconfOf(netconfBody.decode(message.payload));
+      return netconf && { type: "netconf", isGone: message.type === RtmType.deleteNetconf, port, netconf };
     }
     default:
       return undefined;

@@ -1,0 +1,153 @@
+/**
+ * What addresses, neighbours and forwarding entries have in common: objects of the kernel that hang on one device of
+ * ours, one message each. The table `DeviceObjects` says how a kind differs from the others.
+ */
+import type { DumpOf } from "../../kernel/rtnetlink-dumps.ts";
+import type { Request } from "../../kernel/rtnetlink-requests.ts";
+import type { Subscription } from "../../kernel/rtnetlink-subscription.ts";
+import type { GroupName } from "../../netlink/rtnetlink/codes.ts";
+import type { RtnetlinkEvent } from "../../netlink/rtnetlink/event.ts";
+import type { IfIndex } from "../../netlink/rtnetlink/link.ts";
+import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
+import type { Op } from "../../reconcile/plan.ts";
+import { type DriverDeps, failureOf, itemOf as itemOfOp, missingDevice, nameLost } from "./deps.ts";
+import { Observer } from "./observer.ts";
+import { Serial } from "./serial.ts";
+
+/** One kind of object: `V` as the node state has it, `K` as the kernel shows it. */
+export interface DeviceObjects<V, K> {
+  readonly name: string;
+  /** Whether devices of this name carry objects of ours. */
+  readonly isOurs: (device: string) => boolean;
+  readonly keyOf: (item: V) => string;
+  /** What one device carries. */
+  readonly list: (index: IfIndex) => DumpOf<K>;
+  readonly groups: readonly GroupName[];
+  /** The object in a notification; undefined when it is about something else. */
+  readonly objectIn: (event: RtnetlinkEvent) => K | undefined;
+  /** Whether an object on a device of ours is ours. */
+  readonly bearsMark: (object: K) => boolean;
+  readonly itemOf: (object: K, device: string) => V;
+  /** Two objects under one key. */
+  readonly merge?: (a: V, b: V) => V;
+  readonly equal: (desired: V, actual: V) => boolean;
+  /** Adds, or replaces what was there. */
+  readonly set: (item: V, index: IfIndex, was: V | undefined) => readonly Request[];
+  readonly unset: (item: V, index: IfIndex) => Request;
+}
+
+export class DeviceDriver<V extends { readonly device: string }, K extends { readonly index: IfIndex }>
+  implements Driver<V>
+{
+  readonly name: string;
+  readonly #deps: DriverDeps;
+  readonly #kind: DeviceObjects<V, K>;
+  readonly #serial = new Serial();
+  readonly #observer = new Observer<V>((item) => [item.device]);
+  #subscription: Subscription | undefined;
+  #stopListening = (): void => undefined;
+
+  constructor(deps: DriverDeps, kind: DeviceObjects<V, K>) {
+    this.name = kind.name;
+    this.#deps = deps;
+    this.#kind = kind;
+  }
+
+  readOwned(): Promise<ReadonlyMap<string, V>> {
+    const { links, rtnetlink } = this.#deps;
+    const { isOurs, list, bearsMark, itemOf, keyOf, merge } = this.#kind;
+    return this.#serial.run(() =>
+      this.#observer.reading(async (found) => {
+        await links.current();
+        this.#subscription?.drain();
+        for (const { name, index } of [...links.all()].filter(({ name }) => isOurs(name))) {
+          const items = await rtnetlink.dump(list(index), (object) =>
+            object.index === index && bearsMark(object) ? itemOf(object, name) : undefined,
+          );
+          for (const item of items) {
+            const there = merge && found.get(keyOf(item));
+            found.set(keyOf(item), there ? merge(there, item) : item);
+          }
+        }
+        this.#subscription?.drain();
+      }),
+    );
+  }
+
+  equal(desired: V, actual: V): boolean {
+    return this.#kind.equal(desired, actual);
+  }
+
+  apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
+    return this.#serial.run(() => this.#apply(ops));
+  }
+
+  async #apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
+    const { links, rtnetlink } = this.#deps;
+    links.drain();
+    const failures: Failure[] = [];
+    const sent: { readonly op: Op<V>; readonly from: number; readonly to: number }[] = [];
+    const requests: Request[] = [];
+    for (const op of ops) {
+      const { device } = itemOfOp(op);
+      const link = links.byName(device);
+      if (link) {
+        const from = requests.length;
+        requests.push(...this.#requests(op, link.index));
+        sent.push({ op, from, to: requests.length });
+      } else if (op.op === "remove") this.#observer.applied(op);
+      else failures.push(this.#observer.waitFor(device, { key: op.key, error: missingDevice(device) }));
+    }
+    const outcomes = await rtnetlink.executeSliced(requests);
+    for (const { op, from, to } of sent) {
+      const error = failureOf(requests.slice(from, to), outcomes.slice(from, to));
+      if (error) failures.push(this.#observer.waitFor(itemOfOp(op).device, { key: op.key, error }));
+      else this.#observer.applied(op);
+    }
+    this.#subscription?.drain();
+    return failures;
+  }
+
+  #requests(op: Op<V>, index: IfIndex): readonly Request[] {
+    if (op.op === "remove") return [this.#kind.unset(op.was, index)];
+    return this.#kind.set(op.value, index, op.op === "replace" ? op.was : undefined);
+  }
+
+  watch(sink: DriverSink<V>): void {
+    const { rtnetlink, links } = this.#deps;
+    const { groups, objectIn, isOurs, bearsMark, itemOf, keyOf } = this.#kind;
+    const observer = this.#observer;
+    observer.attach(sink);
+    this.#subscription = rtnetlink.subscribe(
+      groups,
+      {
+        event: (event) => {
+          const object = objectIn(event);
+          if (!object) return;
+          links.drain();
+          const device = links.byIndex(object.index)?.name;
+          if (device === undefined || !isOurs(device)) return;
+          const item = itemOf(object, device);
+          // What lost its mark under a key of ours is not ours any more.
+          if (event.isGone || !bearsMark(object)) observer.absent(keyOf(item), item);
+          else observer.present(keyOf(item), item);
+        },
+        overrun: (reason) => observer.resync(reason),
+      },
+      { exceptOwn: true },
+    );
+    this.#stopListening = links.listen({
+      changed: (change) => {
+        const lost = nameLost(change);
+        if (lost !== undefined) observer.deviceLost(lost);
+        observer.deviceChanged(change);
+      },
+      lost: (reason) => observer.resync(reason),
+    });
+  }
+
+  close(): void {
+    this.#subscription?.close();
+    this.#stopListening();
+  }
+}

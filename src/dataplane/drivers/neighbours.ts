@@ -1,0 +1,82 @@
+/**
+ * Neighbours and forwarding entries of VXLAN devices of ours: where a tunnel address is, and where the MAC behind it. Mark:
+ * PERMANENT, on a device of ours (DESIGN 4); whatever else the kernel keeps there for itself is left alone.
+ */
+import { type FdbItem, fdbKey, type NeighbourItem, neighbourKey } from "../../compile/node-state.ts";
+import { ipv4Of } from "../../ip/address.ts";
+import { forwarding, neighbours } from "../../kernel/rtnetlink-dumps.ts";
+import type { Request } from "../../kernel/rtnetlink-requests.ts";
+import { NeighbourFlag, NeighbourState } from "../../netlink/rtnetlink/codes.ts";
+import type { IfIndex } from "../../netlink/rtnetlink/link.ts";
+import type { ForwardingEntry, Neighbour } from "../../netlink/rtnetlink/neighbour.ts";
+import type { Driver } from "../../reconcile/driver.ts";
+import type { DriverDeps } from "./deps.ts";
+import { DeviceDriver } from "./device-driver.ts";
+
+export interface TunnelDriverOptions {
+  /** Whether devices of this name are ours. */
+  readonly isOurs: (device: string) => boolean;
+}
+
+export function neighbourDriver(deps: DriverDeps, { isOurs }: TunnelDriverOptions): Driver<NeighbourItem> {
+  return new DeviceDriver<NeighbourItem, Neighbour>(deps, {
+    name: "neighbours",
+    isOurs,
+    keyOf: neighbourKey,
+    list: (device) => neighbours({ device }),
+    groups: ["neighbour"],
+    objectIn: (event) => (event.type === "neighbour" ? event.neighbour : undefined),
+    bearsMark: ({ state, flags }) => (state & NeighbourState.permanent) !== 0 && (flags & NeighbourFlag.proxy) === 0,
+    itemOf: ({ address, mac }, device) => ({ device, address, mac: mac ?? "" }),
+    equal: (desired, actual) => desired.mac === actual.mac,
+    set: (item, index) => [{ type: "replaceNeighbour", neighbour: neighbourOf(item, index) }],
+    unset: (item, index) => ({ type: "deleteNeighbour", neighbour: neighbourOf(item, index) }),
+  });
+}
+
+const neighbourOf = ({ address, mac }: NeighbourItem, index: IfIndex): Neighbour => ({
+  index,
+  address,
+  mac,
+  state: NeighbourState.permanent,
+  flags: 0,
+});
+
+/** Stands for several destinations of one MAC, which only a foreign hand makes: every frame would go to all of them. */
+const SEVERAL = ipv4Of(0);
+
+export function fdbDriver(deps: DriverDeps, { isOurs }: TunnelDriverOptions): Driver<FdbItem> {
+  return new DeviceDriver<FdbItem, ForwardingEntry>(deps, {
+    name: "fdb",
+    isOurs,
+    keyOf: fdbKey,
+    list: (device) => forwarding({ device }),
+    groups: ["neighbour"],
+    objectIn: (event) => (event.type === "forwarding" ? event.entry : undefined),
+    bearsMark: ({ state, flags }) => (state & NeighbourState.permanent) !== 0 && (flags & NeighbourFlag.self) !== 0,
+    itemOf: ({ mac, destination }, device) => ({ device, mac, destination: destination ?? SEVERAL }),
+    merge: (a) => ({ ...a, destination: SEVERAL }),
+    equal: (desired, actual) => desired.destination === actual.destination,
+    set: setEntry,
+    unset: ({ mac }, index) => ({ type: "deleteForwarding", entry: entryOf(mac, index) }),
+  });
+}
+
+/**
+ * The kernel's replace changes one destination of a MAC and does nothing where the new one is among several: what was
+ * there is taken away behind it, and several go first.
+ */
+function setEntry({ mac, destination }: FdbItem, index: IfIndex, was: FdbItem | undefined): readonly Request[] {
+  const set: Request = { type: "replaceForwarding", entry: { ...entryOf(mac, index), destination } };
+  if (!was) return [set];
+  if (was.destination === SEVERAL) return [{ type: "deleteForwarding", entry: entryOf(mac, index) }, set];
+  return [set, { type: "deleteForwarding", entry: { ...entryOf(mac, index), destination: was.destination } }];
+}
+
+/** Without a destination: the entry with all of them. */
+const entryOf = (mac: string, index: IfIndex): ForwardingEntry => ({
+  index,
+  mac,
+  state: NeighbourState.permanent,
+  flags: NeighbourFlag.self,
+});

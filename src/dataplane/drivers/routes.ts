@@ -1,0 +1,225 @@
+/**
+ * Routes. Mark: `owns` (the ownership table: device, or protocol inside a pool); any other route is somebody's and never
+ * touched, save one that stands under a key that is wanted, which is replaced.
+ *
+ * From `NEXTHOP_OBJECTS_FROM` routes on, those with a gateway share nexthop objects; below it they are written plain, as people
+ * know them from `ip route`. Which of the two a route uses is no difference: it is rewritten only when something else is.
+ */
+import { type RouteItem, routeKey } from "../../compile/node-state.ts";
+import type { LinkChanged } from "../../kernel/link-table.ts";
+import { nexthops, routes } from "../../kernel/rtnetlink-dumps.ts";
+import type { Subscription } from "../../kernel/rtnetlink-subscription.ts";
+import { TurnBudget } from "../../kernel/turn-budget.ts";
+import { RouteProtocol } from "../../netlink/rtnetlink/codes.ts";
+import type { RtnetlinkEvent } from "../../netlink/rtnetlink/event.ts";
+import type { Route } from "../../netlink/rtnetlink/route.ts";
+import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
+import type { Op } from "../../reconcile/plan.ts";
+import { type DriverDeps, nameLost } from "./deps.ts";
+import { NexthopObjects } from "./nexthop-objects.ts";
+import { type Collection, Observer } from "./observer.ts";
+import { devicesOfRoute, isSameRoute, itemOfRoute } from "./route-items.ts";
+import { RouteWriter } from "./route-writer.ts";
+import { Serial } from "./serial.ts";
+
+/** From so many routes on, gateways are shared as nexthop objects (kernel notes: distinct gateways are the cost). */
+export const NEXTHOP_OBJECTS_FROM = 512;
+
+/** Operations that are prepared, sent and accounted for together; a few milliseconds. */
+const PART = 1_024;
+
+export interface RouteDriverOptions {
+  /** Whether a route that was found is ours. */
+  readonly owns: (route: RouteItem) => boolean;
+  /** Routes from which on gateways are shared; `NEXTHOP_OBJECTS_FROM` when left out. */
+  readonly nexthopObjectsFrom?: number;
+}
+
+export class RouteDriver implements Driver<RouteItem> {
+  readonly name = "routes";
+  readonly #deps: DriverDeps;
+  readonly #owns: (route: RouteItem) => boolean;
+  readonly #nexthopObjectsFrom: number;
+  readonly #serial = new Serial();
+  readonly #observer = new Observer<RouteItem>(devicesOfRoute);
+  readonly #objects = new NexthopObjects();
+  /** Routes that stand behind another of ours under the same key, which only others make. */
+  readonly #several = new Map<string, readonly Route[]>();
+  readonly #writer: RouteWriter;
+  #subscription: Subscription | undefined;
+  #stopListening = (): void => undefined;
+
+  constructor(deps: DriverDeps, options: RouteDriverOptions) {
+    this.#deps = deps;
+    this.#owns = options.owns;
+    this.#nexthopObjectsFrom = options.nexthopObjectsFrom ?? NEXTHOP_OBJECTS_FROM;
+    this.#writer = new RouteWriter(deps, { objects: this.#objects, several: this.#several, observer: this.#observer });
+  }
+
+  readOwned(): Promise<ReadonlyMap<string, RouteItem>> {
+    const { links, rtnetlink } = this.#deps;
+    return this.#serial.run(() =>
+      this.#observer.reading(async (found) => {
+        await links.current();
+        this.#subscription?.drain();
+        const objects = await rtnetlink.dump(nexthops());
+        let previous: Route | undefined;
+        await rtnetlink.dumpEach(routes(), {
+          restart: () => {
+            previous = undefined;
+            found.clear();
+            this.#several.clear();
+            this.#objects.clear();
+            for (const object of objects) this.#objects.found(object);
+          },
+          visit: (route) => {
+            // The kernel lists those of one key together, the one that counts first.
+            const isBehind = previous !== undefined && sharesKey(previous, route);
+            previous = route;
+            this.#found(route, isBehind, found);
+          },
+        });
+        this.#subscription?.drain();
+      }),
+    );
+  }
+
+  /** Takes in a route that was listed. */
+  #found(route: Route, isBehind: boolean, found: Collection<RouteItem>): void {
+    const item = this.#itemOf(route);
+    if (!item || !this.#owns(item)) {
+      if (route.nexthopId !== undefined) this.#objects.usedByOthers(route.nexthopId);
+      return;
+    }
+    const key = routeKey(item);
+    this.#objects.hold(key, route.nexthopId ?? 0);
+    if (isBehind) this.#several.set(key, [...(this.#several.get(key) ?? []), route]);
+    // A type that is never desired: what stands behind another must go, and what stands before it is put right.
+    found.set(key, isBehind ? { ...item, type: "other" } : item);
+  }
+
+  #itemOf(route: Route): RouteItem | undefined {
+    const { links } = this.#deps;
+    return itemOfRoute(this.#resolved(route), (index) => links.byIndex(index)?.name ?? `if${index}`);
+  }
+
+  /** With the next hop that its object stands for, where the kernel shows the id alone (`nexthop_compat_mode` 0). */
+  #resolved(route: Route): Route {
+    if (route.nexthopId === undefined || route.hops.length > 0) return route;
+    const hop = this.#objects.hopOf(route.nexthopId);
+    return hop ? { ...route, hops: [{ device: hop.device, gateway: hop.gateway, flags: hop.onlink ? 4 : 0 }] } : route;
+  }
+
+  equal(desired: RouteItem, actual: RouteItem): boolean {
+    return isSameRoute(desired, actual);
+  }
+
+  apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
+    return this.#serial.run(() => this.#apply(ops));
+  }
+
+  async #apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
+    const { links, rtnetlink } = this.#deps;
+    links.drain();
+    this.#subscription?.drain();
+    const failures: Failure[] = [];
+    const budget = new TurnBudget(rtnetlink.clock);
+    const wantsObjects = this.#objects.held + ops.length >= this.#nexthopObjectsFrom;
+    for (let from = 0; from < ops.length; from += PART) {
+      const part = ops.length <= PART ? ops : ops.slice(from, from + PART);
+      failures.push(...(await this.#writer.write(part, { wantsObjects, budget })));
+      if (budget.isSpent) await budget.rest();
+    }
+    // With an outcome that is not known, a route may hold on to an object that seems unused.
+    if (failures.length === 0) await rtnetlink.executeSliced(this.#objects.takeUnused());
+    this.#subscription?.drain();
+    return failures;
+  }
+
+  watch(sink: DriverSink<RouteItem>): void {
+    const { rtnetlink, links } = this.#deps;
+    this.#observer.attach(sink);
+    this.#subscription = rtnetlink.subscribe(
+      ["ipv4Route", "ipv6Route", "nexthop"],
+      { event: (event) => this.#event(event), overrun: (reason) => this.#observer.resync(reason) },
+      { exceptOwn: true },
+    );
+    this.#stopListening = links.listen({
+      changed: (change) => this.#linkChanged(change),
+      lost: (reason) => this.#observer.resync(reason),
+    });
+  }
+
+  #event(event: RtnetlinkEvent): void {
+    this.#deps.links.drain();
+    if (event.type === "route") this.#routeEvent(event);
+    else if (event.type === "nexthop" && NexthopObjects.isOurs(event.nexthop.id)) {
+      if (event.isGone) this.#objectsLost(({ id }) => id === event.nexthop.id);
+      else this.#observer.resync(`nexthop object ${event.nexthop.id} was changed`);
+    }
+  }
+
+  #routeEvent({ route, isGone, place }: Extract<RtnetlinkEvent, { type: "route" }>): void {
+    // A new subnet on a device may hold the gateway that could not be reached.
+    if (!isGone && route.protocol === RouteProtocol.kernel) {
+      for (const { device } of route.hops) {
+        const name = device === undefined ? undefined : this.#deps.links.byIndex(device)?.name;
+        if (name !== undefined) this.#observer.retry(name);
+      }
+    }
+    const item = this.#itemOf(route);
+    if (!item) return;
+    const key = routeKey(item);
+    const isHeld = this.#objects.isHeld(key);
+    if (!this.#owns(item)) {
+      if (!isGone && isHeld) this.#lost(key, item);
+    } else if (isGone) this.#lost(key, item);
+    else if (place === "appended" || (place === "first" && isHeld)) {
+      this.#observer.resync(`several routes stand under ${key}`);
+    } else {
+      this.#objects.hold(key, route.nexthopId ?? 0);
+      this.#observer.present(key, item);
+    }
+  }
+
+  #lost(key: string, was: RouteItem): void {
+    this.#objects.drop(key);
+    this.#several.delete(key);
+    this.#observer.absent(key, was);
+  }
+
+  #linkChanged(change: LinkChanged): void {
+    const { before, after } = change;
+    const lost = nameLost(change) ?? (before?.up && after && !after.up ? before.name : undefined);
+    if (lost !== undefined) this.#observer.deviceLost(lost, (key) => this.#objects.drop(key));
+    if (before?.running && !after?.running) this.#objectsLost(({ device }) => device === before.index);
+    this.#observer.deviceChanged(change);
+  }
+
+  /** Objects that match are gone, and their routes with them. */
+  #objectsLost(matches: Parameters<NexthopObjects["takeLost"]>[0]): void {
+    for (const key of this.#objects.takeLost(matches)) this.#observer.absent(key, nowhere);
+  }
+
+  close(): void {
+    this.#subscription?.close();
+    this.#stopListening();
+  }
+}
+
+const sharesKey = (a: Route, b: Route): boolean =>
+  a.destination.address === b.destination.address &&
+  a.destination.length === b.destination.length &&
+  a.table === b.table &&
+  a.metric === b.metric;
+
+/** Stands for a route that is gone and of which only the key is known. */
+const nowhere: RouteItem = {
+  table: 0,
+  destination: "",
+  type: "unicast",
+  protocol: 0,
+  scope: 0,
+  metric: 0,
+  nextHops: [],
+};
