@@ -80,6 +80,12 @@ export const commands: readonly Command[] = [
     load: () => import("./node.ts"),
   },
   {
+    name: "store",
+    summary: "the embedded store: one file, the etcd v3 API",
+    examples: ["store --data ./store.db --listen 127.0.0.1:2379"],
+    load: () => import("./store.ts"),
+  },
+  {
     name: "verify",
     summary: "compare what is compiled for each host with what its kernel holds",
     examples: ["verify"],

@@ -6,19 +6,13 @@ import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { LogError, type RevisionLog } from "../port/revision-log.ts";
 import type { Mvcc } from "./mvcc.ts";
+import type { Retention } from "./retention.ts";
 
 /** Rows removed in one write. */
 const ROWS_AT_ONCE = 256;
 const LOOK_MS: Millis = 30_000;
 /** Looks at the clock within the time that is kept: what is forgotten is at most so much older. */
 const LOOKS_WITHIN_AGE = 10;
-
-export interface Retention {
-  /** Undefined: any age. */
-  readonly ageMs: Millis | undefined;
-  /** Undefined: any number. */
-  readonly revisions: number | undefined;
-}
 
 export interface CompactorDeps {
   readonly mvcc: Mvcc;

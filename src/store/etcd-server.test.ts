@@ -10,8 +10,8 @@ import type { Event } from "../wire/etcd/kv.ts";
 import { kvMethods, leaseMethods, maintenanceMethods, watchMethod } from "../wire/etcd/services.ts";
 import type { WatchCreateRequest, WatchResponse } from "../wire/etcd/watch.ts";
 import { watchCreateRequest } from "../wire/etcd/watch.ts";
-import type { Retention } from "./compactor.ts";
 import { EtcdServer } from "./etcd-server.ts";
+import type { Retention } from "./retention.ts";
 
 const KEEP_ALL: Retention = { ageMs: undefined, revisions: undefined };
 
