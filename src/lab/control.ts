@@ -86,16 +86,16 @@ function podSpecOf(body: JsonObject): PodSpec {
   const namespace = body["namespace"] === undefined ? "default" : textAt(body, "namespace");
   for (const [field, text] of Object.entries({ name, namespace })) {
     if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) {
-      throw bad(field, `'${text}' is not a name of lower-case letters, digits, '-' and '.'`);
+      throw badRequest(field, `'${text}' is not a name of lower-case letters, digits, '-' and '.'`);
     }
   }
   const address = body["address"] === undefined ? undefined : tryParseAddress(textAt(body, "address"));
   if (body["address"] !== undefined && address === undefined) {
-    throw bad("address", `'${String(body["address"])}' is not an IP address`);
+    throw badRequest("address", `'${String(body["address"])}' is not an IP address`);
   }
   const serve = body["serve"] ?? [];
   if (!Array.isArray(serve) || !serve.every((port) => Number.isInteger(port) && port > 0 && port < 65536)) {
-    throw bad("serve", "ports are numbers from 1 to 65535");
+    throw badRequest("serve", "ports are numbers from 1 to 65535");
   }
   return {
     namespace,
@@ -109,10 +109,10 @@ function podSpecOf(body: JsonObject): PodSpec {
 }
 
 function labelsOf(labels: unknown): Record<string, string> {
-  if (typeof labels !== "object" || labels === null) throw bad("labels", "labels are an object");
+  if (typeof labels !== "object" || labels === null) throw badRequest("labels", "labels are an object");
   return Object.fromEntries(
     Object.entries(labels).map(([key, value]) => {
-      if (typeof value !== "string") throw bad("labels", `the value of '${key}' is not text`);
+      if (typeof value !== "string") throw badRequest("labels", `the value of '${key}' is not text`);
       return [key, value];
     }),
   );
@@ -121,7 +121,8 @@ function labelsOf(labels: unknown): Record<string, string> {
 export function textAt(body: JsonObject, field: string): string {
   const value = body[field];
   if (typeof value === "string" && value !== "") return value;
-  throw bad(field, `'${field}' is missing`);
+  throw badRequest(field, `'${field}' is missing`);
 }
 
-const bad = (field: string, message: string): ControlError => new ControlError("badRequest", message, { field });
+export const badRequest = (field: string, message: string): ControlError =>
+  new ControlError("badRequest", message, { field });

@@ -119,13 +119,17 @@ export class Lab {
     await this.nics.apply();
     progress("store");
     this.store.start();
-    await this.#ready(this.store, STORE_READY_MS, () => this.#deps.readiness.accepts(this.#paths.storeSocket));
+    await this.storeReady();
     progress("agents");
     for (const host of this.hosts.values()) host.agent.start();
     const patienceMs = AGENT_READY_MS + this.hosts.size * AGENT_READY_MS_EACH;
     await Promise.all([...this.hosts.values()].map((host) => this.agentReady(host, patienceMs)));
     progress("pods");
     await this.addPods(this.topology.pods);
+  }
+
+  async storeReady(): Promise<void> {
+    await this.#ready(this.store, STORE_READY_MS, () => this.#deps.readiness.accepts(this.#paths.storeSocket));
   }
 
   /** Waits for an agent, and for the network configuration that it installs. */

@@ -64,6 +64,7 @@ async function respond(
       return;
     }
     if (handler.stream(verb, body, sink)) {
+      response.writeHead(200, { "content-type": "application/octet-stream" });
       response.flushHeaders();
       return;
     }

@@ -15,13 +15,27 @@ export function applyAll(net: NetNamespace, clock: Clock, requests: readonly Req
   });
 }
 
-/** A channel for as long as `work` lasts. */
+/** A channel for as long as synchronous `work` lasts. */
 export function withRtnetlink<T>(net: NetNamespace, clock: Clock, work: (rtnetlink: Rtnetlink) => T): T {
   const rtnetlink = new Rtnetlink(net, clock);
   try {
     return work(rtnetlink);
   } finally {
-    rtnetlink.channel.close();
+    rtnetlink.close();
+  }
+}
+
+/** A channel for as long as `work` lasts. */
+export async function withRtnetlinkWhile<T>(
+  net: NetNamespace,
+  clock: Clock,
+  work: (rtnetlink: Rtnetlink) => Promise<T>,
+): Promise<T> {
+  const rtnetlink = new Rtnetlink(net, clock);
+  try {
+    return await work(rtnetlink);
+  } finally {
+    rtnetlink.close();
   }
 }
 

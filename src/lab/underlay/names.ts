@@ -10,3 +10,9 @@ export function portName(name: string): string {
   const digest = createHash("sha1").update(name).digest("hex").slice(0, 6);
   return `${name.slice(0, LONGEST_DEVICE_NAME - 7)}-${digest}`;
 }
+
+/** The MAC of a subnet's gateway: its own for good, where a bridge without one takes its ports'. Locally administered. */
+export function gatewayMac(subnet: { readonly name: string; readonly router: string }): string {
+  const digest = createHash("sha1").update(`${subnet.router}/${subnet.name}`).digest();
+  return ["02", ...Array.from(digest.subarray(0, 5), (octet) => octet.toString(16).padStart(2, "0"))].join(":");
+}

@@ -18,7 +18,7 @@ import type { NetNamespace } from "../../port/namespaces.ts";
 import type { Places } from "../../port/places.ts";
 import { routersOf, type Subnet, subnetOf, type Topology, type TopologyHost } from "../topology.ts";
 import { applyAll, indexOf, routeRequest } from "./apply.ts";
-import { portName } from "./names.ts";
+import { gatewayMac, portName } from "./names.ts";
 
 /** `proto dhcp`, as the DHCP client of a cloud image marks the routes it got. */
 const DHCP = 16;
@@ -84,7 +84,12 @@ export class Underlay {
     const subnets = this.#topology.subnets.filter(({ router }) => router === name);
     applyAll(net, clock, [
       { type: "setLink", link: "lo", change: { up: true } },
-      ...subnets.map((subnet): Request => ({ type: "createBridge", link: { name: subnet.name, up: true } })),
+      ...subnets.map(
+        (subnet): Request => ({
+          type: "createBridge",
+          link: { name: subnet.name, mac: gatewayMac(subnet), up: true },
+        }),
+      ),
       {
         type: "createVeth",
         link: { name: OUTSIDE_DEVICE, up: true },

@@ -22,12 +22,17 @@ import { LabPrograms } from "../../adapter/lab/programs.ts";
 import { acceptsConnections, answersOk } from "../../adapter/lab/readiness.ts";
 import { relayStore } from "../../adapter/lab/store-relay.ts";
 import { writeLabRecord } from "../../adapter/lab-directory.ts";
+import { LinuxPacketTaps } from "../../adapter/linux/packet-socket.ts";
 import { LinuxPlaces } from "../../adapter/linux/places.ts";
+import { LinuxProber } from "../../adapter/linux/prober.ts";
 import { closeOnExec, dieWithParent } from "../../adapter/linux/process.ts";
 import { StreamLog } from "../../adapter/log.ts";
 import { CodedError, messageOf } from "../../base/errors.ts";
-import { parseJson } from "../../base/json.ts";
-import { controlVerbs } from "../../lab/control.ts";
+import { type JsonObject, parseJson } from "../../base/json.ts";
+import { type CaptureRequest, startCapture } from "../../lab/capture/capture.ts";
+import { badRequest, controlVerbs, textAt, type Verb } from "../../lab/control.ts";
+import { networkVerbs } from "../../lab/control-network.ts";
+import { Faults } from "../../lab/faults.ts";
 import { Lab, podRecord } from "../../lab/lab.ts";
 import { hostRecord } from "../../lab/lab-host.ts";
 import type { ProcessHost } from "../process-host.ts";
@@ -94,19 +99,33 @@ async function build(spec: SupervisorSpec, host: ProcessHost): Promise<Lab> {
 const CHANGING = new Set(["pod-add", "pod-remove"]);
 
 async function listen(lab: Lab, spec: SupervisorSpec): Promise<void> {
-  const verbs = controlVerbs(lab);
-  await serveControl(controlSocket(spec.folder), {
-    answer: (verb, body) => {
-      if (verb === "down") {
-        process.kill(process.pid, "SIGTERM");
-        return Promise.resolve({});
-      }
-      return verbs[verb]?.(body).finally(() => {
-        if (CHANGING.has(verb)) record(lab, spec);
-      });
+  const clock = new SystemClock();
+  const taps = new LinuxPacketTaps();
+  const verbs: Readonly<Record<string, Verb>> = {
+    ...controlVerbs(lab),
+    ...networkVerbs(lab, new Faults(lab), { clock, taps, prober: new LinuxProber() }),
+    down: async () => {
+      process.kill(process.pid, "SIGTERM");
     },
-    stream: () => false,
+  };
+  await serveControl(controlSocket(spec.folder), {
+    answer: (verb, body) =>
+      verbs[verb]?.(body).finally(() => {
+        if (CHANGING.has(verb)) record(lab, spec);
+      }),
+    stream: (verb, body, sink) => {
+      if (verb !== "capture") return false;
+      startCapture(lab, captureRequestOf(body), sink, { taps, clock, wallClock: new SystemWallClock() });
+      return true;
+    },
   });
+}
+
+function captureRequestOf(body: JsonObject): CaptureRequest {
+  const { filter = "", format = "lines" } = body;
+  if (typeof filter !== "string") throw badRequest("filter", "a filter is text");
+  if (format !== "lines" && format !== "pcapng") throw badRequest("format", "formats are lines and pcapng");
+  return { place: textAt(body, "place"), filter, format };
 }
 
 function record(lab: Lab, spec: SupervisorSpec): void {

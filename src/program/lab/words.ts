@@ -66,4 +66,83 @@ export const labWords: readonly LabWord[] = [
     define: (command) => command.passThroughOptions(),
     run: (...args) => lab(import("./exec.ts"), "exec", ...args),
   },
+  {
+    usage: "pod",
+    summary: "pods, attached by each host's own CNI plugin",
+    words: [
+      {
+        usage: "add <name>",
+        summary: "make a pod on a host; it answers TCP and UDP echo (port 7) and HTTP (port 80)",
+        define: (command) =>
+          command
+            .requiredOption("--on <host>", "the host that it runs on")
+            .option("--namespace <namespace>", "its namespace", "default")
+            .option("--ip <address>", "ask for this address")
+            .option("--label <key=value...>", "labels of its endpoint")
+            .option("--serve <port...>", "answer HTTP there too"),
+        run: (...args) => lab(import("./pods.ts"), "add", ...args),
+      },
+      {
+        usage: "list",
+        summary: "the pods of a lab",
+        define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
+        run: (...args) => lab(import("./pods.ts"), "list", ...args),
+      },
+      {
+        usage: "rm <pods...>",
+        summary: "detach and remove pods (NAME or NAMESPACE/NAME)",
+        run: (...args) => lab(import("./pods.ts"), "remove", ...args),
+      },
+    ],
+  },
+  {
+    usage: "check [pods...]",
+    summary: "who reaches whom by ICMP, TCP and UDP, small and at the MTU; the encapsulation, captured; why not",
+    define: (command) =>
+      command
+        .option("-o, --output <format>", "json: everything, as one document")
+        .option("--timeout <ms>", "how long a probe waits for its answer", "1000")
+        .addHelpText("after", "\nExit code: 0 all reach all, 1 some do not."),
+    run: (...args) => lab(import("./network.ts"), "check", ...args),
+  },
+  {
+    usage: "underlay",
+    summary: "what the cloud does at the hosts' NICs",
+    words: [
+      {
+        usage: "show",
+        summary: "NICs, their filters, MTUs and wires, and what is broken",
+        define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
+        run: (...args) => lab(import("./network.ts"), "showUnderlay", ...args),
+      },
+      {
+        usage: "set <words...>",
+        summary: "HOST… (or all) srcdst=on|off mtu=OCTETS drop=ipip,udp/4789|none",
+        run: (...args) => lab(import("./network.ts"), "setUnderlay", ...args),
+      },
+    ],
+  },
+  {
+    usage: "break <fault> [hosts...]",
+    summary: "store · agent HOST… (kill -9) · link HOST… · partition HOST…",
+    run: (...args) => lab(import("./network.ts"), "breakIt", ...args),
+  },
+  {
+    usage: "heal",
+    summary: "undo everything that was broken",
+    run: (...args) => lab(import("./network.ts"), "heal", ...args),
+  },
+  {
+    usage: "capture <place> [filter...]",
+    summary: "packets at HOST, POD or ROUTER, or at one DEVICE of it (HOST/ens5), one line each",
+    define: (command) =>
+      command
+        .option("-w, --write <file>", "write a pcapng file ('-': standard output) for wireshark or tcpdump")
+        .option("-c, --count <packets>", "end after so many lines")
+        .addHelpText(
+          "after",
+          "\nFilters: icmp, tcp, udp, arp, vxlan, ipip, host A, src A, dst A, net CIDR, port N, proto N, and, or, not, ( ),\nand 'inner …' for what a tunnel carries. Example: udp port 4789 and inner icmp",
+        ),
+    run: (...args) => lab(import("./network.ts"), "capture", ...args),
+  },
 ];

@@ -1,0 +1,195 @@
+/**
+ * `lab check`: every pod asks every other by ICMP, TCP and UDP, small and at the MTU with DF, while all wires of the
+ * underlay are watched; what was captured proves the encapsulation, and for a failing probe tells where it got lost.
+ */
+import type { Ipv4 } from "../../ip/address.ts";
+import { formatAddress } from "../../ip/address.ts";
+import type { Clock } from "../../port/clock.ts";
+import { ECHO_PORT } from "../../port/echo-services.ts";
+import type { PacketTaps } from "../../port/packet-tap.ts";
+import type { ProbeOutcome, ProbeProtocol, Prober } from "../../port/prober.ts";
+import type { Lab } from "../lab.ts";
+import type { Pod } from "../pods/lab-pods.ts";
+import { withRtnetlinkWhile } from "../underlay/apply.ts";
+import { type End, explain } from "./explain.ts";
+import { describeRoute, type RouteView, readRoutes } from "./host-route.ts";
+import type { CheckedPod, CheckReport, PairReport, PathKind, ProbeReport, ProbeSize } from "./report.ts";
+import { probeKey, type Sighting } from "./sighting.ts";
+import { type Sightings, WireWatch } from "./watch.ts";
+
+export interface CheckDeps {
+  readonly prober: Prober;
+  readonly taps: PacketTaps;
+  readonly clock: Clock;
+}
+
+export interface CheckOptions {
+  /** How long a probe waits for its answer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Keys of the pods to check; all that are meant to be probed when left out. */
+  readonly pods?: readonly string[];
+}
+
+const PROTOCOLS: readonly ProbeProtocol[] = ["icmp", "tcp", "udp"];
+const SIZES: readonly ProbeSize[] = ["small", "mtu"];
+const NUMBERS = { icmp: 1, tcp: 6, udp: 17 } as const;
+/** As `ping` sends it: 56 octets of data. */
+const SMALL_OCTETS = 84;
+/** Pairs that are asked at the same time; each has six sockets. */
+const PAIRS_AT_ONCE = 24;
+
+export async function runCheck(lab: Lab, options: CheckOptions, deps: CheckDeps): Promise<CheckReport> {
+  const start = deps.clock.now();
+  const pods = lab.pods.list().filter((pod) => isChecked(pod, options));
+  const watch = new WireWatch(lab.underlay, deps.taps, ECHO_PORT);
+  const check = new Check(lab, options, deps, watch);
+  try {
+    const wanted = pods.flatMap((from) => pods.filter((to) => to !== from).map((to) => ({ from, to })));
+    const pairs: PairReport[] = [];
+    for (let at = 0; at < wanted.length; at += PAIRS_AT_ONCE) {
+      const some = wanted.slice(at, at + PAIRS_AT_ONCE);
+      pairs.push(...(await Promise.all(some.map(({ from, to }) => check.pair(from, to)))));
+    }
+    return {
+      topology: lab.topology.name,
+      pods: pods.map(checkedPod),
+      pairs,
+      ok: pairs.length > 0 && pairs.every(({ ok }) => ok),
+      tookMs: deps.clock.now() - start,
+    };
+  } finally {
+    watch.close();
+  }
+}
+
+const isChecked = (pod: Pod, { pods }: CheckOptions): boolean =>
+  addressOf(pod) !== undefined && (pods ? pods.includes(pod.key) : pod.spec.probed);
+
+const addressOf = (pod: Pod): Ipv4 | undefined =>
+  pod.addresses.find((address): address is Ipv4 => typeof address === "number");
+
+const checkedPod = (pod: Pod): CheckedPod => ({
+  key: pod.key,
+  host: pod.host.name,
+  address: formatAddress(mustAddress(pod)),
+  mtu: pod.mtu,
+});
+
+function mustAddress(pod: Pod): Ipv4 {
+  const address = addressOf(pod);
+  if (address === undefined) throw new Error(`pod '${pod.key}' has no IPv4 address`);
+  return address;
+}
+
+interface Asked {
+  readonly report: ProbeReport;
+  readonly seen: Sightings;
+}
+
+class Check {
+  readonly #lab: Lab;
+  readonly #options: CheckOptions;
+  readonly #deps: CheckDeps;
+  readonly #watch: WireWatch;
+  /** Read once for each host that something failed at. */
+  readonly #routes = new Map<string, Promise<RouteView>>();
+
+  constructor(lab: Lab, options: CheckOptions, deps: CheckDeps, watch: WireWatch) {
+    this.#lab = lab;
+    this.#options = options;
+    this.#deps = deps;
+    this.#watch = watch;
+  }
+
+  async pair(from: Pod, to: Pod): Promise<PairReport> {
+    const asked = await Promise.all(
+      PROTOCOLS.flatMap((protocol) => SIZES.map((size) => this.#ask(from, to, protocol, size))),
+    );
+    const probes = asked.map(({ report }) => report);
+    const seen = asked.map((one) => one.seen);
+    const ping = probes.find((probe) => probe.protocol === "icmp" && probe.size === "small");
+    const proof = seen.flatMap(({ there }) => there)[0]?.line;
+    const reasons = [...new Set(probes.flatMap(({ reason }) => reason ?? []))];
+    return {
+      from: from.key,
+      to: to.key,
+      ok: probes.every(({ ok }) => ok),
+      probes,
+      path: pathKind(
+        from,
+        to,
+        seen.flatMap(({ there }) => there),
+      ),
+      back: pathKind(
+        from,
+        to,
+        seen.flatMap(({ back }) => back),
+      ),
+      ...(proof === undefined ? {} : { proof }),
+      ...(ping?.roundTripMs === undefined ? {} : { roundTripMs: ping.roundTripMs }),
+      reasons,
+    };
+  }
+
+  async #ask(from: Pod, to: Pod, protocol: ProbeProtocol, size: ProbeSize): Promise<Asked> {
+    const octets = size === "small" ? SMALL_OCTETS : Math.min(from.mtu, to.mtu);
+    const address = mustAddress(to);
+    const outcome = await this.#deps.prober.probe(from.place.net, {
+      protocol,
+      to: address,
+      port: ECHO_PORT,
+      packetOctets: octets,
+      timeoutMs: this.#options.timeoutMs,
+    });
+    const seen = this.#watch.take(probeKey(mustAddress(from), address, NUMBERS[protocol], outcome.ident));
+    if (outcome.ok) return { report: { protocol, size, octets, ok: true, roundTripMs: outcome.roundTripMs }, seen };
+    const reason = await this.#explain(from, to, octets, outcome, seen);
+    return { report: { protocol, size, octets, ok: false, reason }, seen };
+  }
+
+  async #explain(
+    from: Pod,
+    to: Pod,
+    octets: number,
+    outcome: Extract<ProbeOutcome, { ok: false }>,
+    seen: Sightings,
+  ): Promise<string> {
+    const [fromEnd, toEnd] = await Promise.all([this.#end(from), this.#end(to)]);
+    return explain({ topology: this.#lab.topology, from: fromEnd, to: toEnd, octets, outcome, ...seen });
+  }
+
+  async #end(pod: Pod): Promise<End> {
+    const { nics, underlay } = this.#lab;
+    const { name, spec } = pod.host;
+    const view = await this.#routesOf(pod);
+    const nic = nics.list().find(({ host }) => host === name);
+    const port = underlay.ports.get(name);
+    if (!nic || !port) throw new Error(`host '${name}' is not plugged in`);
+    return {
+      pod: pod.key,
+      address: mustAddress(pod),
+      host: spec,
+      filter: nics.filter(name),
+      nic,
+      port,
+      routeTo: (address) => describeRoute(view, address),
+    };
+  }
+
+  #routesOf({ host }: Pod): Promise<RouteView> {
+    let routes = this.#routes.get(host.name);
+    if (!routes) {
+      routes = withRtnetlinkWhile(host.place.net, this.#deps.clock, readRoutes);
+      this.#routes.set(host.name, routes);
+    }
+    return routes;
+  }
+}
+
+/** How the packets of one way travelled, by what was captured; only pods of one host need no wire. */
+function pathKind(from: Pod, to: Pod, sightings: readonly Sighting[]): PathKind {
+  const kinds = new Set(sightings.map(({ encapsulation }) => encapsulation));
+  const [only] = kinds;
+  if (only === undefined) return from.host === to.host ? "local" : "none";
+  return kinds.size === 1 ? only : "mixed";
+}
