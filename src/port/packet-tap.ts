@@ -22,6 +22,8 @@ export interface TapOptions {
 }
 
 export interface PacketTap {
+  /** Reads what waits now, before it returns. */
+  drain(): void;
   /** Frames that were lost since the last time of asking, because nobody read them in time. */
   lost(): number;
   close(): void;

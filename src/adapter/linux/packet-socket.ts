@@ -34,8 +34,7 @@ export class LinuxPacketTaps implements PacketTaps {
 class PacketSocket implements PacketTap {
   readonly #fd: number;
   readonly #frame: (frame: Frame) => void;
-  readonly #snap: number;
-  readonly #read = Buffer.allocUnsafe(LONGEST_FRAME);
+  readonly #read: Buffer;
   readonly #address = Buffer.alloc(ADDRESS_OCTETS);
   readonly #addressLength = Buffer.alloc(4);
   readonly #poll: { close(): void };
@@ -43,7 +42,7 @@ class PacketSocket implements PacketTap {
 
   constructor(options: TapOptions, frame: (frame: Frame) => void) {
     this.#frame = frame;
-    this.#snap = options.snapOctets ?? LONGEST_FRAME;
+    this.#read = Buffer.allocUnsafe(Math.min(options.snapOctets ?? LONGEST_FRAME, LONGEST_FRAME));
     // Protocol 0 receives nothing until bind says what: else frames of other devices slip in before it.
     this.#fd = call("socket", [AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0], "packet socket");
     try {
@@ -53,20 +52,24 @@ class PacketSocket implements PacketTap {
         call("setsockopt", [this.#fd, SOL_SOCKET, SO_RCVBUF, size, 4]);
       }
       call("bind", [this.#fd, linkAddress(options.ifIndex ?? 0), ADDRESS_OCTETS], "packet socket");
-      this.#poll = pollReadable(this.#fd, () => this.#drain());
+      this.#poll = pollReadable(this.#fd, () => this.#readSome(FRAMES_PER_TURN));
     } catch (failure) {
       call("close", [this.#fd]);
       throw failure;
     }
   }
 
-  #drain(): void {
-    for (let count = 0; count < FRAMES_PER_TURN && !this.#closed; count++) {
+  drain(): void {
+    this.#readSome(Number.POSITIVE_INFINITY);
+  }
+
+  #readSome(most: number): void {
+    for (let count = 0; count < most && !this.#closed; count++) {
       this.#addressLength.writeInt32LE(ADDRESS_OCTETS);
       const length = tryCall("recvfrom", [
         this.#fd,
         this.#read,
-        LONGEST_FRAME,
+        this.#read.length,
         MSG_TRUNC,
         this.#address,
         this.#addressLength,
@@ -75,7 +78,7 @@ class PacketSocket implements PacketTap {
       if (length === -EAGAIN || length === -ENETDOWN) return;
       if (length < 0) throw kernelError("recvfrom", -length, "packet socket");
       this.#frame({
-        octets: this.#read.subarray(0, Math.min(length, LONGEST_FRAME, this.#snap)),
+        octets: this.#read.subarray(0, Math.min(length, this.#read.length)),
         length,
         ifIndex: this.#address.readInt32LE(4),
         linkType: this.#address.readUInt16LE(8),
