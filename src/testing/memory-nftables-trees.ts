@@ -12,6 +12,7 @@ import {
   orMark,
   returns,
 } from "../netlink/nftables/action.ts";
+import { ipv4Octets } from "../netlink/nftables/data-type.ts";
 import { formatKey } from "../netlink/nftables/element.ts";
 import { hashedChain } from "../netlink/nftables/hashed-chain.ts";
 import {
@@ -32,7 +33,6 @@ import type { NftChain, NftMap, NftRule, NftSet, NftTable } from "../netlink/nft
 
 const address = fc.nat(0xffffffff).map((value) => formatAddress(ipv4Of(value)));
 const port = fc.integer({ min: 1, max: 0xffff });
-const octets4 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 
 /** Disjoint ranges, some of them prefixes, some touching each other. */
 const intervals = (maxLength: number): fc.Arbitrary<string[]> =>
@@ -50,7 +50,7 @@ const intervals = (maxLength: number): fc.Arbitrary<string[]> =>
         const found: string[] = [];
         for (const [index, low] of points.entries()) {
           const high = (points[index + 1] ?? 0x100000000) - 1;
-          if (used[index]) found.push(formatKey(["ipv4_addr"], octets4(low), octets4(high)));
+          if (used[index]) found.push(formatKey(["ipv4_addr"], ipv4Octets(low), ipv4Octets(high)));
         }
         return found;
       }),

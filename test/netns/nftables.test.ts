@@ -41,7 +41,7 @@ import {
 } from "../../src/netlink/nftables/match.ts";
 import { rule } from "../../src/netlink/nftables/rule.ts";
 import { ct, ether, fib, icmp, ip, meta, numgen, tcp, th, udp } from "../../src/netlink/nftables/selector.ts";
-import type { NftTable } from "../../src/netlink/nftables/tree.ts";
+import type { NftChain, NftTable } from "../../src/netlink/nftables/tree.ts";
 import { nftTableContract } from "../../src/testing/memory-nftables-contract.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
@@ -203,6 +203,87 @@ test("what is applied is what is read, and a second apply writes nothing, with m
   const restarted = await driverFor(t, namespace).apply(structuredClone(everything), key);
   assert.deepEqual(restarted, { transactions: 0, repairs: [], differences: [] });
   assert.equal(namespace.run("nft", "-a", "list", "ruleset"), before);
+});
+
+test("whatever nft does to a table of ours is put back, and other tables stay to the letter", { skip }, async (t) => {
+  const namespace = namespaceFor(t);
+  const nft = (...words: readonly string[]) => namespace.run("nft", ...words);
+  nft(
+    'table inet theirs {\n chain in {\n type filter hook input priority 0; policy accept;\n counter comment "theirs"\n}\n}\n',
+  );
+  const theirs = nft("-a", "list", "table", "inet", "theirs");
+  const driver = driverFor(t, namespace);
+  await driver.apply(everything, key);
+  const whole = listed(namespace, "table", "ip", "calico");
+  const hands: readonly (readonly [command: string, found: string])[] = [
+    ["delete table ip calico", "the table is missing"],
+    ["flush chain ip calico raw", "chain raw is empty"],
+    ["insert rule ip calico raw tcp dport { 80, 443 } accept", "chain raw has 1 rule that is not ours"],
+    ["delete element ip calico pools { 10.0.0.0/8 }", "set pools lacks 1 element"],
+    ["add element ip calico services { 9.9.9.9 . tcp . 9 }", "set services has 1 element too many"],
+    ["delete element ip calico dispatch { cali456 : drop }", "set dispatch lacks 1 element"],
+    ["add set ip calico stray { type ipv4_addr; flags timeout; timeout 1h; }", "set stray is not ours"],
+    ["add map ip calico strays { type ipv4_addr : mark; }", "set strays is not ours"],
+    ["add chain ip calico stray { type filter hook input priority 5; policy drop; }", "chain stray is not ours"],
+    ["chain ip calico forward { policy accept; }", "chain forward has the policy accept"],
+  ];
+  for (const [command, found] of hands) {
+    nft(command);
+    const result = await driver.apply(everything, key);
+    assert.deepEqual(result, { transactions: 1, repairs: [found], differences: [found] });
+    assert.deepEqual(listed(namespace, "table", "ip", "calico"), whole);
+  }
+  assert.equal(nft("-a", "list", "table", "inet", "theirs"), theirs);
+});
+
+test("a change rewrites the chains it concerns and leaves the counters of all others", { skip }, async (t) => {
+  const namespace = namespaceFor(t);
+  const driver = driverFor(t, namespace);
+  const chain = (name: string, port: number): NftChain => ({
+    name,
+    base: { type: "filter", hook: "output", priority: port, policy: "accept" },
+    rules: [rule("ip", [is(udp.dport, port), counter, accept], name)],
+  });
+  const table = (port: number): NftTable => ({
+    ...key,
+    sets: [{ name: "s", key: ["ipv4_addr"], elements: port === 1 ? ["1.1.1.1"] : ["2.2.2.2"] }],
+    chains: [chain("kept", 9), chain("changed", port)],
+  });
+  await driver.apply(table(1), key);
+  namespace.run("bash", "-c", "echo x > /dev/udp/127.0.0.1/9");
+  await driver.apply(table(2), key);
+  const lines = listed(namespace, "table", "ip", "calico");
+  assert.ok(lines.some((line) => /^udp dport 9 counter packets 1 /.test(line)));
+  assert.ok(lines.some((line) => /^udp dport 2 counter packets 0 /.test(line)));
+  assert.ok(lines.includes("elements = { 2.2.2.2 }"));
+});
+
+test("rules outlive the driver", { skip }, async (t) => {
+  const namespace = namespaceFor(t);
+  const driver = driverFor(t, namespace);
+  await driver.apply(everything, key);
+  const before = namespace.run("nft", "list", "ruleset");
+  driver.close();
+  assert.equal(namespace.run("nft", "list", "ruleset"), before);
+  assert.ok(!before.includes("owner"));
+});
+
+test("a chain at a NIC comes back with the NIC", { skip }, async (t) => {
+  const namespace = namespaceFor(t);
+  const driver = driverFor(t, namespace);
+  const base = { type: "filter", hook: "ingress", priority: 0, policy: "accept", devices: ["nic"] } as const;
+  const table: NftTable = {
+    family: "netdev",
+    name: "cloud",
+    chains: [{ name: "in", base, rules: [rule("netdev", [is(ip.saddr, "10.0.0.1"), drop])] }],
+  };
+  namespace.ip("link add nic type veth peer name far");
+  await driver.apply(table, table);
+  namespace.ip("link del nic");
+  namespace.ip("link add nic type veth peer name far");
+  await driver.apply(table, table);
+  assert.ok(listed(namespace, "table", "netdev", "cloud").includes("ip saddr 10.0.0.1 drop"));
+  assert.equal((await driver.apply(structuredClone(table), table)).transactions, 0);
 });
 
 nftTableContract({ on: "the kernel", skip, kernel: (t) => namespaceFor(t).net, runs: 150 });

@@ -1,12 +1,11 @@
-/** Does the steps of pure work without keeping the loop longer than a slice. */
+/** Does the steps of pure work without keeping the loop longer than a turn's budget. */
 import type { Steps } from "../../netlink/nftables/steps.ts";
-import type { Clock } from "../../port/clock.ts";
-import { TurnBudget } from "../turn-budget.ts";
+import type { TurnBudget } from "../turn-budget.ts";
 
-export async function inTurns<T>(clock: Clock, steps: Steps<T>): Promise<T> {
-  for (const budget = new TurnBudget(clock); ; ) {
+export async function inTurns<T>(budget: TurnBudget, steps: Steps<T>): Promise<T> {
+  for (;;) {
+    if (budget.isSpent) await budget.rest();
     const step = steps.next();
     if (step.done) return step.value;
-    if (budget.isSpent) await budget.rest();
   }
 }

@@ -36,6 +36,7 @@ import type { Netlink } from "../../port/netlink.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { failed } from "../lane.ts";
 import { NetlinkChannel } from "../request.ts";
+import { TurnBudget } from "../turn-budget.ts";
 import { inTurns } from "./in-turns.ts";
 
 const EBADMSG = 74;
@@ -50,11 +51,12 @@ interface Request {
 
 export class RulesetReader {
   readonly #channel: NetlinkChannel;
-  readonly #clock: Clock;
+  readonly #budget: TurnBudget;
 
-  constructor(netlink: Netlink, clock: Clock) {
+  /** The budget is shared with whoever works on what is read in the same turn. */
+  constructor(netlink: Netlink, clock: Clock, budget = new TurnBudget(clock)) {
     this.#channel = new NetlinkChannel(netlink, "netfilter", clock);
-    this.#clock = clock;
+    this.#budget = budget;
   }
 
   /** The generation that the ruleset is in. Throws KernelError. */
@@ -161,7 +163,7 @@ export class RulesetReader {
         readElements(view, 0, view.byteLength, shape, raw);
       },
     );
-    return inTurns(this.#clock, entriesOf(shape, raw));
+    return inTurns(this.#budget, entriesOf(shape, raw));
   }
 
   async #list<T>(request: Request, decode: (payload: Uint8Array) => T): Promise<T[]> {

@@ -19,6 +19,7 @@ import { type NftTable, type TableKey, tableName } from "../../netlink/nftables/
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelError, type Netlink } from "../../port/netlink.ts";
+import { TurnBudget } from "../turn-budget.ts";
 import { inTurns } from "./in-turns.ts";
 import { KnownTable, type View } from "./known-table.ts";
 import { RulesetMonitor } from "./ruleset-monitor.ts";
@@ -43,6 +44,7 @@ export class NftTableDriver {
   readonly #monitor: RulesetMonitor;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #budget: TurnBudget;
   readonly #known = new Map<string, KnownTable>();
   readonly #listeners: ((key?: TableKey) => void)[] = [];
   readonly #ownPorts = new Set<number>();
@@ -56,8 +58,9 @@ export class NftTableDriver {
   constructor(netlink: Netlink, { log, clock }: { readonly log: Log; readonly clock: Clock }) {
     this.#log = log;
     this.#clock = clock;
+    this.#budget = new TurnBudget(clock);
     this.#lane = new TransactionLane(netlink);
-    this.#reader = new RulesetReader(netlink, clock);
+    this.#reader = new RulesetReader(netlink, clock, this.#budget);
     this.#monitor = new RulesetMonitor(netlink, {
       isOwn: (port) => this.#ownPorts.has(port),
       sink: { touched: (key) => this.#touched(key), lost: (reason) => this.#lost(reason) },
@@ -127,12 +130,12 @@ export class NftTableDriver {
       this.#monitor.drain();
       const wasKnown = known.view !== undefined;
       const view = await this.#view(key, known);
-      for (const words of await inTurns(this.#clock, known.drift())) repairs.add(words);
-      const plan = await inTurns(this.#clock, planSteps(desired, view === "absent" ? undefined : view));
+      for (const words of await inTurns(this.#budget, known.drift())) repairs.add(words);
+      const plan = await inTurns(this.#budget, planSteps(desired, view === "absent" ? undefined : view));
       for (const words of plan.differences) differences.add(words);
       const { touches } = known;
       try {
-        for (const stage of await inTurns(this.#clock, stagesOf(plan))) {
+        for (const stage of await inTurns(this.#budget, stagesOf(plan))) {
           await this.#commit({ ...key, ...desired }, stage, known);
           transactions++;
         }
@@ -193,7 +196,7 @@ export class NftTableDriver {
 
   async #encode(table: TableHead, stage: Stage, generation: number): Promise<Transaction> {
     const batch = new Batch({ firstSequence: this.#lane.nextSequence, generation });
-    await inTurns(this.#clock, encodingOf(batch, table, stage));
+    await inTurns(this.#budget, encodingOf(batch, table, stage));
     return batch.finish();
   }
 

@@ -2,8 +2,18 @@
  * nft's data types: how a key or a value is printed, and how it lies in a register. The numbers are nft's own (enum
  * datatypes); the kernel only carries them so that `nft list` can print what we wrote.
  */
-import { addressFromOctets, addressOctets, formatAddress, tryParseAddress } from "../../ip/address.ts";
+import { addressFromOctets, addressOctets, formatAddress, ipv4Of, tryParseAddress } from "../../ip/address.ts";
 import { NftTreeError } from "./errors.ts";
+
+/**
+ * Octets of a register as text, one character (0 … 255) each: sets have hundreds of thousands of them, and text is the
+ * smallest and quickest value to make, to compare and to sort that JavaScript has.
+ */
+export type OctetText = string;
+
+export const octetText = (octets: Uint8Array): OctetText =>
+  Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("latin1");
+export const octetsOf = (text: OctetText): Uint8Array => Buffer.from(text, "latin1");
 
 interface DataTypeFacts {
   /** nft's number. */
@@ -13,9 +23,9 @@ interface DataTypeFacts {
   /** Host order is little-endian here, as everywhere in netlink. */
   readonly order: "big" | "host";
   /** The octets of a text in the register's order; undefined when it is no such value. */
-  parse(text: string): Uint8Array | undefined;
+  parse(text: string): OctetText | undefined;
   /** Canonical text of octets, `length` of them. */
-  format(octets: Uint8Array): string;
+  format(octets: OctetText): string;
 }
 
 /** Numbers that nft prints by name; the others are printed as numbers. */
@@ -34,21 +44,40 @@ const protocols = {
 };
 const etherTypes = { ip: 0x0800, arp: 0x0806, ip6: 0x86dd, vlan: 0x8100 };
 
-const address = (id: number, length: 4 | 16): DataTypeFacts => ({
-  id,
-  length,
+export const ipv4Octets = (value: number): OctetText =>
+  String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+
+const ipv4: DataTypeFacts = {
+  id: 7,
+  length: 4,
   order: "big",
   parse(text) {
-    const parsed = tryParseAddress(text);
-    if (parsed === undefined) return undefined;
-    const octets = addressOctets(parsed);
-    return octets.length === length ? octets : undefined;
+    const address = tryParseAddress(text);
+    return typeof address === "number" ? ipv4Octets(address) : undefined;
+  },
+  format: (octets) => formatAddress(ipv4Of(numberFrom(octets))),
+};
+
+/** Of at most four big-endian octets. */
+export function numberFrom(octets: OctetText): number {
+  let value = 0;
+  for (let at = 0; at < octets.length; at++) value = value * 256 + octets.charCodeAt(at);
+  return value;
+}
+
+const ipv6: DataTypeFacts = {
+  id: 8,
+  length: 16,
+  order: "big",
+  parse(text) {
+    const address = tryParseAddress(text);
+    return typeof address === "bigint" ? octetText(addressOctets(address)) : undefined;
   },
   format(octets) {
-    const found = addressFromOctets(octets);
-    return found === undefined ? "" : formatAddress(found);
+    const address = addressFromOctets(octetsOf(octets));
+    return address === undefined ? "" : formatAddress(address);
   },
-});
+};
 
 function number(
   id: number,
@@ -56,7 +85,6 @@ function number(
   order: "big" | "host",
   names: Readonly<Record<string, number>> = {},
 ): DataTypeFacts {
-  const littleEndian = order === "host";
   const nameOf = new Map(Object.entries(names).map(([name, value]) => [value, name]));
   const limit = 2 ** (8 * length);
   return {
@@ -66,31 +94,22 @@ function number(
     parse(text) {
       const value = names[text] ?? (/^(0x[0-9a-f]{1,8}|\d{1,10})$/.test(text) ? Number(text) : undefined);
       if (value === undefined || value >= limit) return undefined;
-      const octets = new Uint8Array(length);
-      const view = new DataView(octets.buffer);
-      if (length === 1) view.setUint8(0, value);
-      else if (length === 2) view.setUint16(0, value, littleEndian);
-      else view.setUint32(0, value, littleEndian);
-      return octets;
+      const big = ipv4Octets(value).slice(4 - length);
+      return order === "big" ? big : reversed(big);
     },
     format(octets) {
-      const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
-      const value =
-        length === 1
-          ? view.getUint8(0)
-          : length === 2
-            ? view.getUint16(0, littleEndian)
-            : view.getUint32(0, littleEndian);
+      const value = numberFrom(order === "big" ? octets : reversed(octets));
       return nameOf.get(value) ?? String(value);
     },
   };
 }
 
+const reversed = (octets: OctetText): OctetText => [...octets].reverse().join("");
+
 /** A mark is printed in hexadecimal with eight digits. */
 const mark: DataTypeFacts = {
   ...number(19, 4, "host"),
-  format: (octets) =>
-    `0x${new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0, true).toString(16).padStart(8, "0")}`,
+  format: (octets) => `0x${numberFrom(reversed(octets)).toString(16).padStart(8, "0")}`,
 };
 
 const IFNAMSIZ = 16;
@@ -101,13 +120,11 @@ const interfaceName: DataTypeFacts = {
   parse(text) {
     const name = new TextEncoder().encode(text);
     if (name.length === 0 || name.length >= IFNAMSIZ || /[\s/]/.test(text)) return undefined;
-    const octets = new Uint8Array(IFNAMSIZ);
-    octets.set(name);
-    return octets;
+    return octetText(name).padEnd(IFNAMSIZ, "\0");
   },
   format(octets) {
-    const end = octets.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? octets : octets.subarray(0, end));
+    const end = octets.indexOf("\0");
+    return new TextDecoder().decode(octetsOf(end < 0 ? octets : octets.slice(0, end)));
   },
 };
 
@@ -117,17 +134,17 @@ const hardwareAddress: DataTypeFacts = {
   order: "big",
   parse: (text) =>
     /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(text)
-      ? Uint8Array.from(Buffer.from(text.replaceAll(":", ""), "hex"))
+      ? Buffer.from(text.replaceAll(":", ""), "hex").toString("latin1")
       : undefined,
   format: (octets) =>
-    Buffer.from(octets)
+    Buffer.from(octets, "latin1")
       .toString("hex")
       .replaceAll(/(..)(?=.)/g, "$1:"),
 };
 
 export const dataTypes = {
-  ipv4_addr: address(7, 4),
-  ipv6_addr: address(8, 16),
+  ipv4_addr: ipv4,
+  ipv6_addr: ipv6,
   ether_addr: hardwareAddress,
   ether_type: number(10, 2, "big", etherTypes),
   inet_proto: number(12, 1, "big", protocols),
@@ -156,8 +173,8 @@ export function typesOfId(id: number): readonly DataType[] | undefined {
 }
 
 /** The octets of one value as they lie in a register. Throws NftTreeError `badElement`. */
-export function valueOctets(type: DataType, text: string, where: string): Uint8Array {
+export function valueOctets(type: DataType, text: string, where: string): OctetText {
   const octets = dataTypes[type].parse(text);
-  if (!octets) throw new NftTreeError("badElement", `${where}: '${text}' is no ${type}`, { where });
+  if (octets === undefined) throw new NftTreeError("badElement", `${where}: '${text}' is no ${type}`, { where });
   return octets;
 }

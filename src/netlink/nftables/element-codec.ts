@@ -9,7 +9,7 @@
 import type { Writer } from "../../wire/writer.ts";
 import { beginAttribute, eachAttribute, endAttribute, NESTED } from "../message.ts";
 import { ElementFlag } from "./codes.ts";
-import type { DataType } from "./data-type.ts";
+import type { DataType, OctetText } from "./data-type.ts";
 import { formatKey, keyOctets, parseKey, parseValue } from "./element.ts";
 import type { Steps } from "./steps.ts";
 import type { ElementText, NftMap, NftSet } from "./tree.ts";
@@ -36,10 +36,10 @@ export const shapeOf = (set: NftSet | NftMap): ElementShape => set;
 /** A key, and in maps a value. */
 export type Entry = readonly [key: ElementText, value?: string];
 
-const data = (writer: Writer, type: number, octets: Uint8Array): void => {
+const data = (writer: Writer, type: number, octets: OctetText): void => {
   const outer = beginAttribute(writer, type | NESTED);
   const inner = beginAttribute(writer, DATA_VALUE);
-  writer.octets(octets);
+  for (let at = 0; at < octets.length; at++) writer.u8(octets.charCodeAt(at));
   endAttribute(writer, inner);
   endAttribute(writer, outer);
 };
@@ -55,15 +55,25 @@ function value(writer: Writer, shape: ElementShape, text: string, where: string)
 }
 
 /** The value one above, undefined above the highest. */
-function successor(octets: Uint8Array): Uint8Array | undefined {
-  const next = Uint8Array.from(octets);
-  for (let at = next.length - 1; at >= 0; at--) {
-    const digit = ((next[at] ?? 0) + 1) & 0xff;
-    next[at] = digit;
-    if (digit !== 0) return next;
+function successor(octets: OctetText): OctetText | undefined {
+  for (let at = octets.length - 1; at >= 0; at--) {
+    const digit = octets.charCodeAt(at);
+    if (digit !== 255)
+      return octets.slice(0, at) + String.fromCharCode(digit + 1) + "\0".repeat(octets.length - at - 1);
   }
   return undefined;
 }
+
+/** The value one below; never asked of the lowest. */
+function predecessor(octets: OctetText): OctetText {
+  for (let at = octets.length - 1; at >= 0; at--) {
+    const digit = octets.charCodeAt(at);
+    if (digit !== 0)
+      return octets.slice(0, at) + String.fromCharCode(digit - 1) + HIGHEST.repeat(octets.length - at - 1);
+  }
+  return octets;
+}
+const HIGHEST = "\u00ff";
 
 /** Writes the list elements of one entry; deletions need no value. Throws NftTreeError `badElement`. */
 export function writeEntry(writer: Writer, shape: ElementShape, [key, text]: Entry): void {
@@ -77,7 +87,7 @@ export function writeEntry(writer: Writer, shape: ElementShape, [key, text]: Ent
   if (text !== undefined) value(writer, shape, text, where);
   endAttribute(writer, element);
   const end = isRange && !isConcatenation ? successor(high) : undefined;
-  if (!end) return;
+  if (end === undefined) return;
   const closing = beginAttribute(writer, NFTA_LIST_ELEM | NESTED);
   const flags = beginAttribute(writer, FLAGS);
   writer.u32(ElementFlag.intervalEnd);
@@ -88,8 +98,8 @@ export function writeEntry(writer: Writer, shape: ElementShape, [key, text]: Ent
 
 /** One element as the kernel lists it. */
 export interface RawElement {
-  readonly key: Uint8Array;
-  readonly keyEnd?: Uint8Array;
+  readonly key: OctetText;
+  readonly keyEnd?: OctetText;
   readonly isEnd: boolean;
   readonly value?: string;
 }
@@ -101,8 +111,8 @@ const FOREIGN = "?";
 export function readElements(view: DataView, at: number, end: number, shape: ElementShape, found: RawElement[]): void {
   const wanted = keyOctets(shape.key);
   eachAttribute(view, { at, end }, (_type, elementAt, elementLength) => {
-    let key: Uint8Array | undefined;
-    let keyEnd: Uint8Array | undefined;
+    let key: OctetText | undefined;
+    let keyEnd: OctetText | undefined;
     let text: string | undefined;
     let flags = 0;
     eachAttribute(view, { at: elementAt, end: elementAt + elementLength }, (type, valueAt, length) => {
@@ -111,18 +121,30 @@ export function readElements(view: DataView, at: number, end: number, shape: Ele
       else if (type === DATA) text = dataText(view, valueAt, length, shape);
       else if (type === FLAGS && length >= 4) flags = view.getUint32(valueAt);
     });
-    if (key?.length !== wanted || (keyEnd && keyEnd.length !== wanted)) return;
+    if (key?.length !== wanted || (keyEnd !== undefined && keyEnd.length !== wanted)) return;
     const isEnd = (flags & ElementFlag.intervalEnd) !== 0;
-    found.push({ key, isEnd, ...(keyEnd ? { keyEnd } : {}), ...(text === undefined ? {} : { value: text }) });
+    found.push({
+      key,
+      isEnd,
+      ...(keyEnd === undefined ? {} : { keyEnd }),
+      ...(text === undefined ? {} : { value: text }),
+    });
   });
 }
 
-function dataValue(view: DataView, at: number, length: number): Uint8Array | undefined {
-  let octets: Uint8Array | undefined;
+function dataValue(view: DataView, at: number, length: number): OctetText | undefined {
+  let octets: OctetText | undefined;
   eachAttribute(view, { at, end: at + length }, (type, valueAt, valueLength) => {
-    if (type === DATA_VALUE) octets = new Uint8Array(view.buffer, view.byteOffset + valueAt, valueLength);
+    if (type === DATA_VALUE) octets = textAt(view, valueAt, valueLength);
   });
   return octets;
+}
+
+/** Short texts are made quickest octet by octet. */
+function textAt(view: DataView, at: number, length: number): OctetText {
+  let text = "";
+  for (let index = at; index < at + length; index++) text += String.fromCharCode(view.getUint8(index));
+  return text;
 }
 
 function dataText(view: DataView, at: number, length: number, { data }: ElementShape): string {
@@ -132,7 +154,7 @@ function dataText(view: DataView, at: number, length: number, { data }: ElementS
       const verdict = verdictFrom(verdictSet.decode(view, valueAt, valueAt + valueLength));
       if (verdict) text = formatVerdict(verdict);
     } else if (type === DATA_VALUE && data !== undefined && data !== "verdict" && valueLength === keyOctets(data)) {
-      text = formatKey(data, new Uint8Array(view.buffer, view.byteOffset + valueAt, valueLength));
+      text = formatKey(data, textAt(view, valueAt, valueLength));
     }
   });
   return text;
@@ -147,7 +169,7 @@ const PAUSE_ENTRIES = 256;
  */
 export function* entriesOf(shape: ElementShape, elements: readonly RawElement[]): Steps<Entry[]> {
   const entries: Entry[] = [];
-  const take = (low: Uint8Array, high: Uint8Array | undefined, text: string | undefined): void => {
+  const take = (low: OctetText, high: OctetText | undefined, text: string | undefined): void => {
     const key = formatKey(shape.key, low, high);
     entries.push(text === undefined ? [key] : [key, text]);
   };
@@ -164,7 +186,7 @@ export function* entriesOf(shape: ElementShape, elements: readonly RawElement[])
 
 /** By key; an interval that ends where another starts is closed first. */
 const compareElements = (a: RawElement, b: RawElement): number =>
-  Buffer.compare(a.key, b.key) || Number(b.isEnd) - Number(a.isEnd);
+  a.key === b.key ? Number(b.isEnd) - Number(a.isEnd) : a.key < b.key ? -1 : 1;
 
 /** The kernel lists its trees from the highest key down: then turning them round is enough. */
 function* ascending(elements: readonly RawElement[]): Steps<readonly RawElement[]> {
@@ -179,7 +201,7 @@ function* ascending(elements: readonly RawElement[]): Steps<readonly RawElement[
 /** An interval ends where the next end or start is, or at the highest value. An end without a start says nothing. */
 function* intervals(
   elements: readonly RawElement[],
-  take: (low: Uint8Array, high: Uint8Array, text: string | undefined) => void,
+  take: (low: OctetText, high: OctetText, text: string | undefined) => void,
 ): Steps<void> {
   let open: RawElement | undefined;
   for (const [index, element] of (yield* ascending(elements)).entries()) {
@@ -187,21 +209,5 @@ function* intervals(
     if (open) take(open.key, predecessor(element.key), open.value);
     open = element.isEnd ? undefined : element;
   }
-  if (open)
-    take(
-      open.key,
-      open.key.map(() => 0xff),
-      open.value,
-    );
-}
-
-/** The value one below; never asked of the lowest. */
-function predecessor(octets: Uint8Array): Uint8Array {
-  const next = Uint8Array.from(octets);
-  for (let at = next.length - 1; at >= 0; at--) {
-    const digit = next[at] ?? 0;
-    next[at] = (digit - 1) & 0xff;
-    if (digit !== 0) break;
-  }
-  return next;
+  if (open) take(open.key, HIGHEST.repeat(open.key.length), open.value);
 }

@@ -2,6 +2,7 @@
  * Which changes of a set's elements must happen at once, where they do not all fit one transaction: the same key with
  * another value, and in interval sets ranges that overlap, since the kernel refuses one as long as the other is there.
  */
+import type { OctetText } from "./data-type.ts";
 import { fieldOctets, parseKey } from "./element.ts";
 import type { ElementShape, Entry } from "./element-codec.ts";
 import type { Steps } from "./steps.ts";
@@ -42,9 +43,9 @@ function* byKey(deletions: readonly Entry[], additions: readonly Entry[]): Steps
 interface Span {
   readonly entry: Entry;
   readonly isDeletion: boolean;
-  /** Both ends of the first field, as text that sorts like the octets. */
-  readonly low: string;
-  readonly high: string;
+  /** Both ends of the first field. */
+  readonly low: OctetText;
+  readonly high: OctetText;
 }
 
 function* byOverlap(
@@ -77,13 +78,11 @@ function* byOverlap(
   return groups;
 }
 
-function endsOf(shape: ElementShape, [key]: Entry): { readonly low: string; readonly high: string } {
+function endsOf(shape: ElementShape, [key]: Entry): { readonly low: OctetText; readonly high: OctetText } {
   const { low, high = low } = parseKey(shape.key, true, key, `set ${shape.name}`);
-  const [first] = shape.key;
-  const length = Math.min(first ? fieldOctets(first) : 0, low.length);
-  const textOf = (octets: Uint8Array): string =>
-    Buffer.from(octets.buffer, octets.byteOffset, length).toString("latin1");
-  return { low: textOf(low), high: textOf(high) };
+  const [first, ...more] = shape.key;
+  if (first === undefined || more.length === 0) return { low, high };
+  return { low: low.slice(0, fieldOctets(first)), high: high.slice(0, fieldOctets(first)) };
 }
 
 /** By the low end. A merge sort that pauses. */

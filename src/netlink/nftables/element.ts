@@ -2,7 +2,7 @@
  * Keys and values of sets and maps between text and the octets of registers. A field of a concatenation fills whole
  * register words; in an interval set a key is a range, both ends inclusive.
  */
-import { addressFromOctets, addressOctets, formatAddress } from "../../ip/address.ts";
+import { addressOctets, formatAddress, ipv4Of, ipv6Of } from "../../ip/address.ts";
 import {
   comparePrefixes,
   covers,
@@ -10,32 +10,47 @@ import {
   isHostPrefix,
   lastAddress,
   type Prefix,
-  prefixOf,
   tryParsePrefix,
 } from "../../ip/prefix.ts";
 import { WORD } from "./codes.ts";
-import { type DataType, dataTypes, valueOctets } from "./data-type.ts";
+import {
+  type DataType,
+  dataTypes,
+  ipv4Octets,
+  numberFrom,
+  type OctetText,
+  octetsOf,
+  octetText,
+  valueOctets,
+} from "./data-type.ts";
 import { NftTreeError } from "./errors.ts";
 import type { ElementText } from "./tree.ts";
 
 /** Both ends inclusive; `high` is left out outside interval sets. */
 export interface KeyRange {
-  readonly low: Uint8Array;
-  readonly high?: Uint8Array;
+  readonly low: OctetText;
+  readonly high?: OctetText;
 }
 
-export const SEPARATOR = " . ";
+const SEPARATOR = " . ";
 /** NFT_DATA_VALUE_MAXLEN: octets of a key or a value. */
 const MAX_OCTETS = 64;
 
-const padded = (length: number): number => Math.ceil(length / WORD) * WORD;
-export const fieldOctets = (type: DataType): number => padded(dataTypes[type].length);
+/** Octets of a field in a concatenation. */
+export const fieldOctets = (type: DataType): number => Math.ceil(dataTypes[type].length / WORD) * WORD;
 
 /** Octets of a key or value of these types: concatenations are padded field by field, a single value is not. */
 export function keyOctets(types: readonly DataType[]): number {
-  const [only, ...more] = types;
-  if (only !== undefined && more.length === 0) return dataTypes[only].length;
+  const [only] = types;
+  if (only !== undefined && types.length === 1) return dataTypes[only].length;
   return types.reduce((sum, type) => sum + fieldOctets(type), 0);
+}
+
+/** Throws NftTreeError `tooLarge`. */
+export function checkKeyOctets(types: readonly DataType[], where: string): void {
+  const octets = keyOctets(types);
+  if (octets > 0 && octets <= MAX_OCTETS) return;
+  throw new NftTreeError("tooLarge", `${where}: ${octets} octets, 1 to ${MAX_OCTETS} fit`, { where });
 }
 
 /** The element that stands for a prefix in an interval set: a host without its length. */
@@ -53,79 +68,73 @@ export function prefixElements(prefixes: readonly Prefix[]): ElementText[] {
 }
 
 const isAddress = (type: DataType): boolean => type === "ipv4_addr" || type === "ipv6_addr";
+/** Types whose octets sort as their values do. */
+const isOrdered = (type: DataType): boolean => dataTypes[type].order === "big" && type !== "ether_addr";
 
-function fieldRange(type: DataType, text: string, where: string): { low: Uint8Array; high: Uint8Array } {
-  if (isAddress(type) && text.includes("/")) {
-    const prefix = tryParsePrefix(text);
-    const low = prefix && addressOctets(prefix.address);
-    if (!prefix || low?.length !== dataTypes[type].length) {
-      throw new NftTreeError("badElement", `${where}: '${text}' is no prefix of ${type}`, { where });
-    }
-    return { low, high: addressOctets(lastAddress(prefix)) };
+interface FieldRange {
+  readonly low: OctetText;
+  readonly high: OctetText;
+}
+
+function prefixRange(type: DataType, text: string, where: string): FieldRange {
+  const prefix = tryParsePrefix(text);
+  const isOfType = prefix && (typeof prefix.address === "number") === (type === "ipv4_addr");
+  if (!isOfType) throw new NftTreeError("badElement", `${where}: '${text}' is no prefix of ${type}`, { where });
+  const { address, length } = prefix;
+  if (typeof address !== "number") {
+    return { low: octetText(addressOctets(address)), high: octetText(addressOctets(lastAddress(prefix))) };
   }
-  const dash = dataTypes[type].order === "big" && type !== "ether_addr" ? text.indexOf("-", 1) : -1;
-  const single = dash < 0 ? dataTypes[type].parse(text) : undefined;
-  if (single) return { low: single, high: single };
+  return { low: ipv4Octets(address), high: ipv4Octets(address + 2 ** (32 - length) - 1) };
+}
+
+function fieldRange(type: DataType, text: string, where: string): FieldRange {
+  if (isAddress(type) && text.includes("/")) return prefixRange(type, text, where);
+  const dash = isOrdered(type) ? text.indexOf("-", 1) : -1;
+  const single = dash < 0 || type === "inet_proto" ? dataTypes[type].parse(text) : undefined;
+  if (single !== undefined) return { low: single, high: single };
   if (dash < 0) throw new NftTreeError("badElement", `${where}: '${text}' is no ${type}`, { where });
   const low = valueOctets(type, text.slice(0, dash), where);
   const high = valueOctets(type, text.slice(dash + 1), where);
-  if (Buffer.compare(low, high) > 0) {
+  if (low > high) {
     throw new NftTreeError("badElement", `${where}: the range '${text}' ends before it starts`, { where });
   }
   return { low, high };
 }
 
 /** One value; an address may carry its full length. */
-function singleValue(type: DataType, text: string, where: string): Uint8Array {
+function singleValue(type: DataType, text: string, where: string): OctetText {
   if (!isAddress(type) || !text.includes("/")) return valueOctets(type, text, where);
-  const { low, high } = fieldRange(type, text, where);
-  if (Buffer.compare(low, high) === 0) return low;
+  const { low, high } = prefixRange(type, text, where);
+  if (low === high) return low;
   throw new NftTreeError("badElement", `${where}: the prefix '${text}' in a set of single addresses`, { where });
-}
-
-function joined(parts: readonly Uint8Array[], types: readonly DataType[]): Uint8Array {
-  const octets = new Uint8Array(keyOctets(types));
-  let at = 0;
-  for (const [index, part] of parts.entries()) {
-    octets.set(part, at);
-    at += fieldOctets(types[index] as DataType);
-  }
-  return octets;
-}
-
-function fieldsOf(types: readonly DataType[], text: ElementText, where: string): readonly string[] {
-  const fields = types.length === 1 ? [text] : text.split(SEPARATOR);
-  if (fields.length === types.length) return fields;
-  throw new NftTreeError("badElement", `${where}: '${text}' has ${fields.length} fields, ${types.length} wanted`, {
-    where,
-  });
 }
 
 /** Throws NftTreeError `badElement`; `where` names the set. */
 export function parseKey(types: readonly DataType[], interval: boolean, text: ElementText, where: string): KeyRange {
-  const fields = fieldsOf(types, text, where);
   const [only] = types;
-  if (!interval) {
-    const parts = fields.map((field, index) => singleValue(types[index] as DataType, field, where));
-    return { low: types.length === 1 ? (parts[0] as Uint8Array) : joined(parts, types) };
+  if (only !== undefined && types.length === 1) {
+    return interval ? fieldRange(only, text, where) : { low: singleValue(only, text, where) };
   }
-  const ranges = fields.map((field, index) => fieldRange(types[index] as DataType, field, where));
-  const [range] = ranges;
-  if (types.length === 1 && range && only) return range;
-  return {
-    low: joined(
-      ranges.map(({ low }) => low),
-      types,
-    ),
-    high: joined(
-      ranges.map(({ high }) => high),
-      types,
-    ),
-  };
+  const fields = text.split(SEPARATOR);
+  if (fields.length !== types.length) {
+    const found = `${where}: '${text}' has ${fields.length} fields, ${types.length} wanted`;
+    throw new NftTreeError("badElement", found, { where });
+  }
+  let [low, high] = ["", ""];
+  for (const [index, type] of types.entries()) {
+    const field = fields[index] ?? "";
+    const octets = fieldOctets(type);
+    if (interval) {
+      const range = fieldRange(type, field, where);
+      low += range.low.padEnd(octets, "\0");
+      high += range.high.padEnd(octets, "\0");
+    } else low += singleValue(type, field, where).padEnd(octets, "\0");
+  }
+  return interval ? { low, high } : { low };
 }
 
 /** Throws NftTreeError `badElement`. */
-export const parseValue = (types: readonly DataType[], text: ElementText, where: string): Uint8Array =>
+export const parseValue = (types: readonly DataType[], text: ElementText, where: string): OctetText =>
   parseKey(types, false, text, where).low;
 
 /** The canonical form of what was written in another: `10.0.0.1/32`, `6` for `tcp`. Throws NftTreeError `badElement`. */
@@ -140,42 +149,39 @@ export function canonicalKey(
 }
 
 /** The prefix that has these ends, undefined when none has. */
-function prefixBetween(low: Uint8Array, high: Uint8Array): Prefix | undefined {
-  let bits = 0;
-  while (bits < low.length * 8 && bitAt(low, bits) === bitAt(high, bits)) bits++;
-  for (let rest = bits; rest < low.length * 8; rest++) {
-    if (bitAt(low, rest) !== 0 || bitAt(high, rest) !== 1) return undefined;
+function prefixBetween(low: OctetText, high: OctetText): Prefix | undefined {
+  if (low.length === 4) {
+    const first = numberFrom(low);
+    const length = Math.clz32(first ^ numberFrom(high));
+    const size = 2 ** (32 - length);
+    return first % size === 0 && numberFrom(high) === first + size - 1 ? { address: ipv4Of(first), length } : undefined;
   }
-  const address = addressFromOctets(low);
-  return address === undefined ? undefined : prefixOf(address, bits);
+  const [first, last] = [ipv6From(low), ipv6From(high)];
+  const differing = first ^ last;
+  const length = differing === 0n ? 128 : 128 - differing.toString(2).length;
+  const size = 1n << BigInt(128 - length);
+  return first % size === 0n && last === first + size - 1n ? { address: ipv6Of(first), length } : undefined;
 }
 
-const bitAt = (octets: Uint8Array, bit: number): number => ((octets[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
+const ipv6From = (octets: OctetText): bigint => BigInt(`0x${Buffer.from(octetsOf(octets)).toString("hex")}`);
 
-function formatField(type: DataType, low: Uint8Array, high: Uint8Array): string {
+function formatField(type: DataType, low: OctetText, high: OctetText): string {
   const facts = dataTypes[type];
-  if (Buffer.compare(low, high) === 0) return facts.format(low);
+  if (low === high) return facts.format(low);
   const prefix = isAddress(type) ? prefixBetween(low, high) : undefined;
   return prefix ? formatPrefix(prefix) : `${facts.format(low)}-${facts.format(high)}`;
 }
 
 /** The canonical text of a key of the right length (`keyOctets`). */
-export function formatKey(types: readonly DataType[], low: Uint8Array, high: Uint8Array = low): ElementText {
-  const [only, ...more] = types;
-  if (only !== undefined && more.length === 0) return formatField(only, low, high);
+export function formatKey(types: readonly DataType[], low: OctetText, high: OctetText = low): ElementText {
+  const [only] = types;
+  if (only !== undefined && types.length === 1) return formatField(only, low, high);
   let at = 0;
   const fields = types.map((type) => {
     const end = at + dataTypes[type].length;
-    const field = formatField(type, low.subarray(at, end), high.subarray(at, end));
+    const field = formatField(type, low.slice(at, end), high.slice(at, end));
     at += fieldOctets(type);
     return field;
   });
   return fields.join(SEPARATOR);
-}
-
-/** Throws NftTreeError `tooLarge`. */
-export function checkKeyOctets(types: readonly DataType[], where: string): void {
-  const octets = keyOctets(types);
-  if (octets <= MAX_OCTETS) return;
-  throw new NftTreeError("tooLarge", `${where}: ${octets} octets, at most ${MAX_OCTETS} fit`, { where });
 }

@@ -2,7 +2,7 @@
 import { addressOctets } from "../../ip/address.ts";
 import type { Prefix } from "../../ip/prefix.ts";
 import { registerAt, WORD } from "./codes.ts";
-import { dataTypes, valueOctets } from "./data-type.ts";
+import { dataTypes, octetsOf, valueOctets } from "./data-type.ts";
 import { NftTreeError } from "./errors.ts";
 import type { Comparison, Hex } from "./expression.ts";
 import type { RuleContext, Statement } from "./rule.ts";
@@ -24,7 +24,9 @@ export type Value = string | number;
 function valueHex(selector: Selector, value: Value): Hex {
   if (typeof value === "number" && (selector.type === undefined || dataTypes[selector.type].order === "host"))
     return numberHex(selector, value);
-  if (selector.type !== undefined) return hex(valueOctets(selector.type, String(value), selector.words));
+  if (selector.type !== undefined) {
+    return hex(octetsOf(valueOctets(selector.type, String(value), selector.words)));
+  }
   throw new NftTreeError("badElement", `${selector.words} takes numbers, not '${value}'`, { where: selector.words });
 }
 

@@ -39,7 +39,11 @@ export function* planSets(desired: NftTable, actual: NftTable): Steps<SetsPlan> 
 
 function* planNewSet(set: NftSet | NftMap, existsAsOther: boolean, plan: SetsPlan): Steps<void> {
   plan.added.push(set);
-  const entries = [...(yield* entriesByKey(set, new Map())).values()];
+  const entries: Entry[] = [];
+  for (const [key, value] of yield* valuesByKey(set, NOTHING)) {
+    entries.push(entryOf(key, value));
+    if (entries.length % PAUSE_ENTRIES === 0) yield;
+  }
   if (entries.length > 0) plan.additions.push({ change: "addElements", shape: set, entries });
   if (existsAsOther) {
     plan.dying.push(set.name);
@@ -50,22 +54,22 @@ function* planNewSet(set: NftSet | NftMap, existsAsOther: boolean, plan: SetsPla
 
 function* planElements(set: NftSet | NftMap, was: NftSet | NftMap, plan: SetsPlan): Steps<void> {
   if (set.elements === was.elements) return;
-  const actual = new Map<string, Entry>();
+  const actual = new Map<string, string | undefined>();
   let seen = 0;
   for (const element of was.elements) {
     if (++seen % PAUSE_ENTRIES === 0) yield;
-    const entry = entryOf(element);
-    actual.set(entry[0], entry);
+    if (typeof element === "string") actual.set(element, undefined);
+    else actual.set(...element);
   }
-  const wanted = yield* entriesByKey(set, actual);
+  const wanted = yield* valuesByKey(set, actual);
   const additions: Entry[] = [];
   const deletions: Entry[] = [];
-  for (const [key, entry] of wanted) {
+  for (const [key, value] of wanted) {
     if (++seen % PAUSE_ENTRIES === 0) yield;
-    const found = actual.get(key);
-    if (found && found[1] === entry[1]) continue;
-    additions.push(entry);
-    if (found) deletions.push([key]);
+    const isThere = actual.has(key);
+    if (isThere && actual.get(key) === value) continue;
+    additions.push(entryOf(key, value));
+    if (isThere) deletions.push([key]);
   }
   const changed = deletions.length;
   for (const key of actual.keys()) {
@@ -89,24 +93,27 @@ function differenceWords(missing: number, extra: number, changed: number): strin
 
 const elements = (count: number): string => (count === 1 ? "1 element" : `${count} elements`);
 
-const entryOf = (element: string | readonly [string, string]): Entry =>
-  typeof element === "string" ? [element] : element;
+const entryOf = (key: string, value: string | undefined): Entry => (value === undefined ? [key] : [key, value]);
 
-/** Desired entries by canonical key: what is written otherwise (`10.0.0.1/32`) is found by what the kernel lists. */
-function* entriesByKey(set: NftSet | NftMap, actual: ReadonlyMap<string, unknown>): Steps<Map<string, Entry>> {
-  const entries = new Map<string, Entry>();
+/** Values by key, undefined in sets. */
+type Values = ReadonlyMap<string, string | undefined>;
+const NOTHING: Values = new Map();
+
+/** Desired elements by canonical key: what is written otherwise (`10.0.0.1/32`) is found by what the kernel lists. */
+function* valuesByKey(set: NftSet | NftMap, actual: Values): Steps<Values> {
+  const values = new Map<string, string | undefined>();
   const data = "data" in set && set.data !== "verdict" ? set.data : undefined;
   const where = `set ${set.name}`;
   const isInterval = set.interval === true;
   let seen = 0;
   for (const element of set.elements) {
     if (++seen % PAUSE_ENTRIES === 0) yield;
-    const [key, value] = entryOf(element);
+    const key = typeof element === "string" ? element : element[0];
+    const value = typeof element === "string" ? undefined : element[1];
     const canonical = actual.has(key) ? key : canonicalKey(set.key, isInterval, key, where);
-    const text = data && value !== undefined ? canonicalKey(data, false, value, where) : value;
-    entries.set(canonical, text === undefined ? [canonical] : [canonical, text]);
+    values.set(canonical, data && value !== undefined ? canonicalKey(data, false, value, where) : value);
   }
-  return entries;
+  return values;
 }
 
 const dataWords = (set: NftSet | NftMap): string => ("data" in set ? [set.data].flat().join(" ") : "");

@@ -1,0 +1,148 @@
+/** Very large sets: how they reach the kernel, in what time, and how long they keep the event loop. */
+import assert from "node:assert/strict";
+import { type PerformanceEntry, PerformanceObserver, performance } from "node:perf_hooks";
+import { type TestContext, test } from "node:test";
+import { SystemClock } from "../../src/adapter/clock.ts";
+import { NftTableDriver } from "../../src/kernel/nftables/table-driver.ts";
+import { accept, drop } from "../../src/netlink/nftables/action.ts";
+import { isIn } from "../../src/netlink/nftables/match.ts";
+import { rule } from "../../src/netlink/nftables/rule.ts";
+import { ip } from "../../src/netlink/nftables/selector.ts";
+import type { NftTable } from "../../src/netlink/nftables/tree.ts";
+import type { Netlink } from "../../src/port/netlink.ts";
+import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+import { SilentLog } from "../../src/testing/silent-log.ts";
+
+const skip = whyNoNamespaces() ?? false;
+const key = { family: "ip", name: "calico" } as const;
+const COUNT = 100_000;
+/** What a socket takes at once without privileges, where net.core.wmem_max is the kernel's default. */
+const SMALLEST_SEND_BUFFER = 2 * 212_992 - 32;
+
+/** Every second /31 of 10.0.0.0/8 and following. */
+const networks = Array.from({ length: COUNT }, (_, index) => {
+  const at = index * 4;
+  return `10.${(at >> 16) & 255}.${(at >> 8) & 255}.${at & 255}/31`;
+});
+
+const table = (elements: readonly string[]): NftTable => ({
+  ...key,
+  sets: [{ name: "networks", key: ["ipv4_addr"], interval: true, elements }],
+  chains: [
+    {
+      name: "input",
+      base: { type: "filter", hook: "input", priority: 0, policy: "drop" },
+      rules: [rule("ip", [isIn(ip.saddr, "networks"), accept]), rule("ip", [drop])],
+    },
+  ],
+});
+
+/** The real thing, remembering the sizes of what is sent. */
+function measured({ net }: TestNamespace): { readonly netlink: Netlink; readonly sizes: number[] } {
+  const sizes: number[] = [];
+  const netlink: Netlink = {
+    open(options) {
+      const socket = net.open(options);
+      return {
+        portId: socket.portId,
+        send: (octets) => {
+          sizes.push(octets.length);
+          socket.send(octets);
+        },
+        sendOffLoop: (octets) => {
+          sizes.push(octets.length);
+          return socket.sendOffLoop(octets);
+        },
+        receive: () => socket.receive(),
+        onReadable: (readable) => socket.onReadable(readable),
+        close: () => socket.close(),
+      };
+    },
+  };
+  return { netlink, sizes };
+}
+
+interface Turn {
+  readonly start: number;
+  readonly end: number;
+  readonly cpuMs: number;
+}
+
+/**
+ * Runs the work and returns the milliseconds of CPU that its longest turn took on this thread, less the pauses of the
+ * garbage collector, which come when they like.
+ */
+async function longestTurn(t: TestContext, what: string, work: () => Promise<unknown>): Promise<number> {
+  const cpuMs = (): number => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  const pauses: PerformanceEntry[] = [];
+  const collector = new PerformanceObserver((list) => pauses.push(...list.getEntries()));
+  collector.observe({ entryTypes: ["gc"] });
+  const turns: Turn[] = [];
+  let isRunning = true;
+  let last = { at: performance.now(), cpuMs: cpuMs() };
+  const turn = (): void => {
+    const now = { at: performance.now(), cpuMs: cpuMs() };
+    const used = now.cpuMs - last.cpuMs;
+    if (used > 5 || turns.length === 0) turns.push({ start: last.at, end: now.at, cpuMs: used });
+    last = now;
+    if (isRunning) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const start = performance.now();
+  await work();
+  const took = performance.now() - start;
+  await new SystemClock().yield();
+  isRunning = false;
+  pauses.push(...collector.takeRecords());
+  collector.disconnect();
+  const pausedMs = (within: Turn): number =>
+    pauses
+      .filter(({ startTime }) => startTime >= within.start && startTime < within.end)
+      .reduce((sum, { duration }) => sum + duration, 0);
+  const whole = Math.max(...turns.map((one) => one.cpuMs));
+  const longest = Math.max(...turns.map((one) => one.cpuMs - pausedMs(one)));
+  t.diagnostic(
+    `${what}: ${took.toFixed(0)} ms, longest turn ${longest.toFixed(1)} ms of CPU (${whole.toFixed(1)} with GC)`,
+  );
+  return longest;
+}
+
+const listedElements = (namespace: TestNamespace): number => {
+  const { nftables } = JSON.parse(namespace.run("nft", "-j", "list", "set", "ip", "calico", "networks")) as {
+    nftables: { set?: { elem: unknown[] } }[];
+  };
+  return nftables.find(({ set }) => set)?.set?.elem.length ?? 0;
+};
+
+test("100,000 networks are written before the rules that use them, and no turn is longer than 20 ms", {
+  skip,
+}, async (t) => {
+  const namespace = namespaceFor(t);
+  const { netlink, sizes } = measured(namespace);
+  const clock = new SystemClock();
+  const driver = new NftTableDriver(netlink, { log: new SilentLog(), clock });
+  t.after(() => driver.close());
+  const turns: number[] = [];
+  const measure = async (what: string, work: () => Promise<unknown>) => turns.push(await longestTurn(t, what, work));
+  await measure("fill", () => driver.apply(table(networks), key));
+  assert.equal(listedElements(namespace), COUNT);
+  assert.ok(Math.max(...sizes) <= SMALLEST_SEND_BUFFER);
+  const last = sizes.length;
+  await measure("one more", () => driver.apply(table([...networks, "11.0.0.0/8"]), key));
+  assert.ok(sizes.slice(last).every((size) => size < 1024));
+  await measure("one less", () => driver.apply(table(networks), key));
+  await measure("compare after a restart", async () => {
+    const restarted = new NftTableDriver(netlink, { log: new SilentLog(), clock });
+    t.after(() => restarted.close());
+    assert.equal((await restarted.apply(table(networks), key)).transactions, 0);
+  });
+  const halves = networks.map((text) => text.replace("/31", ""));
+  await measure("replace all by overlapping ones", () => driver.apply(table(halves), key));
+  assert.equal(listedElements(namespace), COUNT);
+  assert.ok(Math.max(...sizes) <= SMALLEST_SEND_BUFFER);
+  await measure("remove", () => driver.apply(undefined, key));
+  assert.ok(Math.max(...turns) < 20, `longest turns in ms: ${turns.map((ms) => ms.toFixed(1)).join(", ")}`);
+});
