@@ -60,7 +60,7 @@ function installPackages(): void {
 
 function check(name: string, command: string, args: readonly string[]): boolean {
   say(name);
-  const { status } = spawnSync(path.join(root, "node_modules/.bin", command), args, { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(path.join(root, command), args, { cwd: root, stdio: "inherit" });
   if (status !== 0) console.error(`${name} failed`);
   return status === 0;
 }
@@ -105,9 +105,9 @@ function runTests(): Counts {
 
 if (mode === "all") installPackages();
 const checks = [
-  check("type check", "tsc", ["--noEmit"]),
-  check("lint", "biome", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
-  check("dead code", "knip", ["--no-progress"]),
+  check("type check", "node_modules/.bin/tsc", ["--noEmit"]),
+  check("lint", "tools/biome.sh", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
+  check("dead code", "node_modules/.bin/knip", ["--no-progress"]),
 ];
 const counts = runTests();
 counts.passed += checks.filter(Boolean).length;
