@@ -5,9 +5,9 @@
  */
 import type { InterfaceAddress } from "../ip/prefix.ts";
 import { cleanHandle } from "../ipam/block.ts";
+import { readBlocks } from "../ipam/blocks.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import { handleKey } from "../ipam/records.ts";
-import { readBlocks } from "../ipam/view.ts";
 import type { Log } from "../port/log.ts";
 import type { Store, Stored } from "../port/store.ts";
 import type { WorkloadAddresses } from "./addresses.ts";
@@ -211,11 +211,9 @@ export class Attachments {
     const prefix = `${name}.`;
     const stale = new Set<string>();
     for (const family of [4, 6] as const) {
-      for (const found of (await readBlocks(store, family, log)).values()) {
-        for (const { handleId, attributes } of found?.block.holders ?? []) {
-          const handle = cleanHandle(handleId ?? "");
-          if (attributes["node"] === nodeName && handle.startsWith(prefix)) stale.add(handle.slice(prefix.length));
-        }
+      for (const id of (await readBlocks(store, family, log)).handlesOn(nodeName)) {
+        const handle = cleanHandle(id);
+        if (handle.startsWith(prefix)) stale.add(handle.slice(prefix.length));
       }
     }
     for (const container of valid) stale.delete(container);

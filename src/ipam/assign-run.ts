@@ -4,6 +4,7 @@ import type { Stored } from "../port/store.ts";
 import type { Affinity } from "./affinities.ts";
 import { assignNext, type Block, type Reserved } from "./block.ts";
 import { MAX_OBJECTS_PER_WRITE, RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
+import { type Blocks, readBlocks } from "./blocks.ts";
 import { IpamError } from "./errors.ts";
 import { borrowable, findFreeCidr, reclaimable, type SearchContext } from "./find-block.ts";
 import type { Pool } from "./pools.ts";
@@ -16,7 +17,7 @@ import {
   ownerText,
 } from "./records.ts";
 import { type AssignDeps, type Assigned, lastBlockKey, type Selection, type Shortfall, type Want } from "./requests.ts";
-import { type IpamView, readBlocks } from "./view.ts";
+import type { IpamView } from "./view.ts";
 
 /** A request under way. */
 interface Open {
@@ -126,7 +127,7 @@ export class AssignRun {
 
   /** Claims the next free block, or one that another host left empty; undefined when there is neither. */
   async #newBlock(): Promise<StoredBlock | undefined> {
-    const { affinities, store, log, wallClock } = this.#deps;
+    const { affinities, store, log } = this.#deps;
     const { owner, family } = this.#selection;
     const refused = new Set<string>();
     for (let attempt = 0; attempt < RETRIES; attempt++) {
@@ -138,9 +139,7 @@ export class AssignRun {
         if (block) return block;
         continue;
       }
-      const idle = reclaimable(this.#pools, blocks, context, wallClock.now().getTime()).find(
-        (block) => !refused.has(formatPrefix(block.cidr)),
-      );
+      const idle = this.#idleBlock(blocks, refused);
       if (!idle?.affinity) return undefined;
       const { sequenceNumber } = idle;
       const was: Owner = hostOwner(idle.affinity.slice("host:".length));
@@ -151,6 +150,14 @@ export class AssignRun {
         node: was.name,
         outcome,
       });
+    }
+    return undefined;
+  }
+
+  #idleBlock(blocks: Blocks, refused: ReadonlySet<string>): Block | undefined {
+    const nowMs = this.#deps.wallClock.now().getTime();
+    for (const block of reclaimable(this.#pools, blocks, this.#context(), nowMs)) {
+      if (!refused.has(formatPrefix(block.cidr))) return block;
     }
     return undefined;
   }

@@ -1,12 +1,10 @@
 /** Where to look for addresses beyond the blocks that a host has: free CIDRs, blocks to take over, blocks to borrow from. Pure. */
 import { familyOf, widthOf } from "../ip/address.ts";
-import { covers, formatPrefix, type Prefix } from "../ip/prefix.ts";
+import { covers, formatPrefix, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
 import { addressAt, type Block, blockSizeOf, freeCount, isEmpty, type Reserved } from "./block.ts";
 import { type BlockSpace, blockCount, startIndex, walkBlocks } from "./block-walk.ts";
 import type { StoredBlock } from "./block-writer.ts";
-
-/** All blocks of a family by CIDR; undefined: one that cannot be read. */
-export type Blocks = ReadonlyMap<string, StoredBlock | undefined>;
+import type { Blocks } from "./blocks.ts";
 
 /** An empty block is another host's to keep for so long after it claimed it. */
 const RECLAIM_AFTER_MS = 60_000;
@@ -38,52 +36,60 @@ export function findFreeCidr(pools: readonly BlockSpace[], blocks: Blocks, conte
         if (!isWhollyReserved(cidr, context.reserved)) return cidr;
         continue;
       }
-      const known = blocks.get(name);
-      if (known?.block.affinity === context.owner && freeCount(known.block, context.reserved) > 0) return cidr;
+      const known = blocks.ownerOf(name) === context.owner ? blocks.get(name) : undefined;
+      if (known && freeCount(known.block, context.reserved) > 0) return cidr;
     }
   }
   return undefined;
 }
 
 /** Blocks of other hosts that have been empty for long enough, in the order of the host's walk. */
-export const reclaimable = (
+export function* reclaimable(
   pools: readonly BlockSpace[],
   blocks: Blocks,
   context: SearchContext,
   nowMs: number,
-): readonly Block[] =>
-  inWalkOrder(pools, blocks, context.host)
-    .map(({ block }) => block)
-    .filter((block) => {
-      if (!block.affinity?.startsWith("host:") || block.affinity === context.owner || !isEmpty(block)) return false;
-      const claimedMs = block.claimedAt === undefined ? 0 : Date.parse(block.claimedAt);
-      return !(nowMs - claimedMs < RECLAIM_AFTER_MS);
-    });
+): Generator<Block> {
+  for (const cidr of inWalkOrder(pools, blocks, context.host)) {
+    const owner = blocks.ownerOf(cidr);
+    if (!owner?.startsWith("host:") || owner === context.owner) continue;
+    const block = blocks.get(cidr)?.block;
+    if (!block || !isEmpty(block)) continue;
+    const claimedMs = block.claimedAt === undefined ? 0 : Date.parse(block.claimedAt);
+    if (!(nowMs - claimedMs < RECLAIM_AFTER_MS)) yield block;
+  }
+}
 
 /** Existing blocks with room, whoever owns them, in the order of the host's walk. */
-export const borrowable = (
+export function* borrowable(
   pools: readonly BlockSpace[],
   blocks: Blocks,
   context: SearchContext,
-): readonly StoredBlock[] =>
-  inWalkOrder(pools, blocks, context.host).filter(({ block }) => freeCount(block, context.reserved) > 0);
+): Generator<StoredBlock> {
+  for (const cidr of inWalkOrder(pools, blocks, context.host)) {
+    const block = blocks.freeIn(cidr) > 0 ? blocks.get(cidr) : undefined;
+    if (block && freeCount(block.block, context.reserved) > 0) yield block;
+  }
+}
 
 /** The same order as `walkBlocks` gives, found by sorting what exists. */
-function inWalkOrder(pools: readonly BlockSpace[], blocks: Blocks, host: string): readonly StoredBlock[] {
-  const known = [...blocks.values()].filter((block) => block !== undefined);
+function inWalkOrder(pools: readonly BlockSpace[], blocks: Blocks, host: string): readonly string[] {
+  const known = [...blocks.cidrs].flatMap((name) => {
+    const cidr = tryParsePrefix(name);
+    return cidr ? [{ name, cidr }] : [];
+  });
   return pools.flatMap((pool) => {
     const count = blockCount(pool);
-    const inPool = known.filter(({ block }) => block.cidr.length === pool.blockSize && covers(pool.cidr, block.cidr));
+    const inPool = known.filter(({ cidr }) => cidr.length === pool.blockSize && covers(pool.cidr, cidr));
     if (count === 0n || inPool.length === 0) return [];
     const start = startIndex(host, count);
     const step = BigInt(widthOf(familyOf(pool.cidr.address)) - pool.blockSize);
-    const distance = ({ block }: StoredBlock): bigint => {
-      const index = (BigInt(block.cidr.address) - BigInt(pool.cidr.address)) >> step;
-      return (index - start + count) % count;
-    };
     return inPool
-      .map((block) => ({ block, at: distance(block) }))
-      .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
-      .map(({ block }) => block);
+      .map(({ name, cidr }) => {
+        const index = (BigInt(cidr.address) - BigInt(pool.cidr.address)) >> step;
+        return { name, distance: (index - start + count) % count };
+      })
+      .sort((a, b) => (a.distance < b.distance ? -1 : a.distance > b.distance ? 1 : 0))
+      .map(({ name }) => name);
   });
 }

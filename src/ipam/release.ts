@@ -3,14 +3,15 @@
  * its owner's, unless its pool is gone or no longer selects the owner; an empty block of nobody's is deleted.
  */
 import { formatAddress, type IpAddress } from "../ip/address.ts";
-import { contains, formatPrefix, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
+import { contains, formatPrefix, type Prefix, parsePrefix, prefixOf, tryParsePrefix } from "../ip/prefix.ts";
 import { type Block, cleanHandle, holderAt, isEmpty, ordinalOf, ordinalsOf, releaseOrdinals } from "./block.ts";
 import { type BlockChange, MAX_OBJECTS_PER_WRITE, RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
+import { readBlocks } from "./blocks.ts";
 import { IpamError } from "./errors.ts";
-import { poolOfBlock, selects } from "./pools.ts";
+import { type Pool, poolOf, poolOfBlock, selects } from "./pools.ts";
 import { blockKey, handleKey, hostOwner, readHandle } from "./records.ts";
 import type { AssignDeps } from "./requests.ts";
-import { readBlocks, readNodeLabels, readPools } from "./view.ts";
+import { readNodeLabels, readPools } from "./view.ts";
 
 /** One address to give back; a handle or sequence number given must be the allocation's, or nothing is released. */
 export interface AddressRelease {
@@ -72,20 +73,16 @@ export async function releaseAddresses(
   releases: readonly AddressRelease[],
 ): Promise<readonly IpAddress[]> {
   if (releases.length === 0) return [];
-  const families = new Set(releases.map(({ address }): 4 | 6 => (typeof address === "number" ? 4 : 6)));
-  const cidrs: Prefix[] = [];
-  for (const family of families) {
-    const names = (await readBlocks(deps.store, family, deps.log)).keys();
-    cidrs.push(...[...names].flatMap((name) => tryParsePrefix(name) ?? []));
-  }
+  const pools = await readPools(deps.store);
   const unallocated: IpAddress[] = [];
-  const byBlock = new Map<Prefix, AddressRelease[]>();
+  const byBlock = new Map<string, AddressRelease[]>();
   for (const release of releases) {
-    const cidr = cidrs.find((block) => contains(block, release.address));
-    if (cidr) byBlock.set(cidr, [...(byBlock.get(cidr) ?? []), release]);
-    else unallocated.push(release.address);
+    const name = await blockOf(deps, pools, release.address);
+    if (name === undefined) unallocated.push(release.address);
+    else byBlock.set(name, [...(byBlock.get(name) ?? []), release]);
   }
-  for (const [cidr, requests] of byBlock) {
+  for (const [name, requests] of byBlock) {
+    const cidr = parsePrefix(name);
     let free: readonly IpAddress[] = [];
     const counts = await changeBlock(deps, cidr, (block) => {
       const change = addressesChange(block, requests);
@@ -95,6 +92,15 @@ export async function releaseAddresses(
     unallocated.push(...(counts ? free : requests.map(({ address }) => address)));
   }
   return unallocated;
+}
+
+/** The block of an address: by its pool, or by a look at all blocks where the pool is gone or was another once. */
+async function blockOf(deps: AssignDeps, pools: readonly Pool[], address: IpAddress): Promise<string | undefined> {
+  const pool = poolOf(pools, address);
+  const likely = pool && prefixOf(address, pool.blockSize);
+  if (likely && (await deps.store.get(blockKey(likely)))) return formatPrefix(likely);
+  const blocks = await readBlocks(deps.store, typeof address === "number" ? 4 : 6, deps.log);
+  return [...blocks.cidrs].find((cidr) => contains(parsePrefix(cidr), address));
 }
 
 function addressesChange(block: Block, requests: readonly AddressRelease[]): Change & { free: readonly IpAddress[] } {

@@ -1,13 +1,8 @@
 /** What an assignment reads of the store before it looks at blocks: settings, pools, reservations, the node. */
 import type { JsonObject } from "../base/json.ts";
-import type { Family } from "../ip/address.ts";
-import { tryParsePrefix } from "../ip/prefix.ts";
-import type { Log } from "../port/log.ts";
 import type { Store } from "../port/store.ts";
 import type { Labels } from "../selector/selector.ts";
 import type { Reserved } from "./block.ts";
-import { readStoredBlock, type StoredBlock } from "./block-writer.ts";
-import { IpamError } from "./errors.ts";
 import { type Pool, readPool, readReservations } from "./pools.ts";
 import { readSettings, SETTINGS_KEY, type Settings } from "./records.ts";
 
@@ -41,26 +36,4 @@ export async function readNodeLabels(store: Store, node: string): Promise<Labels
   const labels = metadata?.["labels"];
   if (typeof labels !== "object" || labels === null || Array.isArray(labels)) return {};
   return Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value)]));
-}
-
-/** All blocks of a family by CIDR. A damaged one counts as there, full and nobody's: undefined. */
-export async function readBlocks(
-  store: Store,
-  family: Family,
-  log: Log,
-): Promise<ReadonlyMap<string, StoredBlock | undefined>> {
-  const { objects } = await store.list({ kind: "IPAMBlock" });
-  const blocks = new Map<string, StoredBlock | undefined>();
-  for (const stored of objects) {
-    const cidr = tryParsePrefix(stored.key.name);
-    if ((cidr && typeof cidr.address === "number" ? 4 : 6) !== family) continue;
-    try {
-      blocks.set(stored.key.name, readStoredBlock(stored));
-    } catch (failure) {
-      if (!(failure instanceof IpamError)) throw failure;
-      log.warn("a damaged block is left alone", { block: stored.key.name }, failure);
-      blocks.set(stored.key.name, undefined);
-    }
-  }
-  return blocks;
 }
