@@ -13,12 +13,15 @@ import type { WordOptions } from "./words.ts";
 export class ExecError extends CodedError<"cannotEnter", object> {}
 
 export async function exec(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
-  const [place, command] = args as [string, readonly string[]];
+  const [place, words] = args as [string, readonly string[]];
+  const command = words[0] === "--" ? words.slice(1) : words;
   const lab = await whichLab(host, options.lab);
   const { paths, env } = await askLab<ExecAnswer>(lab.controlSocket, "exec", { place });
   const user = userId() === 0 ? [] : [`--user=${paths.user}`, "--preserve-credentials"];
   const namespaces = [`--net=${paths.net}`, `--mount=${paths.mount}`, `--uts=${paths.uts}`];
-  const wanted = command.length > 0 ? command : [host.env["SHELL"] ?? "/bin/sh"];
+  // The option parser leaves the dashes that set a command apart.
+  const given = command[0] === "--" ? command.slice(1) : command;
+  const wanted = given.length > 0 ? given : [host.env["SHELL"] ?? "/bin/sh"];
   const child = spawn("nsenter", [...user, ...namespaces, "--", ...wanted], {
     stdio: "inherit",
     env: { ...withoutLab(host.env), ...env, PATH: withOcicat(host.env["PATH"]) },
