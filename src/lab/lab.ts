@@ -16,6 +16,7 @@ import { storeEnvironment } from "./agent-environment.ts";
 import { Daemon } from "./daemon.ts";
 import { type LabHost, makeLabHost } from "./lab-host.ts";
 import { LabPods, type Pod } from "./pods/lab-pods.ts";
+import { CONFIG_FOLDER, hasNetworkConfig } from "./pods/network-config.ts";
 import { CniRuntime } from "./pods/runtime.ts";
 import { type PodSpec, STORE_PORT, type Topology } from "./topology.ts";
 import { Underlay } from "./underlay/network.ts";
@@ -134,7 +135,13 @@ export class Lab {
 
   /** Waits for an agent, and for the network configuration that it installs. */
   async agentReady(host: LabHost, timeoutMs = AGENT_READY_MS): Promise<void> {
-    await this.#ready(host.agent, timeoutMs, () => this.#deps.readiness.agent(host.agentSocket));
+    await this.#ready(
+      host.agent,
+      timeoutMs,
+      async () =>
+        (await this.#deps.readiness.agent(host.agentSocket)) &&
+        hasNetworkConfig(this.#deps.files.list(host.place, CONFIG_FOLDER)),
+    );
   }
 
   async #ready(daemon: Daemon, timeoutMs: number, condition: () => Promise<boolean>): Promise<void> {

@@ -19,15 +19,16 @@ const CLONE_NEWNET = 0x40000000;
 const openKind = (kind: "mnt" | "uts"): number =>
   call("open", [`/proc/self/ns/${kind}`, O_RDONLY | O_CLOEXEC, 0], `namespace ${kind}`);
 
+/**
+ * A thread that shares its root and working directory with others may not enter mount namespaces, and each thread that
+ * it starts (the pool of Node, at its first use) shares them anew.
+ */
+const ownRoot = (): number => call("unshare", [CLONE_FS], "the main thread's root");
+
 export class LinuxPlaces implements Places {
   readonly namespaces = new LinuxNamespaces();
   readonly #mount = openKind("mnt");
   readonly #uts = openKind("uts");
-
-  constructor() {
-    // A thread that shares its root and working directory with others may not enter mount namespaces.
-    call("unshare", [CLONE_FS], "the main thread's root");
-  }
 
   makeNet(): NetNamespace {
     call("unshare", [CLONE_NEWNET], "network namespace");
@@ -39,6 +40,7 @@ export class LinuxPlaces implements Places {
   }
 
   make(prepare: () => void, parent?: Place): Place {
+    ownRoot();
     try {
       if (parent) call("setns", [(parent as LinuxPlace).mount, CLONE_NEWNS], "mount namespace of the parent");
       call("unshare", [CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS], "place");
@@ -93,6 +95,7 @@ class LinuxPlace implements Place {
   }
 
   run<T>(work: () => T): T {
+    ownRoot();
     try {
       call("setns", [this.mount, CLONE_NEWNS], "mount namespace");
       call("setns", [this.#uts, CLONE_NEWUTS], "UTS namespace");

@@ -13,7 +13,6 @@ export interface ProbeReport {
   /** Octets of the largest IP packet. */
   readonly octets: number;
   readonly ok: boolean;
-  readonly roundTripMs?: number;
   /** Where it got lost, and what dropped it: a sentence. */
   readonly reason?: string;
 }
@@ -28,7 +27,7 @@ export interface PairReport {
   readonly back: PathKind;
   /** One captured frame of the way there, in words. */
   readonly proof?: string;
-  /** Of the small ICMP echo. */
+  /** Of a small ICMP echo while nothing else was asked. */
   readonly roundTripMs?: number;
   /** Why not: the reasons of the probes that failed, each once. */
   readonly reasons: readonly string[];

@@ -48,9 +48,9 @@ export class LabPods {
     this.#deps = deps;
   }
 
-  /** In order of arrival. */
+  /** In order of their names, numbers in them as numbers. */
   list(): readonly Pod[] {
-    return [...this.#pods.values()];
+    return [...this.#pods.values()].sort((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }));
   }
 
   find(key: string): Pod | undefined {

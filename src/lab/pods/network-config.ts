@@ -19,12 +19,17 @@ export class NetworkConfigError extends CodedError<"noNetwork" | "badNetwork", {
 
 const EXTENSIONS = [".conflist", ".conf", ".json"];
 
+const isConfigFile = (name: string): boolean => EXTENSIONS.some((extension) => name.endsWith(extension));
+
+/** Whether a runtime would find a network configuration among these names: the host is ready for pods. */
+export const hasNetworkConfig = (names: readonly string[]): boolean => names.some(isConfigFile);
+
 /** Throws NetworkConfigError: `noNetwork` when there is no file, `badNetwork` when the first one is malformed. */
 export function readNetworkConfig(
   names: readonly string[],
   read: (file: string) => string | undefined,
 ): NetworkConfigList {
-  const name = [...names].sort().find((one) => EXTENSIONS.some((extension) => one.endsWith(extension)));
+  const name = [...names].sort().find(isConfigFile);
   if (name === undefined) {
     throw new NetworkConfigError("noNetwork", `no network configuration in ${CONFIG_FOLDER}`, {});
   }
