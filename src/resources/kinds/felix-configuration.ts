@@ -167,6 +167,7 @@ const spec = object({
   bpfJITHardening: optional(oneOfAnyCase(["Auto", "Strict"])),
   bpfLogLevel: optional(written(oneOfAnyCase(["Off", "Info", "Debug"]), "")),
   bpfConntrackLogLevel: optional(oneOfAnyCase(["Off", "Debug"])),
+  bpfConntrackMode: optional(oneOfAnyCase(["Auto", "Userspace", "BPFProgram"])),
   bpfLogFilters: optional(v.record(v.string(), text)),
   bpfCTLBLogFilter: word,
   bpfDataIfacePattern: pattern,
