@@ -4,7 +4,6 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import type { TestContext } from "node:test";
 
 const ocicatCommand = path.resolve(import.meta.dirname, "../../bin/ocicat");
 
@@ -66,17 +65,19 @@ export class Testbed {
     this.#env = { OCICAT_LAB_DIR: folder, OCICAT_LAB: name };
   }
 
-  /** Brings a lab up; it goes down with the test, however that ends. */
-  static async up(t: Pick<TestContext, "after">, topology: string): Promise<Testbed> {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-scenario-"));
-    const bed = new Testbed(`t${process.pid}-${topology.slice(0, 8)}`, folder);
-    t.after(async () => {
-      await bed.ocicat("lab", "down", bed.name);
-      fs.rmSync(folder, { recursive: true, force: true });
-    });
+  /** Brings a lab up. It must be closed, also when a test fails. */
+  static async up(topology: string): Promise<Testbed> {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-lab-"));
+    const bed = new Testbed(`t${process.pid}`, folder);
     const outcome = await bed.ocicat("lab", "up", topology, "--name", bed.name, "--detach");
-    assert.equal(outcome.code, 0, `lab up failed:\n${outcome.stdout}${outcome.stderr}`);
-    return bed;
+    if (outcome.code === 0) return bed;
+    await bed.close();
+    throw new Error(`lab up failed:\n${outcome.stdout}${outcome.stderr}`);
+  }
+
+  async close(): Promise<void> {
+    await this.ocicat("lab", "down", this.name);
+    fs.rmSync(this.#env["OCICAT_LAB_DIR"] ?? "", { recursive: true, force: true });
   }
 
   /** `ocicat ARGS`, acting on this lab. */
