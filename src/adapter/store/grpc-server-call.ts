@@ -12,8 +12,10 @@ import {
 import { GrpcFrameError, GrpcFramer } from "../../wire/grpc-frames.ts";
 import { encodeGrpcMessage, grpcStatus } from "../../wire/grpc-status.ts";
 import { ProtobufError } from "../../wire/protobuf.ts";
+import type { CallGate } from "./call-gate.ts";
 
 export interface CallOptions {
+  readonly gate: CallGate;
   readonly maxMessageOctets: number;
   /** Told of what is a fault of ours. */
   readonly failed: (failure: unknown) => void;
@@ -52,25 +54,45 @@ function rpcErrorOf(failure: unknown, { failed }: CallOptions): RpcError {
 
 export function serveUnary(stream: http2.ServerHttp2Stream, method: UnaryMethod, options: CallOptions): void {
   const framer = new GrpcFramer(options.maxMessageOctets);
-  let isAnswered = false;
+  let isTaken = false;
   const refuse = (failure: unknown): void => refuseCall(stream, rpcErrorOf(failure, options));
-  const take = (piece: Buffer): void => {
-    if (isAnswered) return;
+  const answer = (message: Buffer): void => {
     try {
-      const [message] = framer.push(piece);
-      if (!message) return;
-      isAnswered = true;
-      const answer = method.answer(message);
-      if (answer instanceof Promise) answer.then((frame) => send(stream, frame)).catch(refuse);
-      else send(stream, answer);
+      const given = method.answer(message);
+      if (given instanceof Promise) given.then((frame) => send(stream, frame)).catch(refuse);
+      else send(stream, given);
     } catch (failure) {
-      isAnswered = true;
       refuse(failure);
     }
   };
-  stream.on("data", take);
+  stream.on("data", (piece: Buffer) => {
+    if (isTaken) return;
+    try {
+      const [message] = framer.push(piece);
+      if (!message) return;
+      isTaken = true;
+      pass(stream, options.gate, () => answer(message));
+    } catch (failure) {
+      isTaken = true;
+      refuse(failure);
+    }
+  });
   stream.on("end", () => {
-    if (!isAnswered) refuseCall(stream, new RpcError("internal", "grpc: the call ended before its request was whole"));
+    if (!isTaken) refuseCall(stream, new RpcError("internal", "grpc: the call ended before its request was whole"));
+  });
+}
+
+/** Begins the call when the gate lets it in; it is over when its answer has gone out, or its caller has gone. */
+function pass(stream: http2.ServerHttp2Stream, gate: CallGate, begin: () => void): void {
+  const { session } = stream;
+  if (!session) return;
+  gate.enter(session, () => {
+    if (isOver(stream)) {
+      gate.leave(session);
+      return;
+    }
+    stream.once("close", () => gate.leave(session));
+    begin();
   });
 }
 

@@ -10,6 +10,7 @@ import { CodedError, messageOf } from "../../base/errors.ts";
 import type { Clock, Millis } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import { RpcError, type RpcMethods } from "../../port/rpc.ts";
+import { CallGate } from "./call-gate.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { refuseCall, serveStream, serveUnary } from "./grpc-server-call.ts";
 
@@ -36,10 +37,12 @@ export class GrpcServer {
   readonly #servers = new Set<http2.Http2Server>();
   readonly #sessions = new Set<http2.ServerHttp2Session>();
   readonly #enders = new Set<(error: RpcError) => void>();
+  readonly #gate: CallGate;
   #isClosed = false;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
+    this.#gate = new CallGate(options.clock);
   }
 
   /**
@@ -87,11 +90,12 @@ export class GrpcServer {
       return;
     }
     const failed = (failure: unknown) => logger.error("a call met a fault of ours", { method: path }, failure);
+    const call = { maxMessageOctets, failed, gate: this.#gate };
     if (method.type === "unary") {
-      serveUnary(stream, method, { maxMessageOctets, failed });
+      serveUnary(stream, method, call);
       return;
     }
-    const end = serveStream(stream, method, { maxMessageOctets, failed });
+    const end = serveStream(stream, method, call);
     this.#enders.add(end);
     stream.once("close", () => this.#enders.delete(end));
   }

@@ -1,5 +1,5 @@
 /** Messages of etcd v3's `Maintenance`, `Cluster` and `Auth` services, as far as clients ask a store of one member. */
-import { bool, bytes, int64, message, nested, repeated, string, unsignedId } from "../protobuf.ts";
+import { bool, int64, message, nested, repeated, string, unsignedId } from "../protobuf.ts";
 import { header } from "./kv.ts";
 
 export const statusResponse = message({
@@ -27,8 +27,6 @@ export const ALARM = { none: 0, noSpace: 1, corrupt: 2 } as const;
 const alarmMember = message({ memberId: [1, unsignedId], alarm: [2, int64] });
 export const alarmRequest = message({ action: [1, int64], memberId: [2, unsignedId], alarm: [3, int64] });
 export const alarmResponse = message({ header: [1, header], alarms: [2, repeated(nested(() => alarmMember))] });
-
-export const snapshotResponse = message({ header: [1, header], remainingBytes: [2, int64], blob: [3, bytes] });
 
 const member = message({
   id: [1, unsignedId],

@@ -33,7 +33,6 @@ import {
   hashResponse,
   memberListRequest,
   memberListResponse,
-  snapshotResponse,
   statusResponse,
 } from "./maintenance.ts";
 import { watchRequest, watchResponse } from "./watch.ts";
@@ -77,8 +76,6 @@ export const maintenanceMethods = {
   defragment: method("Maintenance", "Defragment", emptyRequest, headerResponse),
   hash: method("Maintenance", "Hash", emptyRequest, hashResponse),
   hashKv: method("Maintenance", "HashKV", hashKvRequest, hashKvResponse),
-  /** Answers in a stream. */
-  snapshot: method("Maintenance", "Snapshot", emptyRequest, snapshotResponse),
 } as const;
 
 export const memberListMethod = method("Cluster", "MemberList", memberListRequest, memberListResponse);
