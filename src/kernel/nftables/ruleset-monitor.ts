@@ -5,7 +5,7 @@
  */
 import { eachMessage, type Message, NetlinkFormatError } from "../../netlink/message.ts";
 import { MessageType, NFTABLES_GROUP, SUBSYSTEM } from "../../netlink/nftables/codes.ts";
-import { decodeGeneration, decodeTableKey } from "../../netlink/nftables/object-codec.ts";
+import { decodeGeneration, decodeTableKey } from "../../netlink/nftables/object-decoder.ts";
 import type { TableKey } from "../../netlink/nftables/tree.ts";
 import { KernelError, type Netlink, type NetlinkSocket } from "../../port/netlink.ts";
 

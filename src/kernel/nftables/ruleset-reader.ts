@@ -17,11 +17,13 @@ import {
   decodeRule,
   decodeSet,
   decodeTable,
+} from "../../netlink/nftables/object-decoder.ts";
+import {
   writeElementListHead,
   writeFamily,
   writeRulesOf,
   writeSetName,
-} from "../../netlink/nftables/object-codec.ts";
+} from "../../netlink/nftables/object-encoder.ts";
 import {
   type NftChain,
   type NftMap,

@@ -222,10 +222,20 @@ export class NftTableDriver {
   /** Our own large transactions may fill the buffer too: where the ruleset is what we left, nothing was missed. */
   #checkLoss(): void {
     this.#wasLost = false;
-    if (this.#reader.generation() === this.#ownGeneration) return;
+    if (this.#isAsWeLeftIt()) return;
     let isNews = false;
     for (const known of this.#known.values()) isNews = known.touch() || isNews;
     if (isNews) this.#notify();
+  }
+
+  #isAsWeLeftIt(): boolean {
+    try {
+      return this.#reader.generation() === this.#ownGeneration;
+    } catch (failure) {
+      if (!(failure instanceof KernelError)) throw failure;
+      this.#log.debug("the generation of the ruleset cannot be read", { reason: failure.message });
+      return false;
+    }
   }
 
   #notify(key?: TableKey): void {

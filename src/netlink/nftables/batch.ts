@@ -7,7 +7,7 @@ import { Writer } from "../../wire/writer.ts";
 import { beginAttribute, beginMessage, endAttribute, endMessage, Flag, NESTED, stampMessage } from "../message.ts";
 import { BatchType, MessageType, SUBSYSTEM, type TableFamily } from "./codes.ts";
 import { type ElementShape, type Entry, writeEntry } from "./element-codec.ts";
-import { NFTA_SET_ELEM_LIST_ELEMENTS, writeElementListHead, writeFamily } from "./object-codec.ts";
+import { NFTA_SET_ELEM_LIST_ELEMENTS, writeElementListHead, writeFamily } from "./object-encoder.ts";
 
 /** NFNL_BATCH_GENID. */
 const NFNL_BATCH_GENID = 1;

@@ -12,7 +12,7 @@ import {
   writeSetName,
   writeTable,
   writeTableName,
-} from "./object-codec.ts";
+} from "./object-encoder.ts";
 import type { TableChange } from "./plan.ts";
 import { type NftChain, type NftTable, tableName } from "./tree.ts";
 
