@@ -14,6 +14,7 @@ import type { Place, Places } from "../port/places.ts";
 import type { Programs } from "../port/programs.ts";
 import { storeEnvironment } from "./agent-environment.ts";
 import { Daemon } from "./daemon.ts";
+import { checkKernel } from "./kernel-check.ts";
 import { type LabHost, makeLabHost } from "./lab-host.ts";
 import { LabPods, type Pod } from "./pods/lab-pods.ts";
 import { CONFIG_FOLDER, hasNetworkConfig } from "./pods/network-config.ts";
@@ -116,6 +117,8 @@ export class Lab {
 
   /** Starts store, agents and the topology's pods. */
   async start(progress: Progress): Promise<void> {
+    progress("kernel");
+    await checkKernel(this.#deps.places, this.#deps);
     progress("underlay");
     await this.nics.apply();
     progress("store");

@@ -103,6 +103,12 @@ export const commands: readonly Command[] = [
     load: () => import("./cni.ts"),
   },
   {
+    name: "start",
+    summary: "the demo: a lab of four hosts with a matrix of who reaches whom (npm start)",
+    examples: ["start --check"],
+    load: () => import("./start.ts"),
+  },
+  {
     name: "lab",
     summary: "hosts, pods and a cloud underlay on this machine: build, look, break",
     examples: ["lab up aws-two-subnets", "lab check"],

@@ -14,7 +14,7 @@ import { lockFile } from "../lab-directory.ts";
 import { isLocked } from "../linux/file-lock.ts";
 import type { OcicatCommand } from "./programs.ts";
 
-export class SupervisorError extends CodedError<"failed" | "noNamespaces", { logFile?: string }> {}
+export class SupervisorError extends CodedError<"failed" | "interrupted" | "noNamespaces", { logFile?: string }> {}
 
 export const namespaceArguments = (isRoot: boolean): string[] => [
   ...(isRoot ? [] : ["--user", "--map-root-user"]),

@@ -52,7 +52,7 @@ function nicRules(filter: NicFilter, direction: Direction): NicRule[] {
   if (filter.cutOff.length > 0) {
     const selector = isLeaving ? ip.daddr : ip.saddr;
     rules.push({
-      reason: `the partition around ${host}`,
+      reason: `the partition that cuts ${host} off`,
       statements: [isIn(selector, cutOffSet(filter)), counter, drop],
       matches: (packet) => filter.cutOff.includes(isLeaving ? packet.destination : packet.source),
     });

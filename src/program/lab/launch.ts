@@ -24,6 +24,8 @@ export interface LaunchOptions {
   /** Whether the lab outlives this process. */
   readonly isDetached: boolean;
   readonly progress: (step: string) => void;
+  /** Ends the building early. */
+  readonly interrupted?: Promise<unknown>;
 }
 
 export interface LaunchedLab {
@@ -76,7 +78,10 @@ export async function launchLab(host: ProcessHost, options: LaunchOptions): Prom
 async function follow(supervisor: Supervisor, folder: string, options: LaunchOptions): Promise<LaunchedLab> {
   const down = () => takeDown(supervisor, folder);
   try {
-    await untilReady(supervisor, options.progress);
+    const interruption = options.interrupted?.then(() => {
+      throw new SupervisorError("interrupted", "interrupted", {});
+    });
+    await Promise.race([untilReady(supervisor, options.progress), ...(interruption ? [interruption] : [])]);
   } catch (failure) {
     await down();
     throw failure;

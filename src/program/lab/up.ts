@@ -1,21 +1,24 @@
 /** `ocicat lab up`. */
+import { checkHost } from "../../adapter/lab/host-check.ts";
 import type { ProcessHost } from "../process-host.ts";
 import { findTopology } from "./find-topology.ts";
 import { type LaunchedLab, launchLab } from "./launch.ts";
+import { userId } from "./user.ts";
 import type { WordOptions } from "./words.ts";
 
 export async function up(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
+  checkHost(userId() === 0);
   const topology = findTopology(host, String(args[0]));
   const { name } = options;
   const isDetached = options["detach"] === true;
   const interrupted = whenInterrupted(host);
-  const launching = launchLab(host, {
+  const lab = await launchLab(host, {
     topology,
     ...(typeof name === "string" ? { name } : {}),
     isDetached,
     progress: (step) => host.stderr.write(`  ${step}\n`),
+    interrupted,
   });
-  const lab = await launching;
   host.stdout.write(`lab '${lab.record.name}' is up: ${topology.summary}\n`);
   host.stdout.write(`  ${lab.record.hosts.length} hosts, ${lab.record.pods.length} pods\n`);
   if (isDetached) return 0;

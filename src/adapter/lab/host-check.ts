@@ -1,0 +1,71 @@
+/** Whether this machine lets this user build a lab, and if not, what to do: told before anything is built. */
+import fs from "node:fs";
+import { CodedError } from "../../base/errors.ts";
+import { tryNamespaces } from "./supervisor-process.ts";
+
+export class HostCheckError extends CodedError<"notLinux" | "noNamespaces", { remedy: string }> {}
+
+interface Setting {
+  readonly file: string;
+  readonly forbids: string;
+  readonly remedy: string;
+}
+
+/** What distributions forbid user namespaces with. */
+const SETTINGS: readonly Setting[] = [
+  {
+    file: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+    forbids: "1",
+    remedy: "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+  },
+  {
+    file: "/proc/sys/kernel/unprivileged_userns_clone",
+    forbids: "0",
+    remedy: "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+  },
+  {
+    file: "/proc/sys/user/max_user_namespaces",
+    forbids: "0",
+    remedy: "sudo sysctl -w user.max_user_namespaces=10000",
+  },
+];
+
+/** Throws HostCheckError with the reason, the setting that makes it so, and the command that works. */
+export function checkHost(isRoot: boolean): void {
+  if (process.platform !== "linux") {
+    const remedy = "take a Linux machine, a virtual machine, or a container with --privileged";
+    throw new HostCheckError(
+      "notLinux",
+      `the lab is made of Linux namespaces, and this is ${process.platform}; ${remedy}`,
+      {
+        remedy,
+      },
+    );
+  }
+  const tried = tryNamespaces(isRoot);
+  if (!tried.ok) throw refusal(isRoot, tried.said);
+}
+
+function refusal(isRoot: boolean, said: string): HostCheckError {
+  if (isRoot) {
+    const remedy = "in a container, run it with --privileged";
+    return new HostCheckError("noNamespaces", `this machine makes no namespaces, even for root (${said}); ${remedy}`, {
+      remedy,
+    });
+  }
+  const forbidding = SETTINGS.filter(({ file, forbids }) => settingValue(file) === forbids);
+  const settings = forbidding.map(
+    ({ file, forbids }) => `${file.slice("/proc/sys/".length).replaceAll("/", ".")} = ${forbids}`,
+  );
+  const why = settings.length === 0 ? said : `${settings.join(", ")} forbids it; unshare says: ${said}`;
+  const remedy = [...forbidding.map((setting) => setting.remedy), "sudo npm start"].join("\n  or: ");
+  return new HostCheckError(
+    "noNamespaces",
+    `without root, the lab needs a user namespace, and this machine makes none (${why}). What works:\n      ${remedy}`,
+    { remedy },
+  );
+}
+
+function settingValue(file: string): string | undefined {
+  return fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : undefined;
+}

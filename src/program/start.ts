@@ -1,0 +1,137 @@
+/**
+ * `npm start`: checks the machine, brings the lab up, shows what is there, and keeps a matrix of who reaches whom
+ * until Ctrl-C. `--check` does it once.
+ */
+import { setTimeout } from "node:timers/promises";
+import { Command } from "commander";
+import { askLab, LabControlError } from "../adapter/lab/control-client.ts";
+import { checkHost } from "../adapter/lab/host-check.ts";
+import { printMatrix, printVerdict } from "../lab/check/matrix.ts";
+import type { CheckReport } from "../lab/check/report.ts";
+import { drawLab } from "../lab/drawing.ts";
+import type { Topology } from "../lab/topology.ts";
+import { parseCommandLine } from "./command-line.ts";
+import { findTopology } from "./lab/find-topology.ts";
+import { type LaunchedLab, launchLab } from "./lab/launch.ts";
+import { printCheck } from "./lab/network.ts";
+import { painter } from "./lab/paint.ts";
+import { hold, whenInterrupted } from "./lab/up.ts";
+import { userId } from "./lab/user.ts";
+import type { ProcessHost } from "./process-host.ts";
+
+const TOPOLOGY = "aws-two-subnets";
+/** Agents that have just started may need so long until all know all. */
+const CONVERGENCE_MS = 20_000;
+const AGAIN_MS = 100;
+/** Between two rounds of the live matrix. */
+const REFRESH_MS = 3_000;
+const FIRST_TIMEOUT_MS = 400;
+const TIMEOUT_MS = 1_000;
+
+export async function main(args: readonly string[], host: ProcessHost): Promise<number> {
+  const command = new Command("ocicat start")
+    .description("A cluster on this machine: four hosts in two subnets of a cloud, with pods that reach each other.")
+    .argument("[topology]", "another topology: packet-life, many-N, or a YAML file", TOPOLOGY)
+    .option("--check", "once: print the matrix, take everything down; exit code 0 when all reach all, else 1");
+  const ended = await parseCommandLine(command, args, host);
+  if (ended !== undefined) return ended;
+  const topology = findTopology(host, String(command.processedArgs[0]));
+  const isOnce = command.opts<{ readonly check?: true }>().check === true;
+  return await run(host, topology, isOnce);
+}
+
+async function run(host: ProcessHost, topology: Topology, isOnce: boolean): Promise<number> {
+  const start = performance.now();
+  const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
+  const interrupted = whenInterrupted(host);
+  checkHost(userId() === 0);
+  const lab = await launchLab(host, {
+    topology,
+    isDetached: false,
+    progress: (step) => host.stderr.write(`  ${seconds().padStart(4)} s  ${step}\n`),
+    interrupted,
+  });
+  try {
+    host.stderr.write(`  ${seconds().padStart(4)} s  check\n`);
+    const report = await firstFullMatrix(lab);
+    host.stdout.write(`${drawLab(topology, lab.record.pods).join("\n")}\n\n`);
+    host.stdout.write(`${printCheck(report, host.stdout)}\n`);
+    host.stderr.write(
+      `\nlab '${lab.record.name}': ${report.ok ? "everything works" : "not everything works"} after ${seconds()} s\n`,
+    );
+    if (isOnce) return report.ok ? 0 : 1;
+    host.stdout.write(`\n${whatNext()}\n`);
+    void keepMatrix(host, lab, report);
+    return await hold(host, lab, interrupted);
+  } finally {
+    await lab.down();
+  }
+}
+
+/** Asks again until all reach all, as long as agents may still be learning of each other. */
+async function firstFullMatrix(lab: LaunchedLab): Promise<CheckReport> {
+  const deadline = performance.now() + CONVERGENCE_MS;
+  for (;;) {
+    const isLast = performance.now() > deadline;
+    const timeoutMs = isLast ? TIMEOUT_MS : FIRST_TIMEOUT_MS;
+    const report = await askLab<CheckReport>(lab.record.controlSocket, "check", { timeoutMs });
+    if (report.ok || isLast) return report;
+    await setTimeout(AGAIN_MS);
+  }
+}
+
+/** Refreshes the matrix in place on a terminal; elsewhere it is printed again when it says something new. */
+async function keepMatrix(host: ProcessHost, lab: LaunchedLab, first: CheckReport): Promise<void> {
+  const { stdout } = host;
+  const paint = painter(stdout);
+  let shownLines = 0;
+  let said = outcomeOf(first);
+  for (;;) {
+    await setTimeout(REFRESH_MS);
+    let report: CheckReport;
+    try {
+      report = await askLab<CheckReport>(lab.record.controlSocket, "check", { timeoutMs: TIMEOUT_MS });
+    } catch (failure) {
+      // The lab is going down, and says so elsewhere.
+      if (failure instanceof LabControlError) return;
+      throw failure;
+    }
+    if (stdout.isTTY === true) {
+      const time = new Date().toTimeString().slice(0, 8);
+      const lines = [
+        paint("dim", `live, ${time}, Ctrl-C ends the lab`),
+        ...printMatrix(report, paint),
+        ...troubles(report, paint),
+      ];
+      stdout.write(`${shownLines === 0 ? "\n" : `\x1b[${shownLines}A\x1b[J`}${lines.join("\n")}\n`);
+      shownLines = lines.length;
+    } else if (outcomeOf(report) !== said) {
+      stdout.write(`\n${printCheck(report, stdout)}\n`);
+    }
+    said = outcomeOf(report);
+  }
+}
+
+/** Reasons, each once, so that the picture keeps its height small. */
+function troubles(report: CheckReport, paint: ReturnType<typeof painter>): string[] {
+  const reasons = new Set(report.pairs.flatMap((pair) => pair.reasons));
+  return [printVerdict(report, paint), ...[...reasons].map((reason) => paint("bad", `  ${reason}`))];
+}
+
+/** What a reader would call news: who reaches whom, and how. */
+const outcomeOf = (report: CheckReport): string =>
+  report.pairs.map(({ from, to, ok, path }) => `${from} ${to} ${ok} ${path}`).join("\n");
+
+const whatNext = (): string =>
+  [
+    "Try, in another terminal:",
+    "  bin/ocicat lab exec pod-1 -- curl -s 192.168.133.194       a pod asks a pod on another host",
+    "  bin/ocicat lab exec worker-1 -- ip route                   the routes that make it work",
+    "  bin/ocicat get ippool -o wide                              the pool, as Calico's tools show it",
+    '  bin/ocicat patch ippool default-ipv4-ippool -p \'{"spec":{"vxlanMode":"CrossSubnet"}}\'',
+    "                                                             same-subnet pairs fail below: the cloud drops pod addresses",
+    "  bin/ocicat lab underlay set all srcdst=off                 … until its source/destination check is off",
+    "  bin/ocicat lab capture worker-1/ens5 vxlan                 packets on the wire",
+    "  bin/ocicat verify                                          what is compiled against what the kernels hold",
+    "  bin/ocicat lab --help                                      more: break things, add pods",
+  ].join("\n");
