@@ -3,6 +3,7 @@
  * keeps everything that was applied.
  */
 
+import { flushCompileCache } from "node:module";
 import path from "node:path";
 import { listenAgentSocket } from "../../adapter/agent-socket.ts";
 import { SystemClock, SystemWallClock } from "../../adapter/clock.ts";
@@ -37,6 +38,8 @@ export interface NodeOptions {
   readonly acceptStore: boolean;
 }
 
+/** By then an agent has loaded everything that it uses. */
+const KEEP_COMPILED_MS = 5_000;
 /** Felix's severities by ours. */
 const logLevels = {
   Trace: "debug",
@@ -163,6 +166,8 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     log,
   });
   scope.defer(() => socket.close());
+  // An agent may be killed at any time: what it has compiled of its own sources is kept now, for the next start.
+  clock.after(KEEP_COMPILED_MS, () => flushCompileCache());
   // Not awaited: the socket answers, and says what it waits for, while the node finds its store.
   agent.run(scope.signal).catch((failure: unknown) => {
     log.error("the agent ends", {}, failure);
