@@ -7,20 +7,30 @@
  */
 import type { Clock, Millis, Timer } from "../../port/clock.ts";
 import { StoreError, type Watch, type WatchEvent, type WatchSink } from "../../port/store.ts";
-import { EVENT_DELETE, type Event, prefixEnd, type ResponseHeader } from "../../wire/etcd/kv.ts";
+import {
+  EVENT_DELETE,
+  type Event,
+  event as eventMessage,
+  header,
+  prefixEnd,
+  type ResponseHeader,
+} from "../../wire/etcd/kv.ts";
 import { kvMethods, watchMethod } from "../../wire/etcd/services.ts";
-import { type WatchResponse, watchCreateRequest } from "../../wire/etcd/watch.ts";
+import { watchCreateRequest } from "../../wire/etcd/watch.ts";
 import { grpcFrame } from "../../wire/grpc-frames.ts";
 import { octetTextOf } from "../../wire/octet-text.ts";
-import { decode } from "../../wire/protobuf.ts";
+import { bool, bytes, decode, int64, message, repeated, string, type ValueOf } from "../../wire/protobuf.ts";
 import { CallRefused, type EtcdConnection, translate } from "./etcd-connection.ts";
-import { clusterText, type EtcdCursor, formatCursor } from "./etcd-cursor.ts";
+import { clusterText, type EtcdCursor } from "./etcd-cursor.ts";
+import { EtcdProgress } from "./etcd-progress.ts";
 import { decodeObject, type EtcdKeys, objectKeyOf } from "./etcd-values.ts";
 import type { GrpcStream } from "./grpc-stream.ts";
 import { Slices } from "./slices.ts";
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5_000;
+/** Events that are told in one turn, as far as revisions allow. */
+const BATCH = 500;
 
 export interface EtcdWatchOptions {
   readonly connection: EtcdConnection;
@@ -33,21 +43,32 @@ export interface EtcdWatchOptions {
   readonly onEnd: () => void;
 }
 
-interface Part {
-  readonly prefix: string;
-  /** Everything up to this revision was told. */
-  at: number;
-  isCreated: boolean;
+interface Told {
+  readonly revision: number;
+  readonly event: WatchEvent;
 }
+
+/** An answer whose events are decoded one by one: a watch that catches up gets all it missed in one message. */
+const watchAnswer = message({
+  header: [1, header],
+  watchId: [2, int64],
+  created: [3, bool],
+  canceled: [4, bool],
+  compactRevision: [5, int64],
+  cancelReason: [6, string],
+  events: [11, repeated(bytes)],
+});
+type Answer = ValueOf<typeof watchAnswer>;
 
 type Expiry = "compacted" | "rolledBack" | "unknown";
 
 export class EtcdWatch implements Watch {
   readonly #options: EtcdWatchOptions;
   readonly #kinds: ReadonlySet<string>;
-  readonly #parts: readonly Part[];
-  /** The newest revision that was heard of. */
-  #newest: number;
+  readonly #prefixes: readonly string[];
+  readonly #progress: EtcdProgress;
+  /** Watches of the stream that exist, by id. */
+  readonly #created = new Set<number>();
   #stream: GrpcStream | undefined;
   #waiting: { readonly timer: Timer; readonly end: () => void } | undefined;
   #isInterrupted = false;
@@ -58,12 +79,8 @@ export class EtcdWatch implements Watch {
     const { kinds, keys, from } = options;
     this.#options = options;
     this.#kinds = new Set(kinds);
-    this.#newest = from.revision;
-    this.#parts = keys.etcdPrefixes(kinds).map((prefix) => ({
-      prefix,
-      at: from.behind.get(prefix) ?? from.revision,
-      isCreated: false,
-    }));
+    this.#prefixes = keys.etcdPrefixes(kinds);
+    this.#progress = new EtcdProgress(this.#prefixes, from);
   }
 
   start(): void {
@@ -125,7 +142,7 @@ export class EtcdWatch implements Watch {
     const { header } = await connection.read(kvMethods.range, { key: "\0", countOnly: true });
     if (this.#isClosed) return undefined;
     if (clusterOf(header) !== from.cluster) return "unknown";
-    if ((header?.revision ?? 0) < this.#newest) return "rolledBack";
+    if ((header?.revision ?? 0) < this.#progress.newest) return "rolledBack";
     const channel = await connection.channel();
     const stream = channel.open(watchMethod.path);
     this.#stream = stream;
@@ -134,10 +151,10 @@ export class EtcdWatch implements Watch {
       this.#create(stream);
       const slices = new Slices(clock);
       for await (const messages of stream.pieces()) {
-        const responses = messages.map((octets) => decode(watchMethod.response, octets));
-        const expiry = this.#note(responses);
+        const answers = messages.map((octets) => decode(watchAnswer, octets));
+        const expiry = this.#note(answers);
         if (expiry) return expiry;
-        await this.#tell(responses, slices);
+        await this.#tell(answers, slices);
         if (this.#isClosed) return undefined;
       }
     } finally {
@@ -147,14 +164,14 @@ export class EtcdWatch implements Watch {
   }
 
   #create(stream: GrpcStream): void {
-    for (const [index, part] of this.#parts.entries()) {
-      const key = octetTextOf(part.prefix);
-      part.isCreated = false;
+    this.#created.clear();
+    for (const [index, prefix] of this.#prefixes.entries()) {
+      const key = octetTextOf(prefix);
       const create = {
         ...watchCreateRequest.absent,
         key,
         rangeEnd: prefixEnd(key),
-        startRevision: part.at + 1,
+        startRevision: (this.#progress.positions[index] ?? 0) + 1,
         progressNotify: true,
         prevKv: true,
         watchId: index + 1,
@@ -164,15 +181,14 @@ export class EtcdWatch implements Watch {
   }
 
   /** Answers that are no events. */
-  #note(responses: readonly WatchResponse[]): Expiry | undefined {
-    for (const { watchId, header, created, canceled, compactRevision, cancelReason } of responses) {
+  #note(answers: readonly Answer[]): Expiry | undefined {
+    for (const { watchId, header, created, canceled, compactRevision, cancelReason } of answers) {
       if (clusterOf(header) !== this.#options.from.cluster) return "unknown";
       if (canceled && compactRevision > 0) return "compacted";
       if (canceled) throw new StoreError("unavailable", `the store refuses the watch: ${cancelReason}`, {});
-      const part = this.#parts[watchId - 1];
-      if (part && created) part.isCreated = true;
+      if (created) this.#created.add(watchId);
     }
-    if (this.#isInterrupted && this.#parts.every(({ isCreated }) => isCreated)) {
+    if (this.#isInterrupted && this.#created.size === this.#prefixes.length) {
       this.#isInterrupted = false;
       this.#delayMs = FIRST_DELAY_MS;
       this.#options.sink.resumed();
@@ -180,33 +196,40 @@ export class EtcdWatch implements Watch {
     return undefined;
   }
 
-  /** The events of responses that came together, in the order of their revisions. */
-  async #tell(responses: readonly WatchResponse[], slices: Slices): Promise<void> {
-    const { sink, from } = this.#options;
-    const told: { readonly revision: number; readonly event: WatchEvent }[] = [];
-    for (const { watchId, header, created, events } of responses) {
-      const part = this.#parts[watchId - 1];
-      if (!part) continue;
-      for (const event of events) {
+  /** The events of answers that came together, in the order of their revisions, many in several turns. */
+  async #tell(answers: readonly Answer[], slices: Slices): Promise<void> {
+    const reached = [...this.#progress.positions];
+    const told: Told[] = [];
+    for (const { watchId, header, created, events } of answers) {
+      const before = reached[watchId - 1];
+      if (before === undefined) continue;
+      // An answer without events is a sign of progress: nothing is left out up to its revision.
+      let last = events.length > 0 || created ? before : Math.max(before, header?.revision ?? 0);
+      for (const octets of events) {
         if (slices.isOver) await slices.next();
+        const event = decode(eventMessage, octets);
         const revision = event.kv?.modRevision ?? 0;
-        if (revision <= part.at) continue;
+        if (revision <= before) continue;
+        last = revision;
         const mapped = this.#map(event);
         if (mapped) told.push({ revision, event: mapped });
       }
-      // An answer without events is a sign of progress: nothing is left out up to its revision.
-      const reached = events.at(-1)?.kv?.modRevision ?? (created ? 0 : (header?.revision ?? 0));
-      part.at = Math.max(part.at, reached);
-      this.#newest = Math.max(this.#newest, part.at);
+      reached[watchId - 1] = last;
     }
-    if (told.length === 0 || this.#isClosed) return;
     told.sort((a, b) => a.revision - b.revision);
-    const behind = new Map(this.#parts.filter(({ at }) => at < this.#newest).map(({ prefix, at }) => [prefix, at]));
-    const cursor = formatCursor({ cluster: from.cluster, revision: this.#newest, behind });
-    sink.events(
-      told.map(({ event }) => event),
-      cursor,
-    );
+    for (let from = 0; from < told.length; ) {
+      if (this.#isClosed) return;
+      const end = endOfBatch(told, from);
+      const batch = told.slice(from, end);
+      this.#progress.advance(reached, end === told.length ? Number.POSITIVE_INFINITY : (batch.at(-1)?.revision ?? 0));
+      this.#options.sink.events(
+        batch.map(({ event }) => event),
+        this.#progress.cursor,
+      );
+      from = end;
+      if (from < told.length) await slices.next();
+    }
+    this.#progress.advance(reached, Number.POSITIVE_INFINITY);
   }
 
   #map({ type, kv, prevKv }: Event): WatchEvent | undefined {
@@ -224,6 +247,13 @@ export class EtcdWatch implements Watch {
       return undefined;
     }
   }
+}
+
+/** Where a batch ends that begins at `from`: what has one revision stays together. */
+function endOfBatch(told: readonly Told[], from: number): number {
+  let end = Math.min(from + BATCH, told.length);
+  while (end < told.length && told[end]?.revision === told[end - 1]?.revision) end++;
+  return end;
 }
 
 const clusterOf = (header: ResponseHeader | undefined): string => clusterText(header?.clusterId ?? 0n);
