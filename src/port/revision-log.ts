@@ -46,7 +46,7 @@ export interface RevisionLog {
   readonly memberId: bigint;
   /** How often the log has been opened, this time included. */
   readonly term: number;
-  /** The revision that history is forgotten before; 0 when none is. */
+  /** The revision that history is forgotten before; -1 when none is. */
   readonly compactedRevision: number;
   /** Every row, in order. Throws LogError `corrupt`. */
   rows(): Iterable<LogRow>;

@@ -200,6 +200,27 @@ test("events of one transaction come in one response, or in fragments for who ca
   );
 });
 
+test("a transaction that loses a key which it wants to keep is refused whole", async (t) => {
+  const { txn, put, range } = setUp(t);
+  await put("a", "1");
+  await put("b", "1");
+  // Debian's etcd panics here.
+  const keeping = { put: { key: "b", value: Buffer.from("2"), ignoreLease: true } };
+  const request = { success: [{ deleteRange: all }, { put: { key: "c", value: Buffer.from("3") } }, keeping] };
+  await assert.rejects(txn(request as never), { message: "etcdserver: key not found" });
+  const { kvs, header } = await range("a", { rangeEnd: "\0" });
+  assert.deepEqual(
+    [kvs.map(({ key, version }) => [key, version]), header?.revision],
+    [
+      [
+        ["a", 1],
+        ["b", 1],
+      ],
+      3,
+    ],
+  );
+});
+
 test("many watchers of few prefixes are told in slices", async (t) => {
   const { put, watch } = setUp(t);
   const streams = Array.from({ length: 500 }, watch);

@@ -17,10 +17,9 @@ const PIECE_OCTETS = 128 * 1024;
 /** What a range found at one moment: items never change, so it can be looked at in later turns. */
 export interface Found {
   readonly request: RangeRequest;
-  /** A number is the position in the log of an item that is no longer current. */
+  /** In the order of their keys; a number is the position in the log of an item that is no longer current. */
   readonly items: readonly (Item | number)[];
   readonly count: number;
-  readonly more: boolean;
 }
 
 /** Throws what etcd refuses such a request with. */
@@ -35,20 +34,23 @@ export function checkRange({ key, sortOrder, sortTarget }: RangeRequest): void {
 export function findRange(mvcc: Mvcc, request: RangeRequest): Found {
   const range = keyRange(request.key, request.rangeEnd);
   const { revision, countOnly, limit } = request;
+  // One more than asked for shows that there is more.
+  const wanted = limit <= 0 || needsAll(request) ? 0 : limit + 1;
   if (revision > 0 && revision !== mvcc.revision) {
     const all = mvcc.selectAt(range, revision);
-    return { request, count: all.length, ...cut(countOnly ? [] : all, needsAll(request) ? 0 : limit) };
+    return { request, count: all.length, items: countOnly ? [] : wanted === 0 ? all : all.slice(0, wanted) };
   }
-  const count = mvcc.count(range);
-  if (countOnly) return { request, count, items: [], more: false };
-  // One more than asked for shows that there is more.
-  const wanted = needsAll(request) || limit <= 0 ? 0 : limit + 1;
-  return { request, count, ...cut(mvcc.select(range, wanted), wanted === 0 ? 0 : limit) };
+  return { request, count: mvcc.count(range), items: countOnly ? [] : mvcc.select(range, wanted) };
 }
 
-/** Whether what is shown can be told only from all items of the range. */
-const needsAll = (request: RangeRequest): boolean =>
-  request.sortOrder !== SORT_ORDER.none || request.sortTarget !== SORT_TARGET.key || hasFilters(request);
+/**
+ * Whether the limit counts only after something else. As in etcd, another order than that of the keys does so, but the
+ * choice of what to sort by does not.
+ */
+const needsAll = (request: RangeRequest): boolean => request.sortOrder !== SORT_ORDER.none || hasFilters(request);
+
+const needsSorting = ({ sortOrder, sortTarget }: RangeRequest): boolean =>
+  sortOrder === SORT_ORDER.descend || sortTarget !== SORT_TARGET.key;
 
 const hasFilters = (request: RangeRequest): boolean =>
   request.minModRevision > 0 ||
@@ -56,19 +58,14 @@ const hasFilters = (request: RangeRequest): boolean =>
   request.minCreateRevision > 0 ||
   request.maxCreateRevision > 0;
 
-function cut<T>(items: readonly T[], limit: number): { items: readonly T[]; more: boolean } {
-  return limit > 0 && items.length > limit ? { items: items.slice(0, limit), more: true } : { items, more: false };
-}
-
 /** The whole answer in one turn, for what is inside a transaction. Throws `compacted`. */
 export function answerRange(mvcc: Mvcc, found: Found, header: ResponseHeader): RangeAnswer {
   const { request, count } = found;
-  const arranged = arrange(
+  const { items, more } = arrange(
     request,
     found.items.map((item) => load(mvcc, request, item)),
-    found.more,
   );
-  return { header, count, more: arranged.more, kvs: arranged.items.map((item) => show(mvcc, request, item)) };
+  return { header, count, more, kvs: items.map((item) => show(mvcc, request, item)) };
 }
 
 /** The whole answer as a frame, in slices. Rejects with `compacted` when an old value goes while it is being read. */
@@ -81,7 +78,7 @@ export async function frameRange(
   const { request, count } = found;
   const loaded: Item[] = [];
   await inSlices(clock, found.items, (item) => loaded.push(load(mvcc, request, item)));
-  const { items, more } = arrange(request, loaded, found.more);
+  const { items, more } = arrange(request, loaded);
   const pieces: Buffer[] = [];
   let sink = new OctetSink(items.length === 1 ? 1_024 : PIECE_OCTETS / 8);
   sink.reserve(FRAME_HEAD);
@@ -102,7 +99,7 @@ export async function frameRange(
 /** An item of the log is read as late as its answer; its value is needed early when it is sorted by. */
 function load(mvcc: Mvcc, request: RangeRequest, item: Item | number): Item {
   if (typeof item === "number") return mvcc.itemAt(item);
-  return request.sortTarget === SORT_TARGET.value && needsAll(request) ? mvcc.withValue(item) : item;
+  return request.sortTarget === SORT_TARGET.value ? mvcc.withValue(item) : item;
 }
 
 function show(mvcc: Mvcc, { keysOnly }: RangeRequest, item: Item): Shown {
@@ -117,28 +114,30 @@ const sortKeys: Readonly<Record<number, (item: Item) => string | number>> = {
   [SORT_TARGET.value]: (item) => item.value ?? "",
 };
 
-/** Filters, sorts and limits what was found in the order of the keys. */
-function arrange(
-  request: RangeRequest,
-  items: readonly Item[],
-  more: boolean,
-): { items: readonly Item[]; more: boolean } {
-  if (!needsAll(request)) return { items, more };
-  const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision, sortOrder, sortTarget } = request;
+/** Filters, sorts and limits what was found. */
+function arrange(request: RangeRequest, items: readonly Item[]): { items: readonly Item[]; more: boolean } {
+  const kept = hasFilters(request) ? items.filter((item) => passes(request, item)) : items;
+  const sorted = needsSorting(request) ? sort(request, kept) : kept;
+  const { limit } = request;
+  return limit > 0 && sorted.length > limit
+    ? { items: sorted.slice(0, limit), more: true }
+    : { items: sorted, more: false };
+}
+
+function passes(request: RangeRequest, { modRevision, createRevision }: Item): boolean {
   const within = (revision: number, least: number, most: number): boolean =>
     revision >= least && (most <= 0 || revision <= most);
-  const kept = items.filter(
-    (item) =>
-      within(item.modRevision, minModRevision, maxModRevision) &&
-      within(item.createRevision, minCreateRevision, maxCreateRevision),
+  return (
+    within(modRevision, request.minModRevision, request.maxModRevision) &&
+    within(createRevision, request.minCreateRevision, request.maxCreateRevision)
   );
-  const keyOf = sortKeys[sortTarget];
+}
+
+function sort({ sortOrder, sortTarget }: RangeRequest, items: readonly Item[]): Item[] {
+  const keyOf = sortKeys[sortTarget] ?? (() => 0);
   const sign = sortOrder === SORT_ORDER.descend ? -1 : 1;
-  if (keyOf) {
-    kept.sort((a, b) => {
-      const [x, y] = [keyOf(a), keyOf(b)];
-      return x < y ? -sign : x > y ? sign : 0;
-    });
-  }
-  return cut(kept, request.limit);
+  return items.toSorted((a, b) => {
+    const [x, y] = [keyOf(a), keyOf(b)];
+    return x < y ? -sign : x > y ? sign : 0;
+  });
 }

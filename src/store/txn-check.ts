@@ -45,6 +45,9 @@ interface Touched {
   readonly deletes: readonly KeyRange[];
 }
 
+/** As etcd has it: a deletion of everything from a key on is not looked at, and may meet what is put beside it. */
+const meets = ({ end, begin }: KeyRange, key: string): boolean => end !== undefined && contains({ begin, end }, key);
+
 /**
  * What these ops touch, with both ways through each transaction in them, in etcd's order: deletions here, then
  * transactions one after the other, then puts here. Throws `duplicateKey`.
@@ -52,7 +55,7 @@ interface Touched {
 function checkKeys(ops: readonly RequestOp[]): Touched {
   const puts = new Set<string>();
   const deletes: KeyRange[] = [];
-  const isTaken = (key: string): boolean => puts.has(key) || deletes.some((range) => contains(range, key));
+  const isTaken = (key: string): boolean => puts.has(key) || deletes.some((range) => meets(range, key));
   for (const { deleteRange } of ops) if (deleteRange) deletes.push(keyRange(deleteRange.key, deleteRange.rangeEnd));
   for (const { txn } of ops) {
     if (!txn) continue;

@@ -12,7 +12,7 @@ import {
   type ResponseHeader,
   type TxnRequest,
 } from "../wire/etcd/kv.ts";
-import type { DeleteRangeAnswer, OpAnswer, PutAnswer, RangeAnswer, TxnAnswer } from "./answers.ts";
+import type { DeleteRangeAnswer, OpAnswer, PutAnswer, TxnAnswer } from "./answers.ts";
 import type { Draft } from "./committer.ts";
 import { keyNotFound, leaseNotFound } from "./errors.ts";
 import { keyRange } from "./key-range.ts";
@@ -27,7 +27,7 @@ export interface TxnDeps {
 
 /** Throws `keyNotFound`, `leaseNotFound`. */
 export function put(deps: TxnDeps, draft: Draft, request: PutRequest): PutAnswer {
-  checkNow(deps, request);
+  mustHaveLease(deps, request);
   return applyPut(deps, draft, request);
 }
 
@@ -37,7 +37,15 @@ export function deleteRange(deps: TxnDeps, draft: Draft, request: DeleteRangeReq
 
 /** Throws what etcd refuses such a transaction with; then nothing has changed. */
 export function txn(deps: TxnDeps, draft: Draft, request: TxnRequest): TxnAnswer {
-  return apply(deps, draft, choose(deps, request));
+  const chosen = choose(deps, request);
+  forEachOp(chosen, ({ put }) => {
+    if (!put) return;
+    mustHaveKey(deps, put);
+    mustHaveLease(deps, put);
+  });
+  forEachOp(chosen, ({ range }) => range && range.revision > 0 && deps.mvcc.checkRevision(range.revision));
+  const answer = apply(deps, draft, chosen);
+  return { ...answer, header: headerOf(deps, draft) };
 }
 
 /** The way through a transaction, and through those in it. */
@@ -48,32 +56,45 @@ interface Chosen {
 
 function choose(deps: TxnDeps, request: TxnRequest): Chosen {
   const succeeded = request.compare.every((compare) => holds(deps.mvcc, compare));
-  const ops = (succeeded ? request.success : request.failure).map((op) => {
-    if (op.put) checkNow(deps, op.put);
-    if (op.range && op.range.revision > 0) deps.mvcc.checkRevision(op.range.revision);
-    return { op, txn: op.txn && choose(deps, op.txn) };
-  });
+  const ops = (succeeded ? request.success : request.failure).map((op) => ({
+    op,
+    txn: op.txn && choose(deps, op.txn),
+  }));
   return { succeeded, ops };
 }
 
-function checkNow({ mvcc, leases }: TxnDeps, { key, lease, ignoreValue, ignoreLease }: PutRequest): void {
+function forEachOp({ ops }: Chosen, look: (op: RequestOp) => unknown): void {
+  for (const { op, txn } of ops) {
+    if (txn) forEachOp(txn, look);
+    else look(op);
+  }
+}
+
+function mustHaveKey({ mvcc }: TxnDeps, { key, ignoreValue, ignoreLease }: PutRequest): void {
   if ((ignoreValue || ignoreLease) && !mvcc.get(key)) throw keyNotFound();
+}
+
+function mustHaveLease({ leases }: TxnDeps, { lease }: PutRequest): void {
   if (lease !== 0n && !leases.has(lease)) throw leaseNotFound();
 }
 
 function apply(deps: TxnDeps, draft: Draft, { succeeded, ops }: Chosen): TxnAnswer {
   const responses = ops.map(({ op, txn }): OpAnswer => {
-    if (op.put) return { put: applyPut(deps, draft, op.put) };
-    if (op.deleteRange) return { deleteRange: applyDeleteRange(deps, draft, op.deleteRange) };
     if (txn) return { txn: apply(deps, draft, txn) };
-    return op.range ? { range: rangeWithin(deps, draft, op.range) } : {};
+    const { range: found, put: put_, deleteRange: deleted } = op;
+    if (put_) return { put: within(applyPut(deps, draft, put_)) };
+    if (deleted) return { deleteRange: within(applyDeleteRange(deps, draft, deleted)) };
+    return found ? { range: within(answerRange(deps.mvcc, findRange(deps.mvcc, found), headerOf(deps, draft))) } : {};
   });
-  return { header: headerOf(deps, draft), succeeded, responses };
+  return { header: NO_HEADER, succeeded, responses };
 }
 
-function rangeWithin(deps: TxnDeps, draft: Draft, request: NonNullable<RequestOp["range"]>): RangeAnswer {
-  return answerRange(deps.mvcc, findRange(deps.mvcc, request), headerOf(deps, draft));
-}
+/** Answers within an answer: of the header the revision alone is told, and by transactions not even that. */
+const NO_HEADER: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
+const within = <A extends { readonly header: ResponseHeader }>(answer: A): A => ({
+  ...answer,
+  header: { ...NO_HEADER, revision: answer.header.revision },
+});
 
 const headerOf = ({ header, mvcc }: TxnDeps, draft: Draft): ResponseHeader =>
   header(draft.hasChanged ? draft.revision : mvcc.revision);
@@ -81,6 +102,8 @@ const headerOf = ({ header, mvcc }: TxnDeps, draft: Draft): ResponseHeader =>
 function applyPut(deps: TxnDeps, draft: Draft, request: PutRequest): PutAnswer {
   const { mvcc } = deps;
   const { key, prevKv, ignoreValue, ignoreLease } = request;
+  // It may have gone within the transaction: then all of it is taken back.
+  mustHaveKey(deps, request);
   const before = mvcc.get(key);
   const known = before && (prevKv || ignoreValue) ? mvcc.withValue(before) : undefined;
   const value = ignoreValue && known ? known.value : octetTextOf(request.value);

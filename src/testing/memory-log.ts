@@ -12,7 +12,7 @@ export class MemoryLog implements RevisionLog {
   readonly clusterId = 0xc1n;
   readonly memberId = 0x3en;
   readonly term = 1;
-  compactedRevision = 0;
+  compactedRevision = -1;
   /** What the next writes throw. */
   failure: "full" | "failed" | undefined;
   /** Batches written so far. */

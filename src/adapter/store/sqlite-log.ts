@@ -48,7 +48,7 @@ export class SqliteLog implements RevisionLog {
     this.memberId = this.#identity("member");
     this.term = Number(this.#setting("term") ?? 0) + 1;
     this.#set("term", String(this.term));
-    this.#compactedRevision = Number(this.#setting("compacted") ?? 0);
+    this.#compactedRevision = Number(this.#setting("compacted") ?? -1);
   }
 
   get compactedRevision(): number {
