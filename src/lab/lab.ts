@@ -142,8 +142,8 @@ export class Lab {
       host.agent,
       timeoutMs,
       async () =>
-        (await this.#deps.readiness.agent(host.agentSocket)) &&
-        hasNetworkConfig(this.#deps.files.list(host.place, CONFIG_FOLDER)),
+        hasNetworkConfig(this.#deps.files.list(host.place, CONFIG_FOLDER)) &&
+        (await this.#deps.readiness.agent(host.agentSocket)),
     );
   }
 

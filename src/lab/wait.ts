@@ -4,7 +4,10 @@ import type { Clock } from "../port/clock.ts";
 
 export class WaitError extends CodedError<"tooLate", { what: string }> {}
 
-const POLL_MS = 15;
+/** The pause between two questions grows from the first to the last, so that many waits at once leave room for the work. */
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 150;
+const GROWTH = 1.2;
 
 export const sleep = (clock: Clock, delayMs: number): Promise<void> =>
   new Promise((resolve) => {
@@ -22,12 +25,12 @@ export async function until<T>(
   condition: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> {
   const deadline = clock.now() + timeoutMs;
-  for (;;) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * GROWTH, LONGEST_PAUSE_MS)) {
     const found = await condition();
     if (found !== undefined && found !== false) return found;
     if (clock.now() >= deadline) {
       throw new WaitError("tooLate", `${what}: not within ${timeoutMs / 1000} s`, { what });
     }
-    await sleep(clock, POLL_MS);
+    await sleep(clock, pauseMs);
   }
 }
