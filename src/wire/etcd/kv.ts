@@ -18,7 +18,7 @@ import {
   type ValueOf,
 } from "../protobuf.ts";
 
-export const responseHeader = message({
+const responseHeader = message({
   clusterId: [1, unsignedId],
   memberId: [2, unsignedId],
   revision: [3, int64],
@@ -90,7 +90,7 @@ export const putRequest = message({
 export type PutRequest = ValueOf<typeof putRequest>;
 
 export const putResponse = message({ header: [1, header], prevKv: [2, nested(() => keyValue)] });
-export type PutResponse = ValueOf<typeof putResponse>;
+type PutResponse = ValueOf<typeof putResponse>;
 
 export const deleteRangeRequest = message({ key: [1, octetText], rangeEnd: [2, octetText], prevKv: [3, bool] });
 export type DeleteRangeRequest = ValueOf<typeof deleteRangeRequest>;
@@ -100,7 +100,7 @@ export const deleteRangeResponse = message({
   deleted: [2, int64],
   prevKvs: [3, repeated(nested(() => keyValue))],
 });
-export type DeleteRangeResponse = ValueOf<typeof deleteRangeResponse>;
+type DeleteRangeResponse = ValueOf<typeof deleteRangeResponse>;
 
 export const COMPARE_RESULT = { equal: 0, greater: 1, less: 2, notEqual: 3 } as const;
 export const COMPARE_TARGET = { version: 0, create: 1, mod: 2, value: 3, lease: 4 } as const;
@@ -145,7 +145,7 @@ export const txnRequest: Message<TxnRequest> = message({
   failure: [3, repeated(nested(() => requestOp))],
 });
 
-export interface ResponseOp {
+interface ResponseOp {
   readonly range: RangeResponse | undefined;
   readonly put: PutResponse | undefined;
   readonly deleteRange: DeleteRangeResponse | undefined;
@@ -158,7 +158,7 @@ export interface TxnResponse {
   readonly responses: readonly ResponseOp[];
 }
 
-export const responseOp: Message<ResponseOp> = message({
+const responseOp: Message<ResponseOp> = message({
   range: [1, nested(() => rangeResponse)],
   put: [2, nested(() => putResponse)],
   deleteRange: [3, nested(() => deleteRangeResponse)],

@@ -21,9 +21,6 @@ export const hashResponse = message({ header: [1, header], hash: [2, int64] });
 export const hashKvRequest = message({ revision: [1, int64] });
 export const hashKvResponse = message({ header: [1, header], hash: [2, int64], compactRevision: [3, int64] });
 
-export const ALARM_ACTION = { get: 0, activate: 1, deactivate: 2 } as const;
-export const ALARM = { none: 0, noSpace: 1, corrupt: 2 } as const;
-
 const alarmMember = message({ memberId: [1, unsignedId], alarm: [2, int64] });
 export const alarmRequest = message({ action: [1, int64], memberId: [2, unsignedId], alarm: [3, int64] });
 export const alarmResponse = message({ header: [1, header], alarms: [2, repeated(nested(() => alarmMember))] });

@@ -16,7 +16,7 @@ export const watchCreateRequest = message({
 });
 export type WatchCreateRequest = ValueOf<typeof watchCreateRequest>;
 
-export const watchCancelRequest = message({ watchId: [1, int64] });
+const watchCancelRequest = message({ watchId: [1, int64] });
 
 export const watchRequest = message({
   create: [1, nested(() => watchCreateRequest)],
