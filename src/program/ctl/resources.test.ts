@@ -262,15 +262,16 @@ test("a patch that meets another writer is tried again", async () => {
       const [op] = ops;
       if (op?.op !== "update" || conflicts-- <= 0) return;
       const was = await client.get(op.key);
-      await client.write([{ op: "put", key: op.key, value: was!.value }]);
+      const spec = { ...(was!.value["spec"] as JsonObject), vxlanMode: "Never", disabled: true };
+      await client.write([{ op: "put", key: op.key, value: { ...was!.value, spec } }]);
     };
     return store;
   };
-  assert.equal(
-    (await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"natOutgoing":null}}'])).code,
-    0,
-  );
+  const changes = '{"metadata":{"resourceVersion":"1"},"spec":{"natOutgoing":null}}';
+  assert.equal((await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", changes])).code, 0);
   assert.equal(conflicts, -1);
+  const { disabled, natOutgoing } = (await runner.stored("IPPool", "default-ipv4-ippool"))!["spec"] as JsonObject;
+  assert.deepEqual([disabled, natOutgoing], [true, undefined], "the other writer's change stays");
 });
 
 test("messages of label", async () => {
@@ -442,6 +443,8 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
   const policy = resource("NetworkPolicy", "deny", { ingress: [{ action: "Deny" }] });
   const applied = await runner.ocicat(["apply", "-f", "-"], policy);
   assert.match(applied.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);
+  const replaced = await runner.ocicat(["replace", "-f", "-"], policy);
+  assert.match(replaced.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);
   const stored = (await runner.stored("NetworkPolicy", "deny", "default"))!;
   assert.deepEqual(stored["spec"], {
     tier: "default",
@@ -493,6 +496,20 @@ test("a pool with pods' addresses stays unless it is forced; its blocks are give
   assert.equal((await runner.stored("IPAMBlock", "172.16.8.0/24"))!["affinity"], null);
 });
 
+test("a pool goes without a look at its neighbours' blocks", async () => {
+  const runner = await withPool();
+  const neighbour = pool("neighbour", "172.17.0.0/16", { blockSize: 24 });
+  assert.equal((await runner.ocicat(["apply", "-f", "-"], neighbour)).err, "");
+  const block = blockObject("172.17.8.0/24", "n1", { 3: { node: "n1" } });
+  await runner.store.write([
+    { op: "put", key: block.key, value: block.value },
+    { op: "put", key: { kind: "BlockAffinity", name: "host/n1/172.17.8.0/24" }, value: { state: "confirmed" } },
+  ]);
+  assert.equal((await runner.ocicat(["delete", "ippool", "default-ipv4-ippool"])).code, 0);
+  assert.deepEqual(await runner.stored("IPAMBlock", "172.17.8.0/24"), block.value);
+  assert.deepEqual(await runner.stored("BlockAffinity", "host/n1/172.17.8.0/24"), { state: "confirmed" });
+});
+
 test("a pool over blocks of another size is refused", async () => {
   const runner = new CommandRunner();
   const { key, value } = blockObject("10.1.0.0/28", "n1");
@@ -502,6 +519,7 @@ test("a pool over blocks of another size is refused", async () => {
     refused.err,
     /IPPool\.Spec\.BlockSize = '26' \(IPPool blocksSize conflicts with existing allocations that use a different blockSize\)\]\n.*write blockSize: 28/,
   );
+  assert.equal((await runner.ocicat(["apply", "-f", "-"], pool("a", "10.2.0.0/16"))).code, 0);
 });
 
 test("with a node goes what was its own", async () => {
