@@ -106,6 +106,7 @@ export class Committer {
       for (const job of done) job.reject(failure);
       return;
     }
+    mvcc.settle(batch.changes);
     if (batch.changes.length > 0) this.#deps.committed(batch.changes);
     for (const answer of answers) answer();
   }

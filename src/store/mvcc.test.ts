@@ -45,7 +45,10 @@ test("every revision since the compaction reads as it was, through undoing, comp
           mvcc.advanceTo(revision);
           if (op === "undo") mvcc.undo(done);
           else {
+            if (done.after)
+              assert.equal(mvcc.withValue(mvcc.get(key)!).value, done.after.value, "before it is in the log");
             log.write({ rows: [logRowOf(done)], granted: [], revoked: [] });
+            mvcc.settle([done]);
             history.set(revision, shown(mvcc, mvcc.select(everything)));
           }
         }

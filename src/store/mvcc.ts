@@ -1,7 +1,7 @@
 /**
  * Keys with their history: the ordered index in memory, over a log on disk that holds every row. Items are immutable,
  * so what a reader holds stays what it was however long it takes; the current value of a key is kept in memory as long
- * as all kept ones fit `cacheOctets`, older values are read from the log.
+ * as all kept ones fit `cacheOctets` or the log does not have it yet, older values are read from the log.
  *
  * Each key knows where its older rows lie; a queue holds the rows that were superseded in the order in which that
  * happened, which is the order in which compaction may remove them.
@@ -190,6 +190,21 @@ export class Mvcc {
     return { revision, sequence, key, before, after: undefined };
   }
 
+  /** The log has what became of these keys: their values need not be kept in memory where there is no room. */
+  settle(changes: readonly Change[]): void {
+    for (const { key } of changes) {
+      if (this.#cached <= this.#cacheOctets) return;
+      const state = this.#index.get(key);
+      if (state) this.#drop(state);
+    }
+  }
+
+  #drop(state: KeyState): void {
+    if (state.item?.value === undefined) return;
+    this.#cached -= state.item.value.length;
+    state.item = { ...state.item, value: undefined };
+  }
+
   /** The changes up to this revision are complete. */
   advanceTo(revision: number): void {
     this.#revision = revision;
@@ -245,6 +260,7 @@ export class Mvcc {
       this.#buryAt(state, row.sequence, row.revision);
     } else {
       this.#setItem(state, itemOf(row));
+      if (this.#cached > this.#cacheOctets) this.#drop(state);
     }
   }
 
@@ -280,10 +296,8 @@ export class Mvcc {
 
   #setItem(state: KeyState, item: Item | undefined): void {
     const before = state.item;
-    this.#cached -= before?.value?.length ?? 0;
-    const isKept = item?.value !== undefined && this.#cached + item.value.length <= this.#cacheOctets;
-    state.item = item && !isKept ? { ...item, value: undefined } : item;
-    this.#cached += state.item?.value?.length ?? 0;
+    state.item = item;
+    this.#cached += (item?.value?.length ?? 0) - (before?.value?.length ?? 0);
     if ((before === undefined) !== (item === undefined)) this.#index.countLive(state.key, item ? 1 : -1);
     if (before?.lease === item?.lease) return;
     if (before) this.#detach(before);
