@@ -32,6 +32,10 @@ export class DebianEtcd {
     }
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   get socket(): string {
     return path.join(this.folder, CLIENT_SOCKET);
   }
@@ -44,8 +48,8 @@ export class DebianEtcd {
     return path.join(this.folder, "data");
   }
 
-  /** Resolves when it answers. A new data folder becomes a cluster of that token. */
-  async start(token = "test"): Promise<void> {
+  /** Resolves when it answers. A new data folder becomes a cluster of that token. Of flags given twice the last counts. */
+  async start(token = "test", ...more: readonly string[]): Promise<void> {
     for (const socket of [CLIENT_SOCKET, PEER_SOCKET]) fs.rmSync(path.join(this.folder, socket), { force: true });
     const log = fs.openSync(path.join(this.folder, "log"), "a");
     const args = [
@@ -59,7 +63,7 @@ export class DebianEtcd {
       ["--heartbeat-interval", "10"],
       ["--election-timeout", "50"],
     ];
-    const child = spawn("etcd", args.flat(), { cwd: this.folder, stdio: ["ignore", log, log] });
+    const child = spawn("etcd", [...args.flat(), ...more], { cwd: this.folder, stdio: ["ignore", log, log] });
     fs.closeSync(log);
     this.#process = child;
     const deadline = performance.now() + START_DEADLINE_MS;
