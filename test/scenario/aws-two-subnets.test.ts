@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { cannotRunLabs, eventually, Testbed } from "./testbed.ts";
+import { eventually } from "./eventually.ts";
+import { cannotRunLabs, Testbed } from "./testbed.ts";
 
 interface Pair {
   readonly from: string;

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { Running } from "./running.ts";
 
 const ocicatCommand = path.resolve(import.meta.dirname, "../../bin/ocicat");
 
@@ -35,19 +36,6 @@ export function run(command: string, args: readonly string[], options: RunOption
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
   });
-}
-
-/** Asks until the answer is accepted; fails with the last refusal when the deadline passes. */
-export async function eventually<T>(ask: () => Promise<T> | T, deadlineMs = 20_000): Promise<T> {
-  const end = performance.now() + deadlineMs;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (refusal) {
-      if (performance.now() > end) throw refusal;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** Why a lab cannot run here, undefined when it can. */
@@ -99,6 +87,45 @@ export class Testbed {
 
   tryOn(place: string, ...command: readonly string[]): Promise<Outcome> {
     return this.ocicat("lab", "exec", place, "--", ...command);
+  }
+
+  /** What is typed at a terminal of this machine, with `ocicat` on the path. */
+  shell(text: string): Promise<Outcome> {
+    return run("bash", ["-c", text], { env: this.#terminal });
+  }
+
+  /** What is typed at a terminal on a host or in a pod. */
+  terminal(place: string, text: string): Promise<Outcome> {
+    return this.tryOn(place, "bash", "-c", text);
+  }
+
+  /** A command on a host or in a pod that goes on; whoever starts it ends it. */
+  start(place: string, ...command: readonly string[]): Running {
+    const env = { ...process.env, ...this.#env };
+    return Running.start(ocicatCommand, ["lab", "exec", place, "--", ...command], env);
+  }
+
+  /** Packets at a device of a place that a filter of tcpdump lets pass, captured while `during` runs; a line each. */
+  async capture(place: string, device: string, filter: string, during: () => Promise<unknown>): Promise<string> {
+    const tcpdump = this.start(place, "tcpdump", "-n", "-e", "-l", "--immediate-mode", "-i", device, filter);
+    try {
+      await tcpdump.says(/listening on/);
+      await during();
+    } finally {
+      await tcpdump.end("SIGINT");
+    }
+    return tcpdump.stdout;
+  }
+
+  get #terminal(): Readonly<Record<string, string>> {
+    return { ...this.#env, PATH: `${path.dirname(ocicatCommand)}:${process.env["PATH"] ?? ""}` };
+  }
+
+  /** What a tool prints as JSON on a host or in a pod, objects without content left out. */
+  async json<T>(place: string, ...command: readonly string[]): Promise<T[]> {
+    const text = await this.on(place, ...command);
+    const found = text.trim() === "" ? [] : (JSON.parse(text) as T[]);
+    return found.filter((item) => Object.keys(item as object).length > 0);
   }
 
   /** The lines of `ip route` on a host, trimmed: what the founding documents list. */
