@@ -14,6 +14,8 @@ import { type Change, logRowOf, type Mvcc } from "./mvcc.ts";
 
 /** How long one turn may carry out work before it writes: half of the budget of a turn, the write takes its own time. */
 const TURN_MS = 8;
+/** Rows that are written in a few milliseconds. */
+const ROWS_AT_ONCE = 1_000;
 
 /** What a piece of work may do. All of its changes have one revision. */
 export interface Draft {
@@ -96,7 +98,7 @@ export class Committer {
       } catch (failure) {
         job.reject(failure);
       }
-      if (taken % 16 === 0 && clock.now() > deadline) break;
+      if (batch.changes.length >= ROWS_AT_ONCE || (taken % 16 === 0 && clock.now() > deadline)) break;
     }
     this.#jobs = this.#jobs.slice(taken);
     try {

@@ -5,6 +5,7 @@
 import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { LogError, type RevisionLog } from "../port/revision-log.ts";
+import type { Lane } from "./lane.ts";
 import type { Mvcc } from "./mvcc.ts";
 import type { Retention } from "./retention.ts";
 
@@ -18,6 +19,7 @@ export interface CompactorDeps {
   readonly mvcc: Mvcc;
   readonly log: RevisionLog;
   readonly clock: Clock;
+  readonly lane: Lane;
   readonly logger: Log;
   readonly retention: Retention;
 }
@@ -54,7 +56,7 @@ export class Compactor {
 
   /** Gives free room on the disk back to the file system. */
   async defragment(): Promise<void> {
-    while (!this.#isClosed && this.#deps.log.shrink()) await this.#deps.clock.yield();
+    while (!this.#isClosed && this.#deps.log.shrink()) await this.#deps.lane.next(0);
   }
 
   close(): void {
@@ -96,9 +98,9 @@ export class Compactor {
   }
 
   async #removeAll(): Promise<void> {
-    const { mvcc, log, clock, logger } = this.#deps;
-    for (;;) {
-      await clock.yield();
+    const { mvcc, log, lane, logger } = this.#deps;
+    for (let slices = 0; ; slices++) {
+      await lane.next(slices);
       if (this.#isClosed) return;
       const rows = this.#left.length > 0 ? this.#left : mvcc.takeRemovable(ROWS_AT_ONCE);
       if (rows.length === 0) return;

@@ -15,6 +15,7 @@ import { Committer } from "./committer.ts";
 import { Compactor } from "./compactor.ts";
 import { stopped } from "./errors.ts";
 import { kvService } from "./kv-service.ts";
+import { Lane } from "./lane.ts";
 import { leaseService } from "./lease-service.ts";
 import { Leases } from "./leases.ts";
 import { maintenanceService } from "./maintenance-service.ts";
@@ -53,9 +54,10 @@ export class EtcdServer {
     const { log, clock, logger, retention, cacheOctets = CACHE_OCTETS } = deps;
     this.#deps = deps;
     const mvcc = new Mvcc(log, { cacheOctets });
-    const hub = new WatchHub({ mvcc, log, clock, logger });
+    const lane = new Lane(clock);
+    const hub = new WatchHub({ mvcc, log, lane, logger });
     this.#committer = new Committer({ mvcc, log, clock, logger, committed: (changes) => hub.publish(changes) });
-    this.#compactor = new Compactor({ mvcc, log, clock, logger, retention });
+    this.#compactor = new Compactor({ mvcc, log, clock, lane, logger, retention });
     this.#leases = new Leases({ mvcc, committer: this.#committer, clock, logger, kept: log.leases() });
     const header: HeaderAt = (revision) => ({
       clusterId: log.clusterId,
@@ -66,6 +68,7 @@ export class EtcdServer {
     const parts = {
       ...deps,
       mvcc,
+      lane,
       header,
       committer: this.#committer,
       compactor: this.#compactor,

@@ -1,5 +1,4 @@
 /** etcdserverpb.KV. */
-import type { Clock } from "../port/clock.ts";
 import type { Frame, RpcMethods, UnaryMethod } from "../port/rpc.ts";
 import { kvMethods, type Method } from "../wire/etcd/services.ts";
 import { grpcFrame } from "../wire/grpc-frames.ts";
@@ -8,6 +7,7 @@ import { deleteRangeAnswer, putAnswer, txnAnswer } from "./answers.ts";
 import type { Committer } from "./committer.ts";
 import type { Compactor } from "./compactor.ts";
 import { requestTooLarge } from "./errors.ts";
+import type { Lane } from "./lane.ts";
 import type { Mvcc } from "./mvcc.ts";
 import { checkRange, findRange, frameRange } from "./range.ts";
 import { type HeaderAt, unary } from "./service.ts";
@@ -21,17 +21,17 @@ export interface KvDeps {
   readonly mvcc: Mvcc;
   readonly committer: Committer;
   readonly compactor: Compactor;
-  readonly clock: Clock;
+  readonly lane: Lane;
   readonly leases: TxnDeps["leases"];
   readonly header: HeaderAt;
 }
 
 export function kvService(deps: KvDeps): RpcMethods {
-  const { mvcc, committer, compactor, clock, header } = deps;
+  const { mvcc, committer, compactor, lane, header } = deps;
   return {
     ...reading(kvMethods.range, (request) => {
       checkRange(request);
-      return frameRange(mvcc, clock, findRange(mvcc, request), header(mvcc.revision));
+      return frameRange(mvcc, lane, findRange(mvcc, request), header(mvcc.revision));
     }),
     ...writing(kvMethods.put, async (request) => {
       checkPut(request);

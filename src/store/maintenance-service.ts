@@ -1,14 +1,13 @@
 /** etcdserverpb.Maintenance, Cluster and Auth, as far as a store of one member has something to say. */
 import { crc32 } from "node:zlib";
-import type { Clock } from "../port/clock.ts";
 import type { RevisionLog } from "../port/revision-log.ts";
 import type { RpcMethods } from "../port/rpc.ts";
 import { authStatusMethod, maintenanceMethods, memberListMethod } from "../wire/etcd/services.ts";
 import type { Compactor } from "./compactor.ts";
 import { authNotEnabled } from "./errors.ts";
+import type { Lane } from "./lane.ts";
 import type { Mvcc } from "./mvcc.ts";
 import { type HeaderAt, unary } from "./service.ts";
-import { inSlices } from "./slices.ts";
 
 /** The etcd whose API this is: what clients decide by. */
 const API_VERSION = "3.4.0";
@@ -17,7 +16,7 @@ export interface MaintenanceDeps {
   readonly mvcc: Mvcc;
   readonly log: RevisionLog;
   readonly compactor: Compactor;
-  readonly clock: Clock;
+  readonly lane: Lane;
   readonly header: HeaderAt;
   /** Where clients reach the store, for `member list`. */
   readonly clientUrls: () => readonly string[];
@@ -60,9 +59,9 @@ export function maintenanceService(deps: MaintenanceDeps): RpcMethods {
 }
 
 /** A CRC over what was there at a revision: the same for the same content, for nothing but telling copies of this store apart. */
-async function hashAt({ mvcc, clock }: MaintenanceDeps, revision: number): Promise<number> {
+async function hashAt({ mvcc, lane }: MaintenanceDeps, revision: number): Promise<number> {
   let hash = 0;
-  await inSlices(clock, mvcc.selectAt({ begin: "", end: undefined }, revision), (found) => {
+  await lane.each(mvcc.selectAt({ begin: "", end: undefined }, revision), (found) => {
     const item = typeof found === "number" ? mvcc.itemAt(found) : mvcc.withValue(found);
     const { key, createRevision, modRevision, version, lease, value } = item;
     hash = crc32([key.length, key, createRevision, modRevision, version, lease, value].join(), hash);

@@ -1,13 +1,12 @@
 /** KV.Range: which items, in which order, how many, and what of them is shown. */
-import type { Clock } from "../port/clock.ts";
 import { type RangeRequest, type ResponseHeader, SORT_ORDER, SORT_TARGET } from "../wire/etcd/kv.ts";
 import { encodeInto } from "../wire/protobuf.ts";
 import { OctetSink } from "../wire/protobuf-octets.ts";
 import { type RangeAnswer, rangeAnswer, type Shown } from "./answers.ts";
 import { emptyKey, invalidSortOption } from "./errors.ts";
 import { keyRange } from "./key-range.ts";
+import type { Lane } from "./lane.ts";
 import type { Item, Mvcc } from "./mvcc.ts";
-import { inSlices } from "./slices.ts";
 
 /** Octets of a frame before its message: compressed or not, length. */
 const FRAME_HEAD = 5;
@@ -69,22 +68,17 @@ export function answerRange(mvcc: Mvcc, found: Found, header: ResponseHeader): R
 }
 
 /** The whole answer as a frame, in slices. Rejects with `compacted` when an old value goes while it is being read. */
-export async function frameRange(
-  mvcc: Mvcc,
-  clock: Clock,
-  found: Found,
-  header: ResponseHeader,
-): Promise<Uint8Array[]> {
+export async function frameRange(mvcc: Mvcc, lane: Lane, found: Found, header: ResponseHeader): Promise<Uint8Array[]> {
   const { request, count } = found;
   const loaded: Item[] = [];
-  await inSlices(clock, found.items, (item) => loaded.push(load(mvcc, request, item)));
+  await lane.each(found.items, (item) => loaded.push(load(mvcc, request, item)));
   const { items, more } = arrange(request, loaded);
   const pieces: Buffer[] = [];
   let sink = new OctetSink(items.length === 1 ? 1_024 : PIECE_OCTETS / 8);
   sink.reserve(FRAME_HEAD);
   encodeInto(sink, rangeAnswer, { header, more, count });
   // Messages may be written in parts: fields that repeat add up.
-  await inSlices(clock, items, (item) => {
+  await lane.each(items, (item) => {
     encodeInto(sink, rangeAnswer, { kvs: [show(mvcc, request, item)] });
     if (sink.length < PIECE_OCTETS) return;
     pieces.push(sink.finish());

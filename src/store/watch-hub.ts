@@ -8,12 +8,12 @@
  *                                   └── catch-up ◀─────┘
  */
 import { messageOf } from "../base/errors.ts";
-import type { Clock, Millis } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { LogError, type LogRow, type RevisionLog } from "../port/revision-log.ts";
 import { RpcError } from "../port/rpc.ts";
 import type { Shown } from "./answers.ts";
 import { InterestIndex } from "./interest-index.ts";
+import type { Lane } from "./lane.ts";
 import type { Change, Item, Mvcc } from "./mvcc.ts";
 import { KeyEvent, type Outlet, type Watcher } from "./watcher.ts";
 
@@ -21,13 +21,11 @@ import { KeyEvent, type Outlet, type Watcher } from "./watcher.ts";
 const MAX_PENDING_OCTETS = 1 << 20;
 /** Rows read from the log in one turn. */
 const ROWS_AT_ONCE = 256;
-/** A quarter of the budget of a turn. */
-const SLICE_MS: Millis = 5;
 
 export interface WatchHubDeps {
   readonly mvcc: Mvcc;
   readonly log: RevisionLog;
-  readonly clock: Clock;
+  readonly lane: Lane;
   readonly logger: Log;
 }
 
@@ -102,16 +100,13 @@ export class WatchHub {
   }
 
   async #pump(): Promise<void> {
-    const { clock } = this.#deps;
+    const { lane } = this.#deps;
     this.#isPumping = true;
-    await clock.yield();
-    let began = clock.now();
+    await lane.next(0);
     for (const outlet of this.#dirty) {
+      if (lane.isOver) await lane.next(0);
       this.#dirty.delete(outlet);
       outlet.flush();
-      if (clock.now() - began < SLICE_MS) continue;
-      await clock.yield();
-      began = clock.now();
     }
     this.#isPumping = false;
   }
@@ -122,7 +117,7 @@ export class WatchHub {
 
   async #catchUp(): Promise<void> {
     this.#isCatchingUp = true;
-    await this.#deps.clock.yield();
+    await this.#deps.lane.next(0);
     for (let round = this.#ready(); round.length > 0; round = this.#ready()) {
       try {
         await this.#readTo(round);
@@ -142,7 +137,7 @@ export class WatchHub {
 
   /** Reads the log to these watches from where the first of them stands, until they are current or fall back again. */
   async #readTo(round: readonly Watcher[]): Promise<void> {
-    const { mvcc, log, clock } = this.#deps;
+    const { mvcc, log, lane } = this.#deps;
     const reading = new Set(round);
     const index = new InterestIndex<Watcher>();
     for (const watcher of round) index.add(watcher.spec.range, watcher);
@@ -160,7 +155,7 @@ export class WatchHub {
       const last = rows.at(-1);
       position = (last?.sequence ?? mvcc.sequence) + 1;
       reached = (last?.revision ?? mvcc.revision) + 1;
-      if (position <= mvcc.sequence) await clock.yield();
+      if (position <= mvcc.sequence && lane.isOver) await lane.next(1);
     }
     this.#dropExpired(reading, mvcc.revision + 1);
     for (const watcher of reading) {

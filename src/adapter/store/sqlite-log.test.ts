@@ -73,6 +73,15 @@ test("what was written is there after opening again, with its ids", (t) => {
   assert.notEqual(clusterId, openLog(t, temporaryFile(t)).clusterId);
 });
 
+test("the file itself has the ids from the start, without its write-ahead log", (t) => {
+  const file = temporaryFile(t);
+  const { clusterId } = openLog(t, file);
+  const copy = temporaryFile(t);
+  fs.mkdirSync(path.dirname(copy));
+  fs.copyFileSync(file, copy);
+  assert.equal(openLog(t, copy).clusterId, clusterId);
+});
+
 test("rows are found by position and by revision, also past gaps", (t) => {
   const log = openLog(t, temporaryFile(t));
   assert.equal(log.positionOf(1), 1);

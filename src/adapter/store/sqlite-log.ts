@@ -49,6 +49,8 @@ export class SqliteLog implements RevisionLog {
     this.term = Number(this.#setting("term") ?? 0) + 1;
     this.#set("term", String(this.term));
     this.#compactedRevision = Number(this.#setting("compacted") ?? -1);
+    // Into the file itself: who copies it without its write-ahead log still has a store with the same ids.
+    this.#database.exec("PRAGMA wal_checkpoint");
   }
 
   get compactedRevision(): number {
