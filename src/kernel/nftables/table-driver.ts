@@ -10,7 +10,7 @@
  * the tree lacks is removed, nothing outside of it is touched. The OWNER flag is never set: rules outlive the process.
  * A process without memory reads what the kernel holds and compares it whole, so that a restart writes nothing.
  */
-import { Batch, type Transaction } from "../../netlink/nftables/batch.ts";
+import type { Batch } from "../../netlink/nftables/batch.ts";
 import { addChange, type TableHead } from "../../netlink/nftables/change-codec.ts";
 import { planSteps } from "../../netlink/nftables/plan.ts";
 import { type Stage, stagesOf } from "../../netlink/nftables/stages.ts";
@@ -20,11 +20,10 @@ import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelError, type Netlink } from "../../port/netlink.ts";
 import { TurnBudget } from "../turn-budget.ts";
+import { type ForeignBaseChain, listForeignBaseChains } from "./foreign-chains.ts";
 import { inTurns } from "./in-turns.ts";
 import { KnownTable, type View } from "./known-table.ts";
-import { RulesetMonitor } from "./ruleset-monitor.ts";
-import { RulesetReader } from "./ruleset-reader.ts";
-import { TransactionLane } from "./transaction-lane.ts";
+import { Ruleset } from "./ruleset.ts";
 
 export interface NftApplyResult {
   /** Transactions sent; 0 when the kernel held everything already. */
@@ -35,23 +34,16 @@ export interface NftApplyResult {
   readonly differences: readonly string[];
 }
 
-/** So often the ruleset may move on under a change, or answers get lost, before that is an error. */
+/** So often answers may get lost, or a table may change while it is read, before that is an error. */
 const ATTEMPTS = 10;
 
 export class NftTableDriver {
-  readonly #lane: TransactionLane;
-  readonly #reader: RulesetReader;
-  readonly #monitor: RulesetMonitor;
+  readonly #ruleset: Ruleset;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #budget: TurnBudget;
   readonly #known = new Map<string, KnownTable>();
   readonly #listeners: ((key?: TableKey) => void)[] = [];
-  readonly #ownPorts = new Set<number>();
-  /** The generation that our last commit made. */
-  #ownGeneration: number | undefined;
-  #isCommitting = false;
-  #wasLost = false;
   #tail: Promise<unknown> = Promise.resolve();
 
   /** Listens for foreign changes from now on. Throws KernelError. */
@@ -59,12 +51,8 @@ export class NftTableDriver {
     this.#log = log;
     this.#clock = clock;
     this.#budget = new TurnBudget(clock);
-    this.#lane = new TransactionLane(netlink);
-    this.#reader = new RulesetReader(netlink, clock, this.#budget);
-    this.#monitor = new RulesetMonitor(netlink, {
-      isOwn: (port) => this.#ownPorts.has(port),
-      sink: { touched: (key) => this.#touched(key), lost: (reason) => this.#lost(reason) },
-    });
+    const sink = { touched: (key: TableKey) => this.#touched(key), touchedAll: () => this.#touchedAll() };
+    this.#ruleset = new Ruleset(netlink, { log, clock, budget: this.#budget, sink });
   }
 
   /**
@@ -88,7 +76,12 @@ export class NftTableDriver {
 
   /** Names of all tables of the namespace. Throws KernelError. */
   tables(): Promise<readonly TableKey[]> {
-    return this.#reader.tables();
+    return this.#ruleset.reader.tables();
+  }
+
+  /** Base chains of all tables but these, with a guess at their owners. Throws KernelError. */
+  foreignBaseChains(ours: readonly TableKey[]): Promise<readonly ForeignBaseChain[]> {
+    return listForeignBaseChains(this.#ruleset.reader, ours);
   }
 
   /**
@@ -101,9 +94,7 @@ export class NftTableDriver {
 
   /** Idempotent. The kernel keeps everything. */
   close(): void {
-    this.#monitor.close();
-    this.#lane.close();
-    this.#reader.close();
+    this.#ruleset.close();
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -127,7 +118,7 @@ export class NftTableDriver {
     const repairs = new Set<string>();
     const differences = new Set<string>();
     for (let attempt = 1, transactions = 0; ; attempt++) {
-      this.#monitor.drain();
+      this.#ruleset.drain();
       const wasKnown = known.view !== undefined;
       const view = await this.#view(key, known);
       for (const words of await inTurns(this.#budget, known.drift())) repairs.add(words);
@@ -157,12 +148,12 @@ export class NftTableDriver {
       if (known.view) return known.view;
       const { touches } = known;
       try {
-        known.learn((await this.#reader.table(key)) ?? "absent", touches);
+        known.learn((await this.#ruleset.reader.table(key)) ?? "absent", touches);
       } catch (failure) {
         const vanished = failure instanceof KernelError && failure.errno === "ENOENT";
         if (!vanished || attempt === ATTEMPTS) throw failure;
       }
-      this.#monitor.drain();
+      this.#ruleset.drain();
       if (!known.view && attempt === ATTEMPTS) {
         const subject = `table ${tableName(key)}`;
         throw new KernelError({ call: "read", errno: "EINTR", number: 4, subject, extack: "it changes all the time" });
@@ -170,72 +161,23 @@ export class NftTableDriver {
     }
   }
 
-  async #commit(table: TableHead, stage: Stage, known: KnownTable): Promise<void> {
+  #commit(table: TableHead, stage: Stage, known: KnownTable): Promise<void> {
     const { touches } = known;
-    let generation = this.#generation();
-    const transaction = await this.#encode(table, stage, generation);
-    const about = `changes of table ${tableName(table)}`;
-    for (let attempt = 1; ; attempt++) {
-      this.#ownPorts.add(this.#lane.portId);
-      this.#isCommitting = true;
-      try {
-        await this.#lane.commit(transaction, about);
-        this.#ownGeneration = following(generation);
-        return;
-      } catch (failure) {
-        if (!(failure instanceof KernelError) || failure.errno !== "ERESTART" || attempt === ATTEMPTS) throw failure;
-        generation = this.#generation();
-        if (known.touches !== touches) throw failure;
-        transaction.rebase(generation);
-      } finally {
-        this.#isCommitting = false;
-        if (this.#wasLost) this.#checkLoss();
-      }
-    }
-  }
-
-  async #encode(table: TableHead, stage: Stage, generation: number): Promise<Transaction> {
-    const batch = new Batch({ firstSequence: this.#lane.nextSequence, generation });
-    await inTurns(this.#budget, encodingOf(batch, table, stage));
-    return batch.finish();
-  }
-
-  /** The generation of everything that has been heard of. */
-  #generation(): number {
-    this.#monitor.drain();
-    if (this.#monitor.generation !== undefined) return this.#monitor.generation;
-    const asked = this.#reader.generation();
-    this.#monitor.drain();
-    return this.#monitor.generation ?? asked;
+    return this.#ruleset.commit({
+      about: `changes of table ${tableName(table)}`,
+      encode: (batch) => inTurns(this.#budget, encoding(batch, table, stage)),
+      isValid: () => known.touches === touches,
+    });
   }
 
   #touched(key: TableKey): void {
     if (this.#known.get(tableName(key))?.touch()) this.#notify(key);
   }
 
-  #lost(reason: string): void {
-    this.#log.debug("notifications of nf_tables were lost", { reason });
-    this.#wasLost = true;
-    if (!this.#isCommitting) this.#checkLoss();
-  }
-
-  /** Our own large transactions may fill the buffer too: where the ruleset is what we left, nothing was missed. */
-  #checkLoss(): void {
-    this.#wasLost = false;
-    if (this.#isAsWeLeftIt()) return;
+  #touchedAll(): void {
     let isNews = false;
     for (const known of this.#known.values()) isNews = known.touch() || isNews;
     if (isNews) this.#notify();
-  }
-
-  #isAsWeLeftIt(): boolean {
-    try {
-      return this.#reader.generation() === this.#ownGeneration;
-    } catch (failure) {
-      if (!(failure instanceof KernelError)) throw failure;
-      this.#log.debug("the generation of the ruleset cannot be read", { reason: failure.message });
-      return false;
-    }
   }
 
   #notify(key?: TableKey): void {
@@ -243,7 +185,7 @@ export class NftTableDriver {
   }
 }
 
-function* encodingOf(batch: Batch, table: TableHead, stage: Stage): Steps<void> {
+function* encoding(batch: Batch, table: TableHead, stage: Stage): Steps<void> {
   for (const change of stage) {
     addChange(batch, table, change);
     yield;
@@ -252,6 +194,3 @@ function* encodingOf(batch: Batch, table: TableHead, stage: Stage): Steps<void> 
 
 /** Whether the same change may succeed when computed anew, though it was computed from what was just read. */
 const isPassing = ({ errno }: KernelError): boolean => ["ERESTART", "EBADMSG", "ENOBUFS", "EINTR"].includes(errno);
-
-/** The kernel counts in 32 bits and leaves out 0. */
-const following = (generation: number): number => (generation === 0xffffffff ? 1 : generation + 1);
