@@ -6,6 +6,7 @@ import { CodedError } from "../base/errors.ts";
 import type { JsonObject } from "../base/json.ts";
 import { formatAddress, tryParseAddress } from "../ip/address.ts";
 import { formatPrefix } from "../ip/prefix.ts";
+import { ECHO_PORT } from "../port/echo-services.ts";
 import type { LabPodRecord } from "../port/lab-record.ts";
 import type { PlacePaths } from "../port/places.ts";
 import { type Lab, podRecord } from "./lab.ts";
@@ -97,6 +98,7 @@ function podSpecOf(body: JsonObject): PodSpec {
   if (!Array.isArray(serve) || !serve.every((port) => Number.isInteger(port) && port > 0 && port < 65536)) {
     throw badRequest("serve", "ports are numbers from 1 to 65535");
   }
+  if (serve.includes(ECHO_PORT)) throw badRequest("serve", `port ${ECHO_PORT} is the echo service's, in every pod`);
   return {
     namespace,
     name,

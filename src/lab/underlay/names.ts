@@ -1,6 +1,9 @@
 /** Names of underlay devices: those of their hosts, as far as a device name can hold them. */
 import { createHash } from "node:crypto";
 
+/** The device of a router that leads outside. */
+export const OUTSIDE_DEVICE = "outside";
+
 /** IFNAMSIZ less the final zero. */
 const LONGEST_DEVICE_NAME = 15;
 

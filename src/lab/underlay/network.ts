@@ -18,13 +18,11 @@ import type { NetNamespace } from "../../port/namespaces.ts";
 import type { Places } from "../../port/places.ts";
 import { routersOf, type Subnet, subnetOf, type Topology, type TopologyHost } from "../topology.ts";
 import { applyAll, indexOf, routeRequest } from "./apply.ts";
-import { gatewayMac, portName } from "./names.ts";
+import { gatewayMac, OUTSIDE_DEVICE, portName } from "./names.ts";
 
 /** `proto dhcp`, as the DHCP client of a cloud image marks the routes it got. */
 const DHCP = 16;
 const DEFAULT_ROUTE: Prefix = { address: parseAddress("0.0.0.0"), length: 0 };
-/** The device of a router that leads outside. */
-export const OUTSIDE_DEVICE = "outside";
 
 export interface UnderlayDeps {
   readonly places: Pick<Places, "makeNet">;

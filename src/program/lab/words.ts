@@ -96,6 +96,12 @@ export const labWords: readonly LabWord[] = [
     ],
   },
   {
+    usage: "apply",
+    summary: "pods from Kubernetes' YAML: v1 Pod with nodeName, Namespace",
+    define: (command) => command.requiredOption("-f, --filename <file>", "the file, '-' for standard input"),
+    run: (...args) => lab(import("./apply.ts"), "apply", ...args),
+  },
+  {
     usage: "check [pods...]",
     summary: "who reaches whom by ICMP, TCP and UDP, small and at the MTU; the encapsulation, captured; why not",
     define: (command) =>
