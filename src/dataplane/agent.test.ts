@@ -111,9 +111,14 @@ test("restarted while the store is away, the agent repairs from its disk and tak
   store.isAway = true;
   drivers.routes.kernel.delete("254 192.168.133.192/26 0");
   drivers.fdb.kernel.clear();
+  const newer = {
+    ...drivers.routes.kernel.get("254 192.168.226.65/32 0"),
+    destination: "192.168.226.99/32",
+  } as RouteItem;
+  drivers.routes.kernel.set("254 192.168.226.99/32 0", newer);
   const second = start();
   await clock.advance(5_000);
-  assert.deepEqual(routes(), ALL);
+  assert.deepEqual(routes(), [...ALL, "192.168.226.99/32"].sort(), "what was applied after the file was written stays");
   assert.equal(drivers.fdb.kernel.size, 1);
   store.isAway = false;
   await store.write([{ op: "delete", key: { kind: "IPAMBlock", name: "192.168.133.192/26" } }]);

@@ -10,26 +10,20 @@
  */
 import { messageOf } from "../base/errors.ts";
 import { Compiler } from "../compile/incremental.ts";
-import { order } from "../compile/items.ts";
 import { describeOrigin } from "../compile/project.ts";
 import { keys, type Local } from "../compile/view.ts";
-import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
-import type { Clock, Millis, Timer } from "../port/clock.ts";
+import type { Prefix } from "../ip/prefix.ts";
+import type { Clock, Millis } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Continuity, Cursor, Store, Stored, StoreError } from "../port/store.ts";
 import { Dataplane, type Drivers } from "./dataplane.ts";
 import { compiledKinds, Intent } from "./intent.ts";
-import { decodeLastApplied, encodeLastApplied, type LastApplied, LastAppliedError } from "./last-applied.ts";
+import { Keeper, type Kept } from "./keeper.ts";
 import type { Repair } from "./reconciler.ts";
 import { Settings, settingKinds } from "./settings.ts";
 import { StoreFollower } from "./store-follower.ts";
-
-/** The last applied state is written this long after a change, at the soonest: changes come in bursts. */
-const KEEP_DELAY_MS = 1_000;
-/** Wanted by nobody but the past: loses against everything that is compiled. */
-const LAST_APPLIED = { source: "last applied", preference: 1_000 } as const;
 
 export type StoreState =
   | { readonly state: "listing" }
@@ -58,14 +52,12 @@ export class Agent {
   readonly #compiler: Compiler;
   readonly #intent: Intent;
   readonly #follower: StoreFollower;
-  readonly #kept: LastApplied | undefined;
+  readonly #keeper: Keeper;
   readonly #repairs: (Repair & { readonly at: number })[] = [];
   #store: StoreState = { state: "listing" };
   #cursor: Cursor | undefined;
   /** When this agent was made, until its first pass is done. */
   #begun: Millis | undefined;
-  #keepTimer: Timer | undefined;
-  #keeping: Promise<void> = Promise.resolve();
 
   constructor(local: Local, deps: AgentDeps) {
     this.#deps = deps;
@@ -83,12 +75,13 @@ export class Agent {
     });
     this.#intent = new Intent(this.#compiler.view, this.#compiler.touch);
     this.settings = new Settings(local.node, deps.clock, deps.settingsChanged);
-    this.#kept = this.#readKept(local.node);
-    if (this.#kept) this.#offerKept(this.#kept);
-    const { store, clock } = deps;
+    const { store, clock, log, stateFile } = deps;
+    this.#keeper = new Keeper({ node: local.node, stateFile, clock, log });
+    this.#keeper.offer(this.dataplane);
+    const known = deps.acceptStore ? undefined : this.#keeper.cursor;
     const kinds = [...new Set([...compiledKinds, ...settingKinds])];
     this.#follower = new StoreFollower(
-      { store, clock, kinds, ...(this.#kept && !deps.acceptStore ? { known: this.#kept.cursor } : {}) },
+      { store, clock, kinds, ...(known === undefined ? {} : { known }) },
       {
         listed: (kind, listing) => {
           this.dataplane.change(() => this.#intent.listed(kind, listing));
@@ -141,7 +134,7 @@ export class Agent {
   /** CIDRs that hold routes of ours: the pools of now and of the last apply. */
   ownPrefixes(): readonly Prefix[] {
     const now = Array.from(this.view.pools.values(), ({ cidr }) => cidr);
-    return [...now, ...(this.#kept?.pools ?? []).map(parsePrefix)];
+    return [...now, ...this.#keeper.pools];
   }
 
   /**
@@ -149,10 +142,11 @@ export class Agent {
    * answer, the node goes on with what it last applied. Resolves to false where it must not be worked with.
    */
   async isStoreKnown(): Promise<boolean> {
-    if (!this.#kept || this.#deps.acceptStore) return true;
+    const known = this.#keeper.cursor;
+    if (known === undefined || this.#deps.acceptStore) return true;
     const { store } = this.#deps;
     const { cursor } = await store.list({ kind: "ClusterInformation" });
-    const continuity = store.continuity(this.#kept.cursor, cursor);
+    const continuity = store.continuity(known, cursor);
     if (continuity === "continues") return true;
     this.#refused(continuity);
     return false;
@@ -166,15 +160,6 @@ export class Agent {
   /** Follows the store from now on. */
   start(): void {
     this.#follower.start();
-  }
-
-  #offerKept({ items }: LastApplied): void {
-    for (const kind of order) {
-      const wanted = items.flatMap(({ kind: its, key, value }) =>
-        its === kind ? [{ key, value, preference: LAST_APPLIED.preference }] : [],
-      );
-      this.dataplane.offer(kind, LAST_APPLIED.source, wanted);
-    }
   }
 
   setLocal(local: Local): void {
@@ -201,8 +186,8 @@ export class Agent {
     this.#deps.metrics.count("resyncsStarted", 1);
     this.#cursor = cursor;
     this.#store = { state: "inSync", cursor };
-    for (const kind of order) this.dataplane.offer(kind, LAST_APPLIED.source, []);
-    this.dataplane.open();
+    this.#keeper.withdraw(this.dataplane);
+    this.dataplane.open({ removes: true });
     this.#deps.log.info("in sync with the store", {
       cursor,
       nodes: this.view.nodes.size,
@@ -216,7 +201,7 @@ export class Agent {
       this.#deps.log.warn("the store is away: forwarding goes on as last applied, nothing new is opened", {}, error);
     }
     this.#store = { state: "away", error: error.message };
-    if (this.#kept && !this.isInSync) this.dataplane.open();
+    if (this.#keeper.cursor !== undefined && !this.isInSync) this.dataplane.open({ removes: false });
   }
 
   #recovered(): void {
@@ -229,9 +214,9 @@ export class Agent {
     const why = continuity === "rolledBack" ? "went back in time" : "is not the one this node last worked with";
     this.#deps.log.error(
       `the store ${why}: forwarding goes on as last applied and nothing new is opened; if the store is right, restart with --accept-store`,
-      { file: this.#deps.stateFile.path },
+      { file: this.#keeper.path },
     );
-    if (this.#kept) this.dataplane.open();
+    if (this.#keeper.cursor !== undefined) this.dataplane.open({ removes: false });
   }
 
   #repaired(repair: Repair): void {
@@ -241,57 +226,28 @@ export class Agent {
     this.#deps.metrics.count("repairs", 1, { kind: repair.driver });
   }
 
-  #readKept(node: string): LastApplied | undefined {
-    const { stateFile, log } = this.#deps;
-    const text = stateFile.read();
-    if (text === undefined) return undefined;
-    try {
-      const kept = decodeLastApplied(text, stateFile.path);
-      if (kept.node === node) return kept;
-      log.warn("the last applied state is another node's and is ignored", { file: stateFile.path, node: kept.node });
-    } catch (failure) {
-      if (!(failure instanceof LastAppliedError)) throw failure;
-      log.warn("the last applied state cannot be used", {}, failure);
-    }
-    return undefined;
-  }
-
   #settled(): void {
     if (this.#begun !== undefined && this.isInSync) {
       this.#deps.metrics.set("initialResyncSeconds", (this.#deps.clock.now() - this.#begun) / 1_000);
       this.#begun = undefined;
     }
-    this.#keepSoon();
-  }
-
-  /** Only what the store has vouched for is kept: a state that was repaired from disk is there already. */
-  #keepSoon(): void {
-    if (this.#store.state !== "inSync") return;
-    this.#keepTimer ??= this.#deps.clock.after(KEEP_DELAY_MS, () => {
-      this.#keepTimer = undefined;
-      this.#keeping = this.#keep();
-    });
-  }
-
-  async #keep(): Promise<void> {
-    const { stateFile, log } = this.#deps;
+    // Only what the store has vouched for is kept: a state that was repaired from disk is there already.
     const cursor = this.#cursor;
-    if (cursor === undefined) return;
-    const pools = Array.from(this.view.pools.values(), ({ cidr }) => formatPrefix(cidr));
-    try {
-      await stateFile.replace(encodeLastApplied(this.dataplane, { node: this.view.local.node, cursor, pools }));
-    } catch (failure) {
-      log.error("the last applied state cannot be written", { file: stateFile.path }, failure);
-    }
+    if (cursor !== undefined && this.#store.state === "inSync")
+      this.#keeper.keepSoon(() => this.#kept(this.#cursor ?? cursor));
+  }
+
+  #kept(cursor: Cursor): Kept {
+    const pools = Array.from(this.view.pools.values(), ({ cidr }) => cidr);
+    return { dataplane: this.dataplane, cursor, pools };
   }
 
   /** Ends; the kernel keeps everything. */
   async close(): Promise<void> {
     this.#follower.close();
     this.settings.close();
-    this.#keepTimer?.cancel();
     await this.dataplane.close();
-    await this.#keeping;
-    if (this.#store.state === "inSync") await this.#keep();
+    const isVouched = this.#store.state === "inSync" && this.#cursor !== undefined;
+    await this.#keeper.close(isVouched ? this.#kept(this.#cursor ?? "") : undefined);
   }
 }

@@ -53,6 +53,7 @@ export class Dataplane {
   readonly #kinds: ReadonlyMap<ItemKind, Kind>;
   readonly #reports = new Map<CompileKey, readonly string[]>();
   #isOpen = false;
+  #removes = false;
   #isClosed = false;
   #running: Promise<void> | undefined;
   #woken = false;
@@ -80,8 +81,13 @@ export class Dataplane {
     this.#wake();
   }
 
-  /** From now on the kernel is written. Subscribes first, reads then. */
-  open(): void {
+  /**
+   * From now on the kernel is written. Without `removes` nothing of ours is taken away: what is wanted may be less than
+   * what runs, as long as nobody has vouched that it is all.
+   */
+  open({ removes }: { readonly removes: boolean }): void {
+    if (removes && !this.#removes) this.#wake();
+    this.#removes ||= removes;
     if (this.#isOpen) return;
     this.#isOpen = true;
     for (const { reconciler } of this.#kinds.values()) reconciler.start();
@@ -145,7 +151,7 @@ export class Dataplane {
     }
     for (const kind of order) await this.#of(kind).reconciler.refresh();
     for (const kind of order) await this.#of(kind).reconciler.addsPass();
-    for (const kind of [...order].reverse()) await this.#of(kind).reconciler.removalsPass();
+    if (this.#removes) for (const kind of [...order].reverse()) await this.#of(kind).reconciler.removalsPass();
     metrics.observe("applySeconds", (clock.now() - begun) / 1_000);
     for (const done of waiters) done();
   }

@@ -65,7 +65,7 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
             object.index === index && bearsMark(object) ? itemOf(object, name) : undefined,
           );
           for (const item of items) {
-            const there = merge && found.get(keyOf(item));
+            const there = merge && found.items.get(keyOf(item));
             found.set(keyOf(item), there ? merge(there, item) : item);
           }
         }

@@ -13,14 +13,16 @@ import { DeviceKeys } from "./device-keys.ts";
 
 export class Observer<V> {
   readonly #devicesOf: (item: V) => readonly string[];
+  readonly #isCarried: (key: string) => boolean;
   #carried = new DeviceKeys();
   readonly #waiting = new DeviceKeys();
   #sink: DriverSink<V> | undefined;
   #during: Map<string, V | undefined> | undefined;
 
-  /** `devicesOf`: names of the devices that the kernel's object hangs on. */
-  constructor(devicesOf: (item: V) => readonly string[]) {
+  /** `devicesOf`: names of the devices that the kernel's object hangs on. `isCarried`: whether to remember that. */
+  constructor(devicesOf: (item: V) => readonly string[], isCarried: (key: string) => boolean = () => true) {
     this.#devicesOf = devicesOf;
+    this.#isCarried = isCarried;
   }
 
   attach(sink: DriverSink<V>): void {
@@ -29,7 +31,7 @@ export class Observer<V> {
 
   /** The kernel holds this now. */
   present(key: string, item: V): void {
-    for (const device of this.#devicesOf(item)) this.#carried.add(device, key);
+    this.#carry(this.#carried, key, item);
     this.#tell(key, item);
   }
 
@@ -44,6 +46,10 @@ export class Observer<V> {
     this.#sink?.observed(key, actual);
   }
 
+  #carry(carried: DeviceKeys, key: string, item: V): void {
+    if (this.#isCarried(key)) for (const device of this.#devicesOf(item)) carried.add(device, key);
+  }
+
   resync(reason: string): void {
     this.#sink?.resync(reason);
   }
@@ -54,7 +60,7 @@ export class Observer<V> {
    */
   async reading(read: (found: Collection<V>) => Promise<void>): Promise<ReadonlyMap<string, V>> {
     const during = new Map<string, V | undefined>();
-    const found = new Collection(this.#devicesOf);
+    const found = new Collection<V>((carried, key, item) => this.#carry(carried, key, item));
     this.#during = during;
     try {
       await read(found);
@@ -72,7 +78,7 @@ export class Observer<V> {
   /** An operation has succeeded. */
   applied(op: Op<V>): void {
     if (op.op !== "add") for (const device of this.#devicesOf(op.was)) this.#carried.delete(device, op.key);
-    if (op.op !== "remove") for (const device of this.#devicesOf(op.value)) this.#carried.add(device, op.key);
+    if (op.op !== "remove") this.#carry(this.#carried, op.key, op.value);
   }
 
   /** The failure of a key that is tried again when the device has come or risen. */
@@ -108,21 +114,17 @@ export class Observer<V> {
 
 /** What a dump has found so far. */
 export class Collection<V> {
-  readonly #devicesOf: (item: V) => readonly string[];
+  readonly #carry: (carried: DeviceKeys, key: string, item: V) => void;
   readonly items = new Map<string, V>();
   readonly carried = new DeviceKeys();
 
-  constructor(devicesOf: (item: V) => readonly string[]) {
-    this.#devicesOf = devicesOf;
-  }
-
-  get(key: string): V | undefined {
-    return this.items.get(key);
+  constructor(carry: (carried: DeviceKeys, key: string, item: V) => void) {
+    this.#carry = carry;
   }
 
   set(key: string, item: V): void {
     this.items.set(key, item);
-    for (const device of this.#devicesOf(item)) this.carried.add(device, key);
+    this.#carry(this.carried, key, item);
   }
 
   delete(key: string): void {

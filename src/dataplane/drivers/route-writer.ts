@@ -4,24 +4,18 @@
  * several, and a moment in which the key is empty.
  */
 import { describeRoute } from "../../compile/describe.ts";
-import type { NextHop, RouteItem } from "../../compile/node-state.ts";
-import { parsePrefix, tryParseInterfaceAddress } from "../../ip/prefix.ts";
+import type { RouteItem } from "../../compile/node-state.ts";
 import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import type { TurnBudget } from "../../kernel/turn-budget.ts";
-import { Flag } from "../../netlink/message.ts";
-import { NextHopFlag, RtmType, routeTypes, Scope } from "../../netlink/rtnetlink/codes.ts";
-import type { Hop, Route } from "../../netlink/rtnetlink/route.ts";
-import { writeSingleRoute } from "../../netlink/rtnetlink/route-writer.ts";
+import { Scope } from "../../netlink/rtnetlink/codes.ts";
+import type { Route } from "../../netlink/rtnetlink/route.ts";
 import type { KernelError } from "../../port/netlink.ts";
 import type { Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
-import type { Writer } from "../../wire/writer.ts";
 import { type DriverDeps, deviceDown, failureOf, isGone, itemOf, missingDevice } from "./deps.ts";
 import type { NexthopObjects } from "./nexthop-objects.ts";
 import type { Observer } from "./observer.ts";
-
-const REPLACE = { type: RtmType.newRoute, flags: Flag.request | Flag.create | Flag.replace } as const;
-const DELETE = { type: RtmType.deleteRoute, flags: Flag.request } as const;
+import { RouteEncoder } from "./route-encoder.ts";
 
 /** Routes of others under one key that make way: more than these are not met. */
 const MAKE_WAY = 4;
@@ -35,44 +29,49 @@ export interface WriteOptions {
 /** What the route driver remembers. */
 export interface RouteMemory {
   readonly objects: NexthopObjects;
-  /** Routes behind another of ours under one key. */
+  /** Where one stands behind another under the same key: those of them that are ours. */
   readonly several: Map<string, readonly Route[]>;
   readonly observer: Observer<RouteItem>;
 }
 
-interface Single {
-  readonly op: Op<RouteItem>;
-  /** The nexthop object that it may use, 0 for none. */
-  readonly id: number;
+/** Operations of one message each. */
+interface Bulk {
+  readonly ops: Op<RouteItem>[];
+  /** By operation: the nexthop object that the route may use, 0 for none. */
+  readonly ids: number[];
 }
 
 export class RouteWriter {
   readonly #deps: DriverDeps;
+  readonly #encoder: RouteEncoder;
   readonly #objects: NexthopObjects;
   readonly #several: Map<string, readonly Route[]>;
   readonly #observer: Observer<RouteItem>;
 
   constructor(deps: DriverDeps, memory: RouteMemory) {
     this.#deps = deps;
+    this.#encoder = new RouteEncoder(deps.links);
     this.#objects = memory.objects;
     this.#several = memory.several;
     this.#observer = memory.observer;
   }
 
-  async write(ops: readonly Op<RouteItem>[], options: WriteOptions): Promise<readonly Failure[]> {
+  async write(ops: Iterable<Op<RouteItem>>, options: WriteOptions): Promise<readonly Failure[]> {
     const failures: Failure[] = [];
-    const singles: Single[] = [];
+    const bulk: Bulk = { ops: [], ids: [] };
     const others: Op<RouteItem>[] = [];
-    const hindrances = new Map<string, KernelError>();
+    const hindrances = new Map<string, KernelError | undefined>();
     for (const op of ops) {
-      const hindrance = op.op === "remove" ? undefined : this.#hindrance(op.value, hindrances);
-      if (hindrance) failures.push(this.#observer.waitFor(hindrance.device, { key: op.key, error: hindrance.error }));
-      else if (isSingle(op) && !this.#several.has(op.key))
-        singles.push({ op, id: this.#objectFor(op, options.wantsObjects) });
-      else others.push(op);
+      const device = op.op === "remove" ? undefined : this.#hindranceOf(op.value, hindrances);
+      const error = device === undefined ? undefined : hindrances.get(device);
+      if (device !== undefined && error) failures.push(this.#observer.waitFor(device, { key: op.key, error }));
+      else if (isSingle(op) && !this.#several.has(op.key)) {
+        bulk.ops.push(op);
+        bulk.ids.push(this.#objectFor(op, options.wantsObjects));
+      } else others.push(op);
     }
     await this.#makeObjects(options.budget);
-    await this.#writeSingles(singles, options.budget, { failures, others });
+    await this.#writeBulk(bulk, options.budget, { failures, others });
     for (const op of others) {
       const error = this.#writeInSteps(op);
       if (error) failures.push(this.#failed(op, error));
@@ -81,18 +80,15 @@ export class RouteWriter {
     return failures;
   }
 
-  /** The device in the way: the kernel need not be asked. The error is shared by all keys of one device. */
-  #hindrance({ nextHops }: RouteItem, known: Map<string, KernelError>) {
+  /** The device that is in the way: the kernel need not be asked. All keys of a device share one error. */
+  #hindranceOf({ nextHops }: RouteItem, known: Map<string, KernelError | undefined>): string | undefined {
     for (const { device } of nextHops) {
       if (device === undefined) continue;
-      const link = this.#deps.links.byName(device);
-      if (link?.up) continue;
-      let error = known.get(device);
-      if (!error) {
-        error = link ? deviceDown(device) : missingDevice(device);
-        known.set(device, error);
+      if (!known.has(device)) {
+        const link = this.#deps.links.byName(device);
+        known.set(device, !link ? missingDevice(device) : link.up ? undefined : deviceDown(device));
       }
-      return { device, error };
+      if (known.get(device)) return device;
     }
     return undefined;
   }
@@ -104,11 +100,11 @@ export class RouteWriter {
   #objectFor(op: Op<RouteItem>, wantsObjects: boolean): number {
     if (op.op === "remove") return this.#objects.usedBy(op.key);
     if (!wantsObjects) return 0;
-    const [hop] = op.value.nextHops;
+    const hop = op.value.nextHops[0];
     if (hop?.gateway === undefined || hop.device === undefined) return 0;
     const device = this.#deps.links.byName(hop.device)?.index ?? 0;
-    const { gateway, onlink = false } = hop;
-    return this.#objects.idFor({ gateway, device, onlink, protocol: op.value.protocol }) ?? 0;
+    const { protocol, mtu = 0 } = op.value;
+    return this.#objects.idFor({ gateway: hop.gateway, device, onlink: hop.onlink ?? false, protocol }, mtu);
   }
 
   async #makeObjects(budget: TurnBudget): Promise<void> {
@@ -124,61 +120,46 @@ export class RouteWriter {
     }
   }
 
-  async #writeSingles(
-    singles: readonly Single[],
+  async #writeBulk(
+    { ops, ids }: Bulk,
     budget: TurnBudget,
     result: { readonly failures: Failure[]; readonly others: Op<RouteItem>[] },
   ): Promise<void> {
-    if (singles.length === 0) return;
+    if (ops.length === 0) return;
     const failed = await this.#deps.rtnetlink.channel.executeSliced(
       {
-        count: singles.length,
-        encode: (writer, index) => this.#encode(writer, singles[index]),
-        about: (index) => aboutOp(singles[index]?.op),
+        count: ops.length,
+        encode: (writer, index) => {
+          const op = ops[index];
+          if (op) this.#encoder.encode(writer, op, this.#usable(op, ids[index] ?? 0));
+        },
+        about: (index) => aboutOp(ops[index]),
       },
       budget,
     );
-    for (const [index, single] of singles.entries()) {
+    for (let index = 0; index < ops.length; index++) {
+      const op = ops[index];
+      const id = ids[index] ?? 0;
+      if (!op) continue;
       const error = failed.size === 0 ? undefined : failed.get(index);
-      if (!error || (single.op.op === "remove" && isGone(error))) this.#succeeded(single.op, single.id);
-      else if (error.errno === "EEXIST") result.others.push(single.op);
+      if (!error || (op.op === "remove" && isGone(error))) this.#succeeded(op, id);
+      else if (error.errno === "EEXIST") result.others.push(op);
       else {
         // An object that somebody removed is made anew next time.
-        if (error.errno === "EINVAL" && single.op.op !== "remove") this.#objects.lost(single.id);
-        result.failures.push(this.#failed(single.op, error));
+        if (error.errno === "EINVAL" && op.op !== "remove") this.#objects.lost(id);
+        result.failures.push(this.#failed(op, error));
       }
     }
   }
 
-  #encode(writer: Writer, single: Single | undefined): void {
-    if (!single) return;
-    const { op, id } = single;
-    const isRemoval = op.op === "remove";
-    const item = isRemoval ? op.was : op.value;
-    const [hop] = item.nextHops;
-    const { address, length } = tryParseInterfaceAddress(item.destination) ?? parsePrefix(item.destination);
-    const isIpv4 = typeof address === "number";
-    writeSingleRoute(writer, isRemoval ? DELETE : REPLACE, {
-      destination: address,
-      length,
-      table: item.table,
-      type: item.type === "other" ? 0 : routeTypes[item.type],
-      protocol: item.protocol,
-      // A removal matches any scope; IPv6 has none.
-      scope: !isIpv4 ? 0 : isRemoval ? Scope.nowhere : item.scope,
-      metric: item.metric,
-      device: hop?.device === undefined ? undefined : this.#deps.links.byName(hop.device)?.index,
-      gateway: hop?.gateway,
-      onlink: hop?.onlink ?? false,
-      nexthopId: id !== 0 && (isRemoval || this.#objects.isMade(id)) ? id : undefined,
-      source: isRemoval ? undefined : item.source,
-      mtu: isRemoval ? undefined : item.mtu,
-    });
+  /** The id to write: 0 where the object could not be made. */
+  #usable(op: Op<RouteItem>, id: number): number {
+    return id === 0 || op.op === "remove" || this.#objects.isMade(id) ? id : 0;
   }
 
   #succeeded(op: Op<RouteItem>, id: number): void {
     if (op.op === "remove") this.#objects.drop(op.key);
-    else this.#objects.hold(op.key, this.#objects.isMade(id) ? id : 0);
+    else this.#objects.hold(op.key, id !== 0 && this.#objects.isMade(id) ? id : 0);
     this.#observer.applied(op);
   }
 
@@ -195,11 +176,12 @@ export class RouteWriter {
     const several = (this.#several.get(op.key) ?? []).map((route): Request => ({ type: "deleteRoute", route }));
     this.#several.delete(op.key);
     if (op.op === "remove") {
+      if (several.length > 0) return this.#run(several);
       const nexthopId = this.#objects.usedBy(op.key);
-      const route = { ...this.#route(op.was), ...(nexthopId === 0 ? {} : { nexthopId }) };
-      return this.#run([{ type: "deleteRoute", route }, ...several]);
+      const route = { ...this.#encoder.route(op.was), ...(nexthopId === 0 ? {} : { nexthopId }) };
+      return this.#run([{ type: "deleteRoute", route }]);
     }
-    const route = this.#route(op.value);
+    const route = this.#encoder.route(op.value);
     const add: Request = { type: "replaceRoute", route };
     const error = this.#run([...several, add]);
     const changesKind = op.op === "replace" && typeof route.destination.address === "bigint";
@@ -212,31 +194,6 @@ export class RouteWriter {
 
   #run(requests: readonly Request[]): KernelError | undefined {
     return failureOf(requests, this.#deps.rtnetlink.execute(requests));
-  }
-
-  #route(item: RouteItem): Route {
-    const { table, type, protocol, scope, metric, source, mtu } = item;
-    return {
-      destination: parsePrefix(item.destination),
-      table,
-      type,
-      protocol,
-      scope: item.destination.includes(":") ? 0 : scope,
-      metric,
-      hops: item.nextHops.map((hop) => this.#hop(hop)),
-      ...(source === undefined ? {} : { source }),
-      ...(mtu === undefined ? {} : { mtu }),
-    };
-  }
-
-  #hop({ device, gateway, onlink, weight }: NextHop): Hop {
-    const index = device === undefined ? undefined : this.#deps.links.byName(device)?.index;
-    return {
-      ...(index === undefined ? {} : { device: index }),
-      ...(gateway === undefined ? {} : { gateway }),
-      ...(onlink === true ? { flags: NextHopFlag.onlink } : {}),
-      ...(weight === undefined ? {} : { weight }),
-    };
   }
 }
 

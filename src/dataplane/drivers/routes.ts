@@ -41,9 +41,10 @@ export class RouteDriver implements Driver<RouteItem> {
   readonly #owns: (route: RouteItem) => boolean;
   readonly #nexthopObjectsFrom: number;
   readonly #serial = new Serial();
-  readonly #observer = new Observer<RouteItem>(devicesOfRoute);
   readonly #objects = new NexthopObjects();
-  /** Routes that stand behind another of ours under the same key, which only others make. */
+  /** Of routes that use an object the object knows the device. */
+  readonly #observer = new Observer<RouteItem>(devicesOfRoute, (key) => this.#objects.usedBy(key) === 0);
+  /** Where one stands behind another under the same key, which only others bring about: those of them that are ours. */
   readonly #several = new Map<string, readonly Route[]>();
   readonly #writer: RouteWriter;
   #subscription: Subscription | undefined;
@@ -74,9 +75,9 @@ export class RouteDriver implements Driver<RouteItem> {
           },
           visit: (route) => {
             // The kernel lists those of one key together, the one that counts first.
-            const isBehind = previous !== undefined && sharesKey(previous, route);
+            const before = previous !== undefined && sharesKey(previous, route) ? previous : undefined;
             previous = route;
-            this.#found(route, isBehind, found);
+            this.#found(route, before, found);
           },
         });
         this.#subscription?.drain();
@@ -84,18 +85,22 @@ export class RouteDriver implements Driver<RouteItem> {
     );
   }
 
-  /** Takes in a route that was listed. */
-  #found(route: Route, isBehind: boolean, found: Collection<RouteItem>): void {
+  /** Takes in a route that was listed, behind another of the same key or not. */
+  #found(route: Route, before: Route | undefined, found: Collection<RouteItem>): void {
     const item = this.#itemOf(route);
     if (!item || !this.#owns(item)) {
       if (route.nexthopId !== undefined) this.#objects.usedByOthers(route.nexthopId);
       return;
     }
     const key = routeKey(item);
+    if (route.nexthopId !== undefined) this.#objects.learn(route.nexthopId, route.mtu ?? 0);
+    if (before) {
+      const known = this.#several.get(key) ?? (found.items.has(key) ? [before] : []);
+      this.#several.set(key, [...known, route]);
+    }
     this.#objects.hold(key, route.nexthopId ?? 0);
-    if (isBehind) this.#several.set(key, [...(this.#several.get(key) ?? []), route]);
     // A type that is never desired: what stands behind another must go, and what stands before it is put right.
-    found.set(key, isBehind ? { ...item, type: "other" } : item);
+    found.set(key, before ? { ...item, type: "other" } : item);
   }
 
   #itemOf(route: Route): RouteItem | undefined {
@@ -191,8 +196,11 @@ export class RouteDriver implements Driver<RouteItem> {
   #linkChanged(change: LinkChanged): void {
     const { before, after } = change;
     const lost = nameLost(change) ?? (before?.up && after && !after.up ? before.name : undefined);
-    if (lost !== undefined) this.#observer.deviceLost(lost, (key) => this.#objects.drop(key));
-    if (before?.running && !after?.running) this.#objectsLost(({ device }) => device === before.index);
+    if (lost !== undefined) this.#observer.deviceLost(lost, (key) => this.#objects.dropPlain(key));
+    // A route by an object does not outlive even the loss of the carrier.
+    if (before && (lost !== undefined || (before.running && !after?.running))) {
+      this.#objectsLost(({ device }) => device === before.index);
+    }
     this.#observer.deviceChanged(change);
   }
 
