@@ -10,7 +10,7 @@ import { ECHO_PORT } from "../port/echo-services.ts";
 import type { LabPodRecord } from "../port/lab-record.ts";
 import type { PlacePaths } from "../port/places.ts";
 import { type Lab, podRecord } from "./lab.ts";
-import type { PodSpec } from "./topology.ts";
+import { OBJECT_NAME, OBJECT_NAME_HELP, type PodSpec } from "./topology.ts";
 
 export class ControlError extends CodedError<"badRequest", { field: string }> {}
 
@@ -86,9 +86,7 @@ function podSpecOf(body: JsonObject): PodSpec {
   const name = textAt(body, "name");
   const namespace = body["namespace"] === undefined ? "default" : textAt(body, "namespace");
   for (const [field, text] of Object.entries({ name, namespace })) {
-    if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) {
-      throw badRequest(field, `'${text}' is not a name of lower-case letters, digits, '-' and '.'`);
-    }
+    if (!OBJECT_NAME.test(text)) throw badRequest(field, `'${text}' is not ${OBJECT_NAME_HELP}`);
   }
   const address = body["address"] === undefined ? undefined : tryParseAddress(textAt(body, "address"));
   if (body["address"] !== undefined && address === undefined) {

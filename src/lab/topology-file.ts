@@ -4,14 +4,12 @@ import { contains, formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.t
 import { parseYaml } from "../resources/input/yaml.ts";
 import { OUTSIDE } from "./topologies/write.ts";
 import type { ClusterSettings, ForeignBridge, PodSpec, Subnet, Topology, TopologyHost } from "./topology.ts";
-import { podKey } from "./topology.ts";
+import { OBJECT_NAME, OBJECT_NAME_HELP, podKey } from "./topology.ts";
 import { OUTSIDE_DEVICE } from "./underlay/names.ts";
 import { NicTextError, readFilter } from "./underlay/nic-text.ts";
 import { Problems, YamlFieldError, YamlFields } from "./yaml-fields.ts";
 
-const NAME = /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/;
 const DEVICE = /^[a-z0-9][a-z0-9._-]{0,14}$/i;
-const NAME_HELP = "a name of lower-case letters, digits, '-' and '.'";
 const DEVICE_HELP = "a device name of at most 15 letters, digits, '-', '_' and '.'";
 const ENCAPSULATIONS = ["Never", "Always", "CrossSubnet"] as const;
 /** An Ethernet wire's, in octets. */
@@ -63,7 +61,7 @@ function topologyOf(fields: YamlFields): Topology {
   const storeHost = fields.text("store", "a host's name", hosts[0]?.name);
   if (!hosts.some(({ name }) => name === storeHost)) fields.wrong("store", `there is no host '${storeHost}'`);
   return {
-    name: fields.text("name", NAME_HELP, undefined, NAME),
+    name: fields.text("name", OBJECT_NAME_HELP, undefined, OBJECT_NAME),
     summary: fields.text("summary", "one line", `${hosts.length} hosts in ${subnets.length} subnets`),
     subnets,
     hosts,
@@ -80,7 +78,7 @@ function subnetOf(fields: YamlFields): Subnet {
   if (gateway !== ANYWHERE && !contains(cidr, gateway)) fields.wrong("gateway", `is not in ${formatPrefix(cidr)}`);
   const subnet = {
     name: fields.text("name", DEVICE_HELP, undefined, DEVICE),
-    router: fields.text("router", NAME_HELP, "router", NAME),
+    router: fields.text("router", OBJECT_NAME_HELP, "router", OBJECT_NAME),
     cidr,
     gateway,
   };
@@ -99,7 +97,7 @@ function hostOf(fields: YamlFields, subnets: readonly Subnet[]): TopologyHost {
   } else if (address === subnet.gateway) fields.wrong("address", "is the gateway's");
   const nic = fields.object("nic");
   const host: TopologyHost = {
-    name: fields.text("name", NAME_HELP, undefined, NAME),
+    name: fields.text("name", OBJECT_NAME_HELP, undefined, OBJECT_NAME),
     nic: {
       name: nic.text("name", DEVICE_HELP, "eth0", DEVICE),
       mtu: nic.integer("mtu", 576, 65_535, USUAL_MTU),
@@ -161,8 +159,8 @@ function podOf(fields: YamlFields, hosts: readonly TopologyHost[]): PodSpec {
   if (!hosts.some(({ name }) => name === host)) fields.wrong("on", `there is no host '${host}'`);
   const address = fields.has("address") ? fields.address("address") : undefined;
   const pod: PodSpec = {
-    namespace: fields.text("namespace", NAME_HELP, "default", NAME),
-    name: fields.text("name", NAME_HELP, undefined, NAME),
+    namespace: fields.text("namespace", OBJECT_NAME_HELP, "default", OBJECT_NAME),
+    name: fields.text("name", OBJECT_NAME_HELP, undefined, OBJECT_NAME),
     host,
     labels: fields.textMap("labels"),
     ...(address === undefined ? {} : { address }),

@@ -97,6 +97,10 @@ export interface Topology {
 /** TCP port of the store, on its host. */
 export const STORE_PORT = 2379;
 
+/** Names of Kubernetes objects: labels joined by dots, RFC 1123; at most 253 characters. */
+export const OBJECT_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+export const OBJECT_NAME_HELP = "a name of lower-case letters, digits, '-' and '.'";
+
 export const podKey = (pod: { readonly namespace: string; readonly name: string }): string =>
   pod.namespace === "default" ? pod.name : `${pod.namespace}/${pod.name}`;
 

@@ -6,7 +6,7 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import { tryParseIpv4 } from "../../ip/address.ts";
 import { parseYaml } from "../../resources/input/yaml.ts";
-import type { PodSpec } from "../topology.ts";
+import { OBJECT_NAME, OBJECT_NAME_HELP, type PodSpec } from "../topology.ts";
 import { Problems, YamlFields } from "../yaml-fields.ts";
 
 export interface PodFile {
@@ -17,9 +17,6 @@ export interface PodFile {
 
 /** Calico's annotation for addresses that a pod asks for: a JSON list. */
 const ADDRESSES_ANNOTATION = "cni.projectcalico.org/ipAddrs";
-const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
-const NAME_HELP = "a name of lower-case letters, digits, '-' and '.'";
-
 /** Throws InputError for what is no YAML, YamlFieldError for objects that a lab cannot take. */
 export function readPodFile(text: string, file: string): PodFile {
   const pods: PodSpec[] = [];
@@ -31,7 +28,7 @@ export function readPodFile(text: string, file: string): PodFile {
       fields.text("apiVersion", "v1", undefined, /^v1$/);
       if (kind === "Pod") pods.push(podOf(fields));
       else if (kind === "Namespace")
-        namespaces.push(fields.object("metadata").text("name", NAME_HELP, undefined, NAME));
+        namespaces.push(fields.object("metadata").text("name", OBJECT_NAME_HELP, undefined, OBJECT_NAME));
       else if (kind !== "") fields.wrong("kind", `the lab takes Pod and Namespace; ${kind} is for 'ocicat apply'`);
     }
     problems.check();
@@ -53,8 +50,8 @@ function podOf(fields: YamlFields): PodSpec {
     spec.wrong("hostNetwork", "a pod in the host's network has none of its own to make");
   const address = askedAddress(metadata);
   return {
-    namespace: metadata.text("namespace", NAME_HELP, "default", NAME),
-    name: metadata.text("name", NAME_HELP, undefined, NAME),
+    namespace: metadata.text("namespace", OBJECT_NAME_HELP, "default", OBJECT_NAME),
+    name: metadata.text("name", OBJECT_NAME_HELP, undefined, OBJECT_NAME),
     host: spec.text("nodeName", "the host that it runs on, since a lab has no scheduler"),
     labels: metadata.textMap("labels"),
     ...(address === undefined ? {} : { address }),
