@@ -18,7 +18,6 @@ import { verify } from "../../insight/verify.ts";
 import type { Ipam } from "../../ipam/ipam.ts";
 import type { NodeEnvironment } from "../../node/environment.ts";
 import { NodeStartError } from "../../node/errors.ts";
-import { Health, type HealthReport, reporterNames } from "../../node/health.ts";
 import { localFacts } from "../../node/local-facts.ts";
 import type { LocalNode, NodeStartup } from "../../node/startup.ts";
 import { reconcileTunnelAddresses } from "../../node/tunnel-addresses.ts";
@@ -31,10 +30,12 @@ import type { StateFile } from "../../port/state-file.ts";
 import { type Store, StoreError } from "../../port/store.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
 import type { PluginAnswer, PluginCall } from "../../wire/plugin-call.ts";
+import { AddressPoll } from "./address-poll.ts";
 import { Configuration } from "./configuration.ts";
 import { endpointReports } from "./endpoint-reports.ts";
 import { nodeApi } from "./http-api.ts";
 import type { Kernel } from "./kernel.ts";
+import { NodeHealth } from "./node-health.ts";
 import { PeriodicRefresh } from "./periodic-refresh.ts";
 import { factsContent, pluginReadiness, statusContent } from "./told.ts";
 import { watchMetrics } from "./watch-metrics.ts";
@@ -68,7 +69,7 @@ export interface NodeAgentDeps {
 export class NodeAgent {
   readonly agent: Agent;
   readonly #cni: CniServer;
-  readonly health: Health;
+  readonly health: NodeHealth;
   readonly configuration: Configuration;
   onConfiguration: (config: AgentConfig) => void = () => undefined;
   readonly #deps: NodeAgentDeps;
@@ -76,15 +77,14 @@ export class NodeAgent {
   readonly #matches = selectorMatcher();
   readonly #rpFilter: string;
   readonly #refresh: PeriodicRefresh;
+  readonly #redetection: AddressPoll;
   readonly #status: Publisher;
   readonly #facts: Publisher;
-  readonly #reports: Readonly<Record<keyof typeof reporterNames, (report: HealthReport) => void>>;
   #local: LocalNode | undefined;
   #podMtu = 0;
   #tunnelProblems: readonly string[] = [];
   #adopting: Promise<void> = Promise.resolve();
   #retry: Timer | undefined;
-  #redetection: Timer | undefined;
   #isInstalled = false;
   #isClosed = false;
 
@@ -93,12 +93,6 @@ export class NodeAgent {
     const { startup, store, clock, wallClock, log, kernel, turns, variables, hostFiles, ipam, namespaces } = deps;
     this.#name = startup.name().name;
     this.#rpFilter = namespaces.own().readSysctl(RP_FILTER) ?? "1";
-    this.health = new Health(clock, log);
-    this.#reports = {
-      startup: this.health.register(reporterNames.startup, { reportsReady: true }),
-      calculation: this.health.register(reporterNames.calculation, { reportsLive: true, reportsReady: true }),
-      dataplane: this.health.register(reporterNames.dataplane, { reportsLive: true, reportsReady: true }),
-    };
     this.configuration = new Configuration({ environment: variables, hostFiles, log, node: this.#name });
     this.agent = new Agent(this.#localFacts(), {
       store,
@@ -111,6 +105,7 @@ export class NodeAgent {
       metrics: deps.metrics,
       settingsChanged: (settings) => this.#adopt(settings),
     });
+    this.health = new NodeHealth(this.agent, { clock, log });
     this.#cni = new CniServer({
       store,
       ipam,
@@ -133,6 +128,14 @@ export class NodeAgent {
       install: deps.installPlugin,
     });
     this.#refresh = new PeriodicRefresh(this.agent.dataplane, clock, () => this.configuration.config);
+    this.#redetection = new AddressPoll(
+      { startup, clock, log, intervalMs: deps.environment.pollIntervalMs },
+      (local) => {
+        this.#local = local;
+        this.agent.setLocal(this.#localFacts());
+        this.#facts.changed();
+      },
+    );
     this.#status = new Publisher("NodeStatus", this.#name, () => statusContent(this.agent, kernel.links), {
       store,
       clock,
@@ -153,7 +156,7 @@ export class NodeAgent {
     this.agent.start();
     this.#facts.changed();
     this.#refresh.start();
-    this.#scheduleRedetection();
+    if (this.#deps.environment.ip.kind === "autodetect") this.#redetection.start();
   }
 
   /** What this host says of itself without a store, so that a node whose store is away repairs what it had. */
@@ -239,31 +242,6 @@ export class NodeAgent {
     return local;
   }
 
-  #scheduleRedetection(): void {
-    const { environment, startup, clock, log } = this.#deps;
-    if (this.#isClosed || environment.ip.kind !== "autodetect") return;
-    this.#redetection = clock.after(environment.pollIntervalMs, () => {
-      startup
-        .redetectAddress()
-        .then((local) => {
-          this.#local = local;
-          this.agent.setLocal(this.#localFacts());
-          this.#facts.changed();
-        })
-        .catch((failure: unknown) => log.warn("the address stays as it was", {}, failure))
-        .finally(() => this.#scheduleRedetection());
-    });
-  }
-
-  #reportHealth(): void {
-    const { state } = this.agent.store;
-    const { isInSync } = this.agent;
-    this.#reports.calculation({ isLive: true, isReady: isInSync, detail: `store: ${state}` });
-    this.#reports.dataplane({ isLive: true, isReady: isInSync });
-    // A store that is away or refused counts as ready: forwarding goes on (calico-dataplane 4.1).
-    this.#reports.startup({ isReady: isInSync || state === "away" || state === "refused" });
-  }
-
   /** One call of the plugin. */
   async answerPlugin(call: PluginCall): Promise<PluginAnswer> {
     const { clock, metrics } = this.#deps;
@@ -288,10 +266,7 @@ export class NodeAgent {
         turns: { overBudget: turns.overBudget, worst: turns.worst },
       }),
       verify: () => verify(this.agent.dataplane, kernel.drivers, this.agent.view),
-      health: (request, response) => {
-        this.#reportHealth();
-        health(request, response);
-      },
+      health,
       metrics,
     });
   }
@@ -299,7 +274,8 @@ export class NodeAgent {
   /** The kernel keeps everything. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const timer of [this.#retry, this.#redetection]) timer?.cancel();
+    this.#retry?.cancel();
+    this.#redetection.close();
     this.#refresh.close();
     this.#status.close();
     this.#facts.close();

@@ -141,7 +141,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
   node = agent;
   scope.defer(() => agent.close());
 
-  const health = new HttpEndpoint({ name: "health", handler: healthHandler(() => agent.health.summary()), clock, log });
+  const health = new HttpEndpoint({ name: "health", handler: healthHandler(agent.health.summary), clock, log });
   const scrape = new HttpEndpoint({ name: "metrics", handler: metricsHandler(metrics), clock, log });
   scope.defer(() => health.close());
   scope.defer(() => scrape.close());
@@ -159,10 +159,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
   const socket = await listenAgentSocket({
     path: socketPath,
     cni: (call) => agent.answerPlugin(call),
-    http: agent.api(
-      healthHandler(() => agent.health.summary()),
-      metricsHandler(metrics),
-    ),
+    http: agent.api(healthHandler(agent.health.summary), metricsHandler(metrics)),
     log,
   });
   scope.defer(() => socket.close());
