@@ -27,7 +27,7 @@ export interface AgentSocketOptions {
 }
 
 /** A caller that has not finished its call after so long is dropped. */
-const CALL_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 30_000;
 /** A runtime may start very many pods at once; the kernel caps this at net.core.somaxconn. */
 const BACKLOG = 4096;
 const MAX_PATH_OCTETS = 107;
@@ -91,14 +91,20 @@ async function clearStale(socketPath: string): Promise<void> {
 
 /** Looks at the first octet and hands the connection, that octet included, to whom it concerns. */
 function dispatch(socket: net.Socket, options: AgentSocketOptions, httpServer: http.Server): void {
-  const giveUp = (): void => void socket.destroy();
+  // What waits unread after a stall of ours counts as activity: it is looked at before the connection is given up.
+  const giveUp = (): void => {
+    const seen = socket.bytesRead;
+    setImmediate(() => {
+      if (socket.bytesRead === seen) socket.destroy();
+    });
+  };
   socket.setTimeout(CALL_TIMEOUT_MS, giveUp);
   socket.once("end", () => {
     if (socket.bytesRead === 0) socket.destroy();
   });
   socket.once("data", (first: Buffer) => {
     if (first[0] === PROTOCOL_FIRST_OCTET) {
-      servePlugin(socket, first, options);
+      servePlugin(socket, first, options, giveUp);
       return;
     }
     socket.setTimeout(0, giveUp);
@@ -107,7 +113,7 @@ function dispatch(socket: net.Socket, options: AgentSocketOptions, httpServer: h
   });
 }
 
-function servePlugin(socket: net.Socket, first: Buffer, { cni, log }: AgentSocketOptions): void {
+function servePlugin(socket: net.Socket, first: Buffer, { cni, log }: AgentSocketOptions, giveUp: () => void): void {
   const reader = new PluginCallReader();
   let isTaken = false;
   const take = (octets: Buffer | undefined): void => {
@@ -116,7 +122,7 @@ function servePlugin(socket: net.Socket, first: Buffer, { cni, log }: AgentSocke
       const call = octets ? reader.push(octets) : reader.end();
       if (!call) return;
       isTaken = true;
-      socket.setTimeout(0);
+      socket.setTimeout(0, giveUp);
       void answer(socket, call, cni, log);
     } catch (failure) {
       isTaken = true;

@@ -6,6 +6,7 @@ import { hostPrefix } from "../ip/prefix.ts";
 import { IpamError } from "../ipam/errors.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { WallClock } from "../port/clock.ts";
+import type { Stored, WriteOp } from "../port/store.ts";
 import type { NetworkConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { Workload } from "./workload.ts";
@@ -16,6 +17,13 @@ const goTime = (now: Date): string => {
   return `${date} ${time.slice(0, 8)}.${time.slice(9, 12)} +0000 UTC`.replace(/\.?0*( \+)/, "$1");
 };
 
+export interface WorkloadAssignment {
+  /** With the block's mask. */
+  readonly assigned: readonly InterfaceAddress[];
+  /** The record, where it was stored with them. */
+  readonly recorded: Stored | undefined;
+}
+
 export class WorkloadAddresses {
   readonly #ipam: Ipam;
   readonly #wallClock: WallClock;
@@ -25,22 +33,29 @@ export class WorkloadAddresses {
     this.#wallClock = deps.wallClock;
   }
 
-  /** With the block's mask. `requested` is one address by name (CNI_ARGS `IP`). Throws CniError; nothing is held then. */
+  /**
+   * `requested` is one address by name (CNI_ARGS `IP`). `record` is an object to store with the assignment, which only
+   * a single address from a pool allows. Throws CniError; nothing is held then.
+   */
   async assign(
     workload: Workload,
     config: NetworkConfig,
     requested: string | undefined,
-  ): Promise<readonly InterfaceAddress[]> {
+    record?: (assigned: readonly InterfaceAddress[]) => WriteOp,
+  ): Promise<WorkloadAssignment> {
     const attributes: Record<string, string> = { node: workload.node, timestamp: goTime(this.#wallClock.now()) };
     if (workload.orchestrator === "k8s")
       Object.assign(attributes, { pod: workload.pod, namespace: workload.namespace });
     const { handleId, node } = workload;
     try {
-      if (requested !== undefined) return [await this.#assignNamed(requested, { handleId, node, attributes })];
+      if (requested !== undefined) {
+        return { assigned: [await this.#assignNamed(requested, { handleId, node, attributes })], recorded: undefined };
+      }
       const families = [
         { family: 4, wanted: config.assignIpv4, pools: config.ipv4Pools },
         { family: 6, wanted: config.assignIpv6, pools: config.ipv6Pools },
       ] as const;
+      const isSingle = config.assignIpv4 !== config.assignIpv6;
       const outcomes = await Promise.allSettled(
         families
           .filter(({ wanted }) => wanted)
@@ -53,13 +68,16 @@ export class WorkloadAddresses {
               count: 1,
               use: "Workload",
               ...(pools.length > 0 ? { pools } : {}),
+              ...(record && isSingle ? { record } : {}),
             }),
           ),
       );
       const given = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? outcome.value.addresses : []));
       const failed = outcomes.find((outcome) => outcome.status === "rejected");
       const short = outcomes.find((outcome) => outcome.status === "fulfilled" && outcome.value.shortfall);
-      if (!failed && !short) return given;
+      const [first] = outcomes;
+      const recorded = first?.status === "fulfilled" ? first.value.recorded : undefined;
+      if (!failed && !short) return { assigned: given, recorded };
       await this.release(workload, given);
       if (failed?.status === "rejected") throw failed.reason;
       const why = short?.status === "fulfilled" ? short.value.shortfall?.message : undefined;

@@ -9,12 +9,13 @@ import { readBlocks } from "../ipam/blocks.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import { handleKey } from "../ipam/records.ts";
 import type { Log } from "../port/log.ts";
+import type { Random } from "../port/random.ts";
 import type { Store, Stored } from "../port/store.ts";
 import type { WorkloadAddresses } from "./addresses.ts";
 import type { NetworkConfig } from "./config.ts";
-import { addressesOf, containerOf, type Endpoints, hostInterfaceOf, macOf } from "./endpoints.ts";
+import { addressesOf, containerOf, type Endpoints, hostInterfaceOf, macOf, type NewEndpoint } from "./endpoints.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import type { Pair, Pod, PodInterface, PodNetworks } from "./pod-network.ts";
+import type { Pair, Pod, PodNetworks } from "./pod-network.ts";
 import { podResult } from "./result.ts";
 import type { CallContext, EndpointSink } from "./server.ts";
 import type { Workload } from "./workload.ts";
@@ -28,6 +29,7 @@ export interface AttachmentsDeps {
   readonly endpoints: EndpointSink;
   readonly nodeName: string;
   readonly podMtu: () => number;
+  readonly random: Random;
 }
 
 export class Attachments {
@@ -44,10 +46,11 @@ export class Attachments {
     if (known && workload.orchestrator === "cni") return this.#joinNetwork(context, known, mtu);
     const pod = this.#openPod(invocation.netns);
     try {
-      const pair: Pair = { ifName: workload.ifName, hostName: workload.hostInterface, mtu, hasIpv6: config.assignIpv6 };
-      const { made, assigned } = await this.#attach(context, pod, pair, known);
-      const attached = { hostName: pair.hostName, podName: pair.ifName, mac: made.mac, mtu, sandbox: invocation.netns };
-      return podResult(config.cniVersion, attached, assigned);
+      const mac = randomMac(this.#deps.random);
+      const { ifName, hostInterface: hostName } = workload;
+      const pair: Pair = { ifName, hostName, mac, mtu, hasIpv6: config.assignIpv6 };
+      const assigned = await this.#attach(context, pod, pair, known);
+      return podResult(config.cniVersion, { hostName, podName: ifName, mac, mtu, sandbox: invocation.netns }, assigned);
     } finally {
       pod.close();
     }
@@ -79,50 +82,47 @@ export class Attachments {
     );
   }
 
-  /** Address and interface are made side by side; then the pod is configured and recorded, and the agent told. */
+  /**
+   * Address and interface are made side by side; then the pod is configured and the agent told. The record of a new
+   * pod is stored with its address; that of a pod that has one already only when everything else is certain.
+   */
   async #attach(
     context: CallContext,
     pod: Pod,
     pair: Pair,
     known: Stored | undefined,
-  ): Promise<{ readonly made: PodInterface; readonly assigned: readonly InterfaceAddress[] }> {
+  ): Promise<readonly InterfaceAddress[]> {
     const { config, invocation, workload } = context;
-    const { addresses, networks } = this.#deps;
-    const assigning = addresses.assign(workload, config, invocation.args.get("IP"));
+    const { addresses, networks, records, endpoints } = this.#deps;
+    const endpointOf = (given: readonly InterfaceAddress[]) => newEndpoint(context, pair.mac, given);
+    const record = known ? undefined : (given: readonly InterfaceAddress[]) => records.creation(endpointOf(given));
+    const assigning = addresses.assign(workload, config, invocation.args.get("IP"), record);
     const [address, link] = await Promise.allSettled([assigning, networks.create(pod, pair, () => assigning)]);
-    const assigned = address.status === "fulfilled" ? address.value : [];
-    let recorded: Stored | undefined;
+    const assigned = address.status === "fulfilled" ? address.value.assigned : [];
+    let recorded = address.status === "fulfilled" ? address.value.recorded : undefined;
     try {
       if (address.status === "rejected") throw address.reason;
       if (link.status === "rejected") throw link.reason;
-      const made = link.value;
       const hosts = assigned.map((each) => each.address);
-      const [configured, record] = await Promise.allSettled([
-        networks.configure(pod, made, pair, hosts, config.allowIpForwarding),
-        this.#record(context, made, assigned, known),
+      const [configured, written, profile] = await Promise.allSettled([
+        networks.configure(pod, link.value, pair, hosts, config.allowIpForwarding),
+        recorded ?? records.write(endpointOf(assigned), known),
+        this.#ensureProfile(context),
       ]);
-      if (record.status === "rejected") throw record.reason;
-      recorded = record.value;
-      if (configured.status === "rejected") throw configured.reason;
-      await this.#deps.endpoints.changed(recorded);
-      return { made, assigned };
+      if (written.status === "rejected") throw written.reason;
+      recorded = written.value;
+      for (const step of [configured, profile]) if (step.status === "rejected") throw step.reason;
+      await endpoints.changed(recorded);
+      return assigned;
     } catch (failure) {
       await this.#undo(context, pod, assigned, link.status === "fulfilled", recorded);
       throw failure;
     }
   }
 
-  async #record(
-    { config, workload }: CallContext,
-    made: PodInterface,
-    assigned: readonly InterfaceAddress[],
-    known: Stored | undefined,
-  ): Promise<Stored> {
+  async #ensureProfile({ config, workload }: CallContext): Promise<void> {
     const isPod = workload.orchestrator === "k8s";
     if (!config.usesKubernetesPolicy || !isPod) await this.#deps.records.ensureProfile(config.name, isPod);
-    const { labels, name: network, usesKubernetesPolicy } = config;
-    const endpoint = { workload, mac: made.mac, assigned, labels, network, usesKubernetesPolicy };
-    return this.#deps.records.write(endpoint, known);
   }
 
   /** Takes back what a failed ADD has done; what fails here is logged, the ADD's own failure is what counts. */
@@ -226,6 +226,22 @@ export class Attachments {
     await Promise.all([...stale].map((container) => ipam.releaseByHandle(`${prefix}${container}`)));
     log.info("addresses of containers that are gone were freed", { containers: [...stale] });
   }
+}
+
+const newEndpoint = (
+  { config, workload }: CallContext,
+  mac: string,
+  assigned: readonly InterfaceAddress[],
+): NewEndpoint => {
+  const { labels, name: network, usesKubernetesPolicy } = config;
+  return { workload, mac, assigned, labels, network, usesKubernetesPolicy };
+};
+
+/** A unicast address of local administration, as the kernel draws them: 46 bits of chance. */
+function randomMac(random: Random): string {
+  const octets = Buffer.from(random.uuid().replaceAll("-", "").slice(0, 12), "hex");
+  octets[0] = ((octets[0] ?? 0) & 0xfc) | 0x02;
+  return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(":");
 }
 
 const checkFailed = (workload: Workload, problems: readonly string[]): CniError =>

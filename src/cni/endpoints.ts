@@ -70,6 +70,12 @@ export class Endpoints {
     });
   }
 
+  /** The write that makes a new endpoint, for those who have others to write with it. */
+  creation(endpoint: NewEndpoint): WriteOp {
+    const key = keyOf(endpoint.workload);
+    return { op: "create", key, value: this.#value(endpoint, key, undefined) };
+  }
+
   /** Creates the endpoint or makes it this container's. Throws CniError 11 when others keep changing it, StoreError. */
   async write(endpoint: NewEndpoint, known: Stored | undefined): Promise<Stored> {
     let before = known;

@@ -63,7 +63,8 @@ const ipv6Settings = (device: string): readonly Setting[] => [
 export function writeHostSettings(host: NetNamespace, device: string, hasIpv6: boolean, log: Log): void {
   for (const { path, value, optional } of [...ipv4Settings(device), ...(hasIpv6 ? ipv6Settings(device) : [])]) {
     try {
-      host.writeSysctl(path, value);
+      // Some of these make the kernel spin for its lock when they are written: what is right already is left alone.
+      if (host.readSysctl(path) !== value) host.writeSysctl(path, value);
     } catch (failure) {
       if (!optional || !(failure instanceof KernelError)) throw failure;
       log.warn("a setting of the host's end of a pod interface could not be made", { path, value }, failure);

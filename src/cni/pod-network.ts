@@ -16,17 +16,14 @@ import { KernelError } from "../port/netlink.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { GATEWAY6, gatewayRoute, HOST_MAC, writeHostSettings } from "./host-side.ts";
 import { type PairNames, podDifferences, podRoutes } from "./pod-routes.ts";
+import type { TurnBudget } from "./turn-budget.ts";
 
 export interface Pair extends PairNames {
+  /** Of the pod's end. */
+  readonly mac: string;
   /** Octets. */
   readonly mtu: number;
   readonly hasIpv6: boolean;
-}
-
-/** The pod's end as the kernel made it. */
-export interface PodInterface {
-  readonly index: IfIndex;
-  readonly mac: string;
 }
 
 /** A pod's namespace while a call works in it. */
@@ -41,16 +38,28 @@ const GATEWAY_ATTEMPTS = 10;
 const MAC_WAIT_MS = 100;
 const MAC_ATTEMPTS = 50;
 
+const FORWARDING = [
+  [4, "net/ipv4/ip_forward"],
+  [6, "net/ipv6/conf/all/forwarding"],
+] as const;
+
 export class PodNetworks {
   readonly #namespaces: Namespaces;
   readonly #clock: Clock;
   readonly #host: Rtnetlink;
   readonly #log: Log;
+  readonly #turn: TurnBudget;
 
-  constructor(deps: { readonly namespaces: Namespaces; readonly clock: Clock; readonly log: Log }) {
+  constructor(deps: {
+    readonly namespaces: Namespaces;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly turn: TurnBudget;
+  }) {
     this.#namespaces = deps.namespaces;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#turn = deps.turn;
     this.#host = new Rtnetlink(deps.namespaces.own(), deps.clock);
   }
 
@@ -84,16 +93,17 @@ export class PodNetworks {
 
   /**
    * Makes the pair and brings the host's end up. A pair of an earlier attempt or an older sandbox of the same pod is
-   * replaced once `mayReplace` resolves. Throws CniError, KernelError.
+   * replaced once `mayReplace` resolves. The index of the pod's end. Throws CniError, KernelError.
    */
-  async create(pod: Pod, pair: Pair, mayReplace: () => Promise<unknown>): Promise<PodInterface> {
+  async create(pod: Pod, pair: Pair, mayReplace: () => Promise<unknown>): Promise<IfIndex> {
     await this.#createPair(pod, pair, mayReplace);
     try {
       await this.#raiseHostEnd(pair);
-      const link = pod.kernel.link(pair.ifName);
+      await this.#turn.room();
+      const link = await pod.kernel.linkOffLoop(pair.ifName);
       if (!link)
         throw new CniError(ErrorCode.failed, `interface ${pair.ifName} vanished from the pod while it was made`);
-      return { index: link.index, mac: link.mac };
+      return link.index;
     } catch (failure) {
       await this.remove(pod, pair.ifName);
       throw failure;
@@ -101,16 +111,16 @@ export class PodNetworks {
   }
 
   async #createPair(pod: Pod, pair: Pair, mayReplace: () => Promise<unknown>): Promise<void> {
-    const { ifName, hostName, mtu } = pair;
+    const { ifName, hostName, mtu, mac } = pair;
     const request: Request = {
       type: "createVeth",
-      link: { name: ifName, mtu },
+      link: { name: ifName, mtu, mac },
       peer: { name: hostName, mtu, mac: HOST_MAC, namespaceFd: this.#namespaces.own().fd },
     };
     const [failure] = await pod.kernel.executeOffLoop([request]);
     if (!failure) return;
     if (failure.errno !== "EEXIST") throw failure;
-    if (this.#host.link(hostName)) {
+    if (await this.#host.linkOffLoop(hostName)) {
       await mayReplace();
       const [blocked] = await this.#host.executeOffLoop([{ type: "deleteLink", link: hostName }]);
       if (blocked && blocked.errno !== "ENODEV") throw blocked;
@@ -127,6 +137,7 @@ export class PodNetworks {
   }
 
   async #raiseHostEnd({ hostName, hasIpv6 }: Pair): Promise<void> {
+    await this.#turn.room();
     await this.#assertMac(hostName);
     writeHostSettings(this.#namespaces.own(), hostName, hasIpv6, this.#log);
     const [noRoute, notUp] = await this.#host.executeOffLoop([
@@ -142,14 +153,14 @@ export class PodNetworks {
   /** The kernel takes the MAC with the creation; a device manager of the host may change it once. */
   async #assertMac(hostName: string): Promise<void> {
     for (let attempt = 0; attempt < MAC_ATTEMPTS; attempt++) {
-      if (this.#host.link(hostName)?.mac === HOST_MAC) return;
+      if ((await this.#host.linkOffLoop(hostName))?.mac === HOST_MAC) return;
       const change = { mac: HOST_MAC };
       const [failure] = await this.#host.executeOffLoop([{ type: "setLink", link: hostName, change }]);
       if (failure) {
         this.#log.warn("the host's end keeps the kernel's MAC", { device: hostName }, failure);
         return;
       }
-      if (this.#host.link(hostName)?.mac === HOST_MAC) return;
+      if ((await this.#host.linkOffLoop(hostName))?.mac === HOST_MAC) return;
       await this.#wait(MAC_WAIT_MS);
     }
     throw new CniError(ErrorCode.failed, `${hostName} does not keep MAC ${HOST_MAC}: something on the host changes it`);
@@ -158,7 +169,7 @@ export class PodNetworks {
   /** The pod's IPv6 gateway is the host end's own link-local address, which the kernel makes when the device comes up. */
   async #awaitGateway6(hostName: string): Promise<void> {
     for (let attempt = 0; attempt < GATEWAY_ATTEMPTS; attempt++) {
-      const link = this.#host.link(hostName);
+      const link = await this.#host.linkOffLoop(hostName);
       if (!link) break;
       const found = await this.#host.dump(addresses({ family: 6, index: link.index }));
       if (found.some(({ address }) => address.address === GATEWAY6)) return;
@@ -179,11 +190,12 @@ export class PodNetworks {
   /** Gives the pod its addresses: routes first, then addresses, as Calico orders them. Throws KernelError. */
   async configure(
     pod: Pod,
-    { index }: PodInterface,
+    index: IfIndex,
     pair: Pair,
     hosts: readonly IpAddress[],
     allowForwarding: boolean,
   ): Promise<void> {
+    await this.#turn.room();
     const forwarding = allowForwarding ? "1" : "0";
     if (pair.hasIpv6) {
       for (const device of ["all", "default", "lo", pair.ifName]) {
@@ -203,13 +215,16 @@ export class PodNetworks {
     ];
     const failure = (await pod.kernel.executeOffLoop(requests)).find((outcome) => outcome !== undefined);
     if (failure) throw failure;
-    if (families.has(4)) pod.namespace.writeSysctl("net/ipv4/ip_forward", forwarding);
-    if (families.has(6)) pod.namespace.writeSysctl("net/ipv6/conf/all/forwarding", forwarding);
+    await this.#turn.room();
+    for (const [family, path] of FORWARDING) {
+      if (families.has(family) && pod.namespace.readSysctl(path) !== forwarding)
+        pod.namespace.writeSysctl(path, forwarding);
+    }
   }
 
   /** Removes the pair by the pod's end; an interface that is none of ours stays. Throws KernelError. */
   async remove(pod: Pod, ifName: string): Promise<void> {
-    const link = pod.kernel.link(ifName);
+    const link = await pod.kernel.linkOffLoop(ifName);
     if (!link) return;
     if (link.kind !== "veth") {
       this.#log.warn("an interface of the pod is left alone: it is no veth", { interface: ifName, kind: link.kind });

@@ -35,8 +35,8 @@ export async function podDifferences(
   names: PairNames,
   hosts: readonly IpAddress[],
 ): Promise<readonly string[]> {
-  const link = kernels.pod.link(names.ifName);
-  const hostLink = kernels.host.link(names.hostName);
+  const link = await kernels.pod.linkOffLoop(names.ifName);
+  const hostLink = await kernels.host.linkOffLoop(names.hostName);
   if (!link) return [`interface ${names.ifName} is missing in the pod`];
   if (!hostLink) return [`interface ${names.hostName} is missing on the host`];
   const found: string[] = [];

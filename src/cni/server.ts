@@ -20,6 +20,7 @@ import { type Invocation, readInvocation } from "./invocation.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { PodNetworks } from "./pod-network.ts";
 import { ipamResult, versionResult } from "./result.ts";
+import { TurnBudget } from "./turn-budget.ts";
 import { type CniVersion, DEFAULT_VERSION, SUPPORTED_VERSIONS } from "./versions.ts";
 import { type Workload, workloadOf } from "./workload.ts";
 
@@ -67,11 +68,13 @@ export class CniServer {
   readonly #addresses: WorkloadAddresses;
   readonly #networks: PodNetworks;
   readonly #mutex = new KeyedMutex();
+  readonly #turn: TurnBudget;
 
   constructor(deps: CniServerDeps) {
     this.#deps = deps;
     this.#addresses = new WorkloadAddresses(deps);
-    this.#networks = new PodNetworks(deps);
+    this.#turn = new TurnBudget(deps.clock);
+    this.#networks = new PodNetworks({ ...deps, turn: this.#turn });
     this.#attachments = new Attachments({
       ...deps,
       records: new Endpoints(deps),
@@ -82,6 +85,7 @@ export class CniServer {
 
   /** Answers one call. */
   async handle(call: PluginCall): Promise<PluginAnswer> {
+    await this.#turn.room();
     try {
       return { exitCode: 0, stdout: await this.#dispatch(call) };
     } catch (failure) {
@@ -141,7 +145,8 @@ export class CniServer {
   async #ipamCall({ invocation, workload, config, ready }: CallContext): Promise<string> {
     await ready;
     if (invocation.command === "ADD") {
-      return ipamResult(config.cniVersion, await this.#addresses.assign(workload, config, invocation.args.get("IP")));
+      const { assigned } = await this.#addresses.assign(workload, config, invocation.args.get("IP"));
+      return ipamResult(config.cniVersion, assigned);
     }
     if (invocation.command === "DEL") await this.#addresses.releaseAll(workload);
     else await this.#attachments.checkAddresses(workload);

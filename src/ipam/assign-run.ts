@@ -1,9 +1,15 @@
 /** One pass over the blocks for the requests of a batch: own blocks, new ones, borrowed ones. */
 import { formatPrefix, type InterfaceAddress, type Prefix } from "../ip/prefix.ts";
-import type { Stored } from "../port/store.ts";
+import type { Stored, WriteOp } from "../port/store.ts";
 import type { Affinity } from "./affinities.ts";
 import { assignNext, type Block, type Reserved } from "./block.ts";
-import { MAX_OBJECTS_PER_WRITE, RETRIES, readStoredBlock, type StoredBlock } from "./block-writer.ts";
+import {
+  MAX_OBJECTS_PER_WRITE,
+  RETRIES,
+  readStoredBlock,
+  type StoredBlock,
+  type WrittenBlock,
+} from "./block-writer.ts";
 import { type Blocks, readBlocks } from "./blocks.ts";
 import { IpamError } from "./errors.ts";
 import { borrowable, findFreeCidr, reclaimable, type SearchContext } from "./find-block.ts";
@@ -23,6 +29,7 @@ import type { IpamView } from "./view.ts";
 interface Open {
   readonly want: Want;
   readonly addresses: InterfaceAddress[];
+  recorded: Stored | undefined;
 }
 
 const missing = ({ want, addresses }: Open): number => want.count - addresses.length;
@@ -40,13 +47,14 @@ export class AssignRun {
     this.#selection = selection;
     this.#view = view;
     this.#pools = pools;
-    this.#requests = wants.map((want) => ({ want, addresses: [] }));
+    this.#requests = wants.map((want) => ({ want, addresses: [], recorded: undefined }));
   }
 
   results(): readonly Assigned[] {
     const shortfall = this.#shortfall;
     return this.#requests.map((request) => ({
       addresses: request.addresses,
+      ...(request.recorded ? { recorded: request.recorded } : {}),
       ...(missing(request) > 0 && shortfall ? { shortfall } : {}),
     }));
   }
@@ -104,8 +112,9 @@ export class AssignRun {
       if (mustBeOurs && current.block.affinity !== ownerText(this.#selection.owner)) return;
       const step = take(current.block, this.#requests, this.#view.reserved);
       if (step.countByHandle.size === 0) return;
-      const { countByHandle } = step;
-      const outcome = await this.#deps.writer.write({ before: current, after: step.block, countByHandle });
+      const { block: after, countByHandle, records } = step;
+      const change = { before: current, after, countByHandle, records: [...records.values()] };
+      const outcome: WrittenBlock | "deleted" | "conflict" = await this.#deps.writer.write(change);
       if (outcome === "conflict" || outcome === "deleted") {
         attempt++;
         const stored = await this.#deps.store.get(blockKey(current.block.cidr));
@@ -113,6 +122,7 @@ export class AssignRun {
         continue;
       }
       for (const [request, addresses] of step.taken) request.addresses.push(...addresses);
+      for (const [index, request] of [...records.keys()].entries()) request.recorded = outcome.records[index];
       if (mustBeOurs) this.#deps.lastBlocks.set(lastBlockKey(this.#selection), outcome.block.cidr);
       if (this.#isDone()) return;
       current = outcome;
@@ -193,6 +203,7 @@ interface Step {
   readonly block: Block;
   readonly taken: ReadonlyMap<Open, readonly InterfaceAddress[]>;
   readonly countByHandle: ReadonlyMap<string, number>;
+  readonly records: ReadonlyMap<Open, WriteOp>;
 }
 
 /** As many of the requests as the block has room for, and one write may name. */
@@ -200,16 +211,18 @@ function take(block: Block, requests: readonly Open[], reserved: Reserved): Step
   let current = block;
   const taken = new Map<Open, readonly InterfaceAddress[]>();
   const countByHandle = new Map<string, number>();
+  const records = new Map<Open, WriteOp>();
   for (const request of requests) {
     if (missing(request) <= 0) continue;
-    if (countByHandle.size >= MAX_OBJECTS_PER_WRITE - 1) break;
-    const { handleId, attributes } = request.want;
+    if (countByHandle.size + records.size >= MAX_OBJECTS_PER_WRITE - 2) break;
+    const { handleId, attributes, record, count } = request.want;
     const holder = { handleId, attributes, others: {} };
     const step = assignNext(current, missing(request), holder, reserved);
     if (step.addresses.length === 0) break;
     current = step.block;
     taken.set(request, step.addresses);
     countByHandle.set(handleId, (countByHandle.get(handleId) ?? 0) + step.addresses.length);
+    if (record && step.addresses.length === count) records.set(request, record(step.addresses));
   }
-  return { block: current, taken, countByHandle };
+  return { block: current, taken, countByHandle, records };
 }

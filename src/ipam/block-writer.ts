@@ -23,6 +23,14 @@ export interface BlockChange {
   readonly after: Block | undefined;
   /** Addresses more (all positive) or fewer (all negative), by handle. */
   readonly countByHandle: ReadonlyMap<string, number>;
+  /** Written with it where the store takes several objects at once and all of these can be; otherwise left to the caller. */
+  readonly records?: readonly WriteOp[];
+}
+
+/** A block as it was written. */
+export interface WrittenBlock extends StoredBlock {
+  /** What `records` stored, in their order; empty when they were left to the caller. */
+  readonly records: readonly Stored[];
 }
 
 /** Attempts at a record that others keep changing. */
@@ -46,7 +54,7 @@ export class BlockWriter {
    * The block as now stored, `deleted`, or `conflict` when somebody changed the block since `before` (nothing is
    * changed then). Throws StoreError, and IpamError `contention` when a handle never holds still.
    */
-  async write(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
+  async write(change: BlockChange): Promise<WrittenBlock | "deleted" | "conflict"> {
     if (change.countByHandle.size > 0 && this.#together) {
       try {
         return await this.#writeTogether(change);
@@ -58,7 +66,7 @@ export class BlockWriter {
     return this.#writeInOrder(change);
   }
 
-  async #writeTogether(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
+  async #writeTogether(change: BlockChange): Promise<WrittenBlock | "deleted" | "conflict"> {
     const handles = new Map<string, Stored | undefined>();
     const touched = [...change.countByHandle.keys()];
     const isAssignment = [...change.countByHandle.values()].every((count) => count > 0);
@@ -66,12 +74,14 @@ export class BlockWriter {
     if (!isAssignment) {
       await Promise.all(touched.map(async (id) => handles.set(id, await this.#store.get(handleKey(id)))));
     }
+    let records = change.records ?? [];
     for (let attempt = 0; attempt < RETRIES; attempt++) {
-      const ops = [blockOp(change), ...touched.flatMap((id) => this.#handleOps(change, id, handles.get(id)))];
-      const result = await this.#store.write(ops);
-      if (result.ok) return written(change, result.stored);
+      const handleOps = touched.flatMap((id) => this.#handleOps(change, id, handles.get(id)));
+      const result = await this.#store.write([blockOp(change), ...records, ...handleOps]);
+      if (result.ok) return written(change, result.stored, records.length);
       if (keyText(result.key) === keyText(change.before.stored.key)) return "conflict";
-      handles.set(result.key.name, await this.#store.get(result.key));
+      if (result.key.kind === "IPAMHandle") handles.set(result.key.name, await this.#store.get(result.key));
+      else records = [];
     }
     throw contention(touched.join(", "));
   }
@@ -82,7 +92,7 @@ export class BlockWriter {
     return handleOps(key, stored, cidr, change.countByHandle.get(id) ?? 0);
   }
 
-  async #writeInOrder(change: BlockChange): Promise<StoredBlock | "deleted" | "conflict"> {
+  async #writeInOrder(change: BlockChange): Promise<WrittenBlock | "deleted" | "conflict"> {
     const cidr = formatPrefix(change.before.block.cidr);
     const grows = [...change.countByHandle].filter(([, count]) => count > 0);
     for (const [id, count] of grows) await this.#adjustHandle(id, cidr, count);
@@ -93,7 +103,7 @@ export class BlockWriter {
     }
     // Only what was freed is subtracted, even from a record that counts too many: another's subtraction may be on its way.
     for (const [id, count] of change.countByHandle) if (count < 0) await this.#adjustHandle(id, cidr, count);
-    return written(change, result.stored);
+    return written(change, result.stored, 0);
   }
 
   /** Adds to a handle's count for one block by compare-and-swap. Throws IpamError `contention`. */
@@ -122,9 +132,11 @@ function handleOps(key: ObjectKey, stored: Stored | undefined, cidr: PrefixKey, 
   return [{ op: "update", key, value: handleValue(counts, was), revision }];
 }
 
-const written = (change: BlockChange, stored: readonly Stored[]): StoredBlock | "deleted" => {
+/** The block comes first in every write, its records behind it. */
+const written = (change: BlockChange, stored: readonly Stored[], records: number): WrittenBlock | "deleted" => {
   const first = stored[0];
-  return change.after && first ? { block: change.after, stored: first } : "deleted";
+  if (!change.after || !first) return "deleted";
+  return { block: change.after, stored: first, records: stored.slice(1, 1 + records) };
 };
 
 const contention = (subject: string): IpamError =>

@@ -2,7 +2,7 @@
 import type { InterfaceAddress, Prefix } from "../ip/prefix.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
-import type { Store } from "../port/store.ts";
+import type { Store, Stored, WriteOp } from "../port/store.ts";
 import type { SelectorMatcher } from "../selector/matcher.ts";
 import type { Affinities } from "./affinities.ts";
 import type { BlockWriter } from "./block-writer.ts";
@@ -14,6 +14,11 @@ export interface Want {
   readonly handleId: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly count: number;
+  /**
+   * An object that shall be stored together with the assignment, all or nothing: one durable write in place of two.
+   * Asked for once all addresses are known and before anything is written; may be asked again.
+   */
+  readonly record?: ((addresses: readonly InterfaceAddress[]) => WriteOp) | undefined;
 }
 
 /** What requests have in common that are served together. */
@@ -30,6 +35,8 @@ export interface Assigned {
   /** With the block's mask. Fewer than wanted only with a `shortfall`; those given are the handle's nevertheless. */
   readonly addresses: readonly InterfaceAddress[];
   readonly shortfall?: Shortfall;
+  /** The stored `record`; absent where it could not be stored with the assignment and is the caller's to write. */
+  readonly recorded?: Stored;
 }
 
 export interface AssignDeps {

@@ -54,19 +54,14 @@ export class Rtnetlink {
 
   /** The device of that index, name or alternative name; undefined when there is none. Throws KernelError otherwise. */
   link(ref: IfIndex | string): Link | undefined {
-    let found: Link | undefined;
-    const failures = this.channel.execute({
-      count: 1,
-      encode: (writer) => encodeGetLink(writer, ref),
-      about: () => ({ call: "get", subject: `link ${ref}` }),
-      answer: (_index, message) => {
-        const event = decodeEvent(message);
-        if (event?.type === "link") found = event.link;
-      },
-    });
-    const failure = failures.get(0);
-    if (failure && failure.errno !== "ENODEV") throw failure;
-    return found;
+    const query = linkQuery(ref);
+    return query.outcome(this.channel.execute(query.batch));
+  }
+
+  /** The same off the loop: the kernel may keep the question waiting while others change links. */
+  async linkOffLoop(ref: IfIndex | string): Promise<Link | undefined> {
+    const query = linkQuery(ref);
+    return query.outcome(await this.channel.executeOffLoop(query.batch));
   }
 
   /**
@@ -121,6 +116,32 @@ export class Rtnetlink {
     for (const subscription of this.#subscriptions) subscription.close();
     this.#subscriptions.clear();
   }
+}
+
+interface LinkQuery {
+  readonly batch: Batch;
+  /** Throws KernelError, save where there is no such device. */
+  outcome(failures: Failures): Link | undefined;
+}
+
+function linkQuery(ref: IfIndex | string): LinkQuery {
+  let found: Link | undefined;
+  return {
+    batch: {
+      count: 1,
+      encode: (writer) => encodeGetLink(writer, ref),
+      about: () => ({ call: "get", subject: `link ${ref}` }),
+      answer: (_index, message) => {
+        const event = decodeEvent(message);
+        if (event?.type === "link") found = event.link;
+      },
+    },
+    outcome(failures) {
+      const failure = failures.get(0);
+      if (failure && failure.errno !== "ENODEV") throw failure;
+      return found;
+    },
+  };
 }
 
 const batchOf = (requests: readonly Request[]): Batch => ({
