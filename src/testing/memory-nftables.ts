@@ -63,6 +63,8 @@ export class MemoryNftables implements Netlink {
     cutDatagrams: 0,
     refusals: { count: 0, errno: 0 },
   };
+  /** What a foreign hand does once, right before and right after the next transaction. */
+  readonly hand: { before?: (() => void) | undefined; after?: (() => void) | undefined } = {};
   /** Transactions that took effect. */
   commits = 0;
   ruleset: Ruleset = new Map();
@@ -90,8 +92,13 @@ export class MemoryNftables implements Netlink {
   handle(socket: MemorySocket, octets: Uint8Array): void {
     const messages: Message[] = [];
     eachMessage(octets, (message) => messages.push(message));
-    if (messages[0]?.type === BatchType.begin) this.#transaction(socket, messages);
-    else for (const message of messages) this.#request(socket, message);
+    if (messages[0]?.type === BatchType.begin) {
+      const { before, after } = this.hand;
+      Object.assign(this.hand, { before: undefined, after: undefined });
+      before?.();
+      this.#transaction(socket, messages);
+      after?.();
+    } else for (const message of messages) this.#request(socket, message);
   }
 
   #transaction(socket: MemorySocket, [begin, ...rest]: readonly Message[]): void {
@@ -305,9 +312,11 @@ class MemorySocket implements NetlinkSocket {
     this.#kernel.handle(this, octets);
   }
 
+  /** Others get turns before the work and between the work and its end, as with a real thread. */
   async sendOffLoop(octets: Uint8Array): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.send(octets);
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** One datagram of whole messages. */

@@ -139,8 +139,8 @@ test("100,000 networks are written before the rules that use them, and no turn i
     t.after(() => restarted.close());
     assert.equal((await restarted.apply(table(networks), key)).transactions, 0);
   });
-  const halves = networks.map((text) => text.replace("/31", ""));
-  await measure("replace all by overlapping ones", () => driver.apply(table(halves), key));
+  const narrowed = networks.map((text, index) => (index % 5 === 0 ? text.replace("/31", "") : text));
+  await measure("replace 20,000 by overlapping ones", () => driver.apply(table(narrowed), key));
   assert.equal(listedElements(namespace), COUNT);
   assert.ok(Math.max(...sizes) <= SMALLEST_SEND_BUFFER);
   await measure("remove", () => driver.apply(undefined, key));

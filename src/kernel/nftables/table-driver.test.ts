@@ -3,7 +3,10 @@ import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { SystemClock } from "../../adapter/clock.ts";
 import { accept, drop } from "../../netlink/nftables/action.ts";
+import { Batch } from "../../netlink/nftables/batch.ts";
+import { addChange } from "../../netlink/nftables/change-codec.ts";
 import { is, isIn } from "../../netlink/nftables/match.ts";
+import type { TableChange } from "../../netlink/nftables/plan.ts";
 import { rule } from "../../netlink/nftables/rule.ts";
 import { ip, tcp } from "../../netlink/nftables/selector.ts";
 import type { NftTable } from "../../netlink/nftables/tree.ts";
@@ -43,6 +46,34 @@ test("a generation that moves on under a change makes it try again", async (t) =
   kernel.faults.restarts = 3;
   assert.equal((await driver.apply(table, key)).transactions, 1);
   assert.deepEqual(normalised(await driver.read(key)), normalised(table));
+});
+
+/** One change by somebody else, whatever the generation. */
+function foreignHand(kernel: MemoryNftables, change: TableChange): void {
+  const batch = new Batch({ firstSequence: 1, generation: 0 });
+  addChange(batch, table, change);
+  const socket = kernel.open({ protocol: "netfilter" });
+  socket.send(batch.finish().octets);
+  socket.close();
+}
+const stray: TableChange = { change: "addElements", shape: table.sets![0]!, entries: [["198.51.100.7"]] };
+
+test("a change that was planned before a foreign one in the same table is planned anew", async (t) => {
+  const { kernel, driver } = setUp(t);
+  await driver.apply(table, key);
+  const wanted: NftTable = { ...table, chains: [{ ...table.chains[0]!, rules: [] }] };
+  kernel.hand.before = () => foreignHand(kernel, stray);
+  const { repairs } = await driver.apply(wanted, key);
+  assert.deepEqual(repairs, ["set blocked has 1 element too many"]);
+  assert.deepEqual(normalised(await driver.read(key)), normalised(wanted));
+});
+
+test("a foreign change right behind our own is found by the next apply", async (t) => {
+  const { kernel, driver } = setUp(t);
+  await driver.apply(table, key);
+  kernel.hand.after = () => foreignHand(kernel, stray);
+  await driver.apply(other, key);
+  assert.deepEqual((await driver.apply(other, key)).repairs, ["set blocked has 1 element too many"]);
 });
 
 test("a generation that never holds still is an error, and nothing is changed", async (t) => {
