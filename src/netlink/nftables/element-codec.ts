@@ -12,7 +12,7 @@ import { ElementFlag } from "./codes.ts";
 import type { DataType, OctetText } from "./data-type.ts";
 import { formatKey, keyOctets, parseKey, parseValue } from "./element.ts";
 import type { Steps } from "./steps.ts";
-import type { ElementText, NftMap, NftSet } from "./tree.ts";
+import type { ElementText } from "./tree.ts";
 import { formatVerdict, parseVerdict, verdictAttributes, verdictFrom, verdictSet } from "./verdict-codec.ts";
 
 const NFTA_LIST_ELEM = 1;
@@ -30,8 +30,6 @@ export interface ElementShape {
   readonly interval?: boolean;
   readonly data?: "verdict" | readonly DataType[];
 }
-
-export const shapeOf = (set: NftSet | NftMap): ElementShape => set;
 
 /** A key, and in maps a value. */
 export type Entry = readonly [key: ElementText, value?: string];
