@@ -237,7 +237,7 @@ const families: readonly (readonly [table: NftTable, printed: readonly string[]]
           rules: [
             rule("ip6", [isIn(ip6.saddr, "pools"), is(icmpv6.type, 135), accept]),
             rule("ip6", [isWithin(ip6.daddr, parsePrefix("fe80::/10")), is(ip6.nexthdr, "tcp"), drop]),
-            rule("ip6", [is(sctp.dport, 9), hasAny(ct.status, CtStatus.dnat), reject({ type: "icmpx", code: 3 })]),
+            rule("ip6", [is(sctp.dport, 9), hasAny(ct.status, CtStatus.dnat), reject({ code: 1 })]),
           ],
         },
       ],
@@ -248,7 +248,7 @@ const families: readonly (readonly [table: NftTable, printed: readonly string[]]
       "fd01:: }",
       "ip6 saddr @pools icmpv6 type nd-neighbor-solicit accept",
       "ip6 daddr fe80::/10 ip6 nexthdr tcp drop",
-      "sctp dport 9 ct status dnat reject with icmpx admin-prohibited",
+      "sctp dport 9 ct status dnat reject with icmpv6 admin-prohibited",
     ],
   ],
   [
@@ -263,11 +263,17 @@ const families: readonly (readonly [table: NftTable, printed: readonly string[]]
             rule("inet", [is(ip.saddr, "10.0.0.1"), accept]),
             rule("inet", [is(ip6.saddr, "2001:db8::1"), accept]),
             rule("inet", [is(tcp.dport, 22), accept]),
+            rule("inet", [reject({ type: "icmpx", code: 3 })]),
           ],
         },
       ],
     },
-    ["ip saddr 10.0.0.1 accept", "ip6 saddr 2001:db8::1 accept", "tcp dport 22 accept"],
+    [
+      "ip saddr 10.0.0.1 accept",
+      "ip6 saddr 2001:db8::1 accept",
+      "tcp dport 22 accept",
+      "reject with icmpx admin-prohibited",
+    ],
   ],
   [
     {

@@ -6,6 +6,7 @@
 import { eachMessage, type Message, NetlinkFormatError } from "../../netlink/message.ts";
 import { MessageType, NFTABLES_GROUP, SUBSYSTEM } from "../../netlink/nftables/codes.ts";
 import { decodeGeneration, decodeTableKey } from "../../netlink/nftables/object-decoder.ts";
+import type { Steps } from "../../netlink/nftables/steps.ts";
 import type { TableKey } from "../../netlink/nftables/tree.ts";
 import { KernelError, type Netlink, type NetlinkSocket } from "../../port/netlink.ts";
 
@@ -24,6 +25,8 @@ export interface MonitorOptions {
 
 /** A transaction of others with many elements takes hundreds of datagrams; the rest waits for another turn. */
 const TURN_DATAGRAMS = 256;
+/** Each holds up to 8 KB and takes some 20 µs. */
+const PAUSE_DATAGRAMS = 32;
 /** Notifications of 100,000 elements take some 10 MB. */
 const RECEIVE_BUFFER_OCTETS = 16 << 20;
 
@@ -49,16 +52,18 @@ export class RulesetMonitor {
     return this.#generation;
   }
 
-  /** Hears everything that waits. */
-  drain(): void {
-    this.#take(Number.POSITIVE_INFINITY);
+  /** Hears everything that waits, in several turns where a transaction of others had very many elements. */
+  *drain(): Steps<void> {
+    while (this.#take(PAUSE_DATAGRAMS)) yield;
   }
 
-  #take(limit: number): void {
-    for (let taken = 0; taken < limit && !this.#isClosed; taken++) {
+  /** Whether more may wait. */
+  #take(limit: number): boolean {
+    for (let taken = 0; taken < limit; taken++) {
+      if (this.#isClosed) return false;
       try {
         const datagram = this.#socket.receive();
-        if (!datagram) return;
+        if (!datagram) return false;
         eachMessage(datagram, this.#hear);
       } catch (failure) {
         if (
@@ -70,6 +75,7 @@ export class RulesetMonitor {
         this.#options.sink.lost(failure.message);
       }
     }
+    return true;
   }
 
   readonly #hear = ({ type, port, payload }: Message): void => {

@@ -8,6 +8,7 @@ import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelError, type Netlink } from "../../port/netlink.ts";
 import type { TurnBudget } from "../turn-budget.ts";
+import { inTurns } from "./in-turns.ts";
 import { RulesetMonitor } from "./ruleset-monitor.ts";
 import { RulesetReader } from "./ruleset-reader.ts";
 import { TransactionLane } from "./transaction-lane.ts";
@@ -44,6 +45,7 @@ export class Ruleset {
   readonly #lane: TransactionLane;
   readonly #monitor: RulesetMonitor;
   readonly #log: Log;
+  readonly #budget: TurnBudget;
   readonly #sink: RulesetSink;
   readonly #ownPorts = new Set<number>();
   /** The generation that our last commit made. */
@@ -54,6 +56,7 @@ export class Ruleset {
   /** Listens for foreign changes from now on. Throws KernelError. */
   constructor(netlink: Netlink, { log, clock, budget, sink }: RulesetDeps) {
     this.#log = log;
+    this.#budget = budget;
     this.#sink = sink;
     this.#lane = new TransactionLane(netlink);
     this.reader = new RulesetReader(netlink, clock, budget);
@@ -64,8 +67,8 @@ export class Ruleset {
   }
 
   /** Hears of everything that was committed before. */
-  drain(): void {
-    this.#monitor.drain();
+  drain(): Promise<void> {
+    return inTurns(this.#budget, this.#monitor.drain());
   }
 
   /**
@@ -73,7 +76,7 @@ export class Ruleset {
    * is valid. Throws KernelError, ERESTART among them; then nothing has taken effect.
    */
   async commit({ about, encode, isValid }: Change): Promise<void> {
-    let generation = this.#generation();
+    let generation = await this.#currentGeneration();
     const transaction = await this.#encode(generation, encode);
     for (let attempt = 1; ; attempt++) {
       try {
@@ -82,7 +85,7 @@ export class Ruleset {
         return;
       } catch (failure) {
         if (!(failure instanceof KernelError) || failure.errno !== "ERESTART" || attempt === ATTEMPTS) throw failure;
-        generation = this.#generation();
+        generation = await this.#currentGeneration();
         if (!isValid()) throw failure;
         transaction.rebase(generation);
       } finally {
@@ -105,11 +108,11 @@ export class Ruleset {
   }
 
   /** The generation of everything that has been heard of. */
-  #generation(): number {
-    this.#monitor.drain();
+  async #currentGeneration(): Promise<number> {
+    await this.drain();
     if (this.#monitor.generation !== undefined) return this.#monitor.generation;
     const asked = this.reader.generation();
-    this.#monitor.drain();
+    await this.drain();
     return this.#monitor.generation ?? asked;
   }
 

@@ -118,7 +118,7 @@ export class NftTableDriver {
     const repairs = new Set<string>();
     const differences = new Set<string>();
     for (let attempt = 1, transactions = 0; ; attempt++) {
-      this.#ruleset.drain();
+      await this.#ruleset.drain();
       const wasKnown = known.view !== undefined;
       const view = await this.#view(key, known);
       for (const words of await inTurns(this.#budget, known.drift())) repairs.add(words);
@@ -153,7 +153,7 @@ export class NftTableDriver {
         const vanished = failure instanceof KernelError && failure.errno === "ENOENT";
         if (!vanished || attempt === ATTEMPTS) throw failure;
       }
-      this.#ruleset.drain();
+      await this.#ruleset.drain();
       if (!known.view && attempt === ATTEMPTS) {
         const subject = `table ${tableName(key)}`;
         throw new KernelError({ call: "read", errno: "EINTR", number: 4, subject, extack: "it changes all the time" });
