@@ -4,15 +4,11 @@
  * alone; whatever fails in an ADD leaves nothing behind, least of all an address of the pod that is still alive.
  */
 import type { InterfaceAddress } from "../ip/prefix.ts";
-import { cleanHandle } from "../ipam/block.ts";
-import { readBlocks } from "../ipam/blocks.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import { handleKey } from "../ipam/records.ts";
-import type { Log } from "../port/log.ts";
 import type { Random } from "../port/random.ts";
 import type { Store, Stored } from "../port/store.ts";
 import type { WorkloadAddresses } from "./addresses.ts";
-import type { NetworkConfig } from "./config.ts";
 import { addressesOf, containerOf, type Endpoints, hostInterfaceOf, macOf, type NewEndpoint } from "./endpoints.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { Pair, Pod, PodNetworks } from "./pod-network.ts";
@@ -27,7 +23,6 @@ export interface AttachmentsDeps {
   readonly addresses: WorkloadAddresses;
   readonly networks: PodNetworks;
   readonly endpoints: EndpointSink;
-  readonly nodeName: string;
   readonly podMtu: () => number;
   readonly random: Random;
 }
@@ -40,10 +35,20 @@ export class Attachments {
   }
 
   async add(context: CallContext): Promise<string> {
+    const { config, workload, ready } = context;
+    const forget = this.#deps.ipam.readAhead({ node: workload.node, family: config.assignIpv4 ? 4 : 6 });
+    try {
+      const [known] = await Promise.all([this.#deps.records.find(workload), ready]);
+      const mtu = config.mtu > 0 ? config.mtu : this.#deps.podMtu();
+      if (known && workload.orchestrator === "cni") return await this.#joinNetwork(context, known, mtu);
+      return await this.#addInterface(context, known, mtu);
+    } finally {
+      forget();
+    }
+  }
+
+  async #addInterface(context: CallContext, known: Stored | undefined, mtu: number): Promise<string> {
     const { config, invocation, workload } = context;
-    const mtu = config.mtu > 0 ? config.mtu : this.#deps.podMtu();
-    const [known] = await Promise.all([this.#deps.records.find(workload), context.ready]);
-    if (known && workload.orchestrator === "cni") return this.#joinNetwork(context, known, mtu);
     const pod = this.#openPod(invocation.netns);
     try {
       const mac = randomMac(this.#deps.random);
@@ -198,33 +203,6 @@ export class Attachments {
   async checkAddresses(workload: Workload): Promise<void> {
     if (await this.#deps.store.get(handleKey(workload.handleId))) return;
     throw checkFailed(workload, [`IPAM has no address for handle ${workload.handleId}`]);
-  }
-
-  /** Frees what containers hold on this node that the runtime no longer knows: only of this network. Throws CniError. */
-  async collect({ name, validAttachments }: NetworkConfig, log: Log): Promise<void> {
-    if (!validAttachments) {
-      const message = "GC without cni.dev/valid-attachments: nothing is collected";
-      throw new CniError(ErrorCode.invalidConfiguration, message, "the runtime lists there what is still in use");
-    }
-    const { store, ipam, endpoints, nodeName } = this.#deps;
-    const valid = new Set(validAttachments.map(({ containerId }) => containerId));
-    const prefix = `${name}.`;
-    const stale = new Set<string>();
-    for (const family of [4, 6] as const) {
-      for (const id of (await readBlocks(store, family, log)).handlesOn(nodeName)) {
-        const handle = cleanHandle(id);
-        if (handle.startsWith(prefix)) stale.add(handle.slice(prefix.length));
-      }
-    }
-    for (const container of valid) stale.delete(container);
-    if (stale.size === 0) return;
-    for (const endpoint of (await store.list({ kind: "WorkloadEndpoint" })).objects) {
-      if (!stale.has(containerOf(endpoint))) continue;
-      const { key, revision } = endpoint;
-      if ((await store.write([{ op: "delete", key, revision }])).ok) await endpoints.removed(key);
-    }
-    await Promise.all([...stale].map((container) => ipam.releaseByHandle(`${prefix}${container}`)));
-    log.info("addresses of containers that are gone were freed", { containers: [...stale] });
   }
 }
 

@@ -13,6 +13,7 @@ import type { ObjectKey, Store, Stored } from "../port/store.ts";
 import type { PluginAnswer, PluginCall } from "../wire/plugin-call.ts";
 import { WorkloadAddresses } from "./addresses.ts";
 import { Attachments } from "./attachments.ts";
+import { collectGarbage } from "./collect.ts";
 import { type LogSettings, type NetworkConfig, readConfig, readVersion } from "./config.ts";
 import { Endpoints } from "./endpoints.ts";
 import { asCniError, CniError, ErrorCode, errorResult } from "./errors.ts";
@@ -117,7 +118,7 @@ export class CniServer {
     if (invocation.command === "STATUS" || invocation.command === "GC") await this.#assertReady(invocation);
     if (invocation.command === "STATUS") return "";
     if (invocation.command === "GC") {
-      await this.#attachments.collect(config, this.#deps.log);
+      await collectGarbage(this.#deps, config);
       return "";
     }
     const workload = workloadOf(invocation, config.name, nodeName);

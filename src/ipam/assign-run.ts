@@ -22,7 +22,7 @@ import {
   type Owner,
   ownerText,
 } from "./records.ts";
-import { type AssignDeps, type Assigned, lastBlockKey, type Selection, type Shortfall, type Want } from "./requests.ts";
+import { type AssignDeps, type Assigned, laneKey, type Selection, type Shortfall, type Want } from "./requests.ts";
 import type { IpamView } from "./view.ts";
 
 /** A request under way. */
@@ -123,7 +123,7 @@ export class AssignRun {
       }
       for (const [request, addresses] of step.taken) request.addresses.push(...addresses);
       for (const [index, request] of [...records.keys()].entries()) request.recorded = outcome.records[index];
-      if (mustBeOurs) this.#deps.lastBlocks.set(lastBlockKey(this.#selection), outcome.block.cidr);
+      if (mustBeOurs) this.#deps.lastBlocks.set(laneKey(this.#selection), outcome.block.cidr);
       if (this.#isDone()) return;
       current = outcome;
     }

@@ -8,7 +8,14 @@ import type { Affinity } from "./affinities.ts";
 import { AssignRun } from "./assign-run.ts";
 import { type PoolQuery, poolOfBlock, qualifiedPools, selects } from "./pools.ts";
 import { blockKey, hostOwner } from "./records.ts";
-import { type AssignDeps, type Assigned, lastBlockKey, type Selection, type Want } from "./requests.ts";
+import {
+  type AssignDeps,
+  type Assigned,
+  type AssignmentReads,
+  laneKey,
+  type Selection,
+  type Want,
+} from "./requests.ts";
 import { type IpamView, readNodeLabels, readView } from "./view.ts";
 
 /** Serves the wants in order. Throws IpamError where no pool can serve them at all, and StoreError. */
@@ -18,13 +25,10 @@ export async function assign(
   wants: readonly Want[],
 ): Promise<readonly Assigned[]> {
   const { owner, family } = selection;
-  const last = deps.lastBlocks.get(lastBlockKey(selection));
-  const [view, labels, affinities, ahead] = await Promise.all([
-    readView(deps.store),
-    owner.type === "host" ? readNodeLabels(deps.store, owner.name) : undefined,
-    deps.affinities.list(owner, family),
-    last && deps.store.get(blockKey(last)),
-  ]);
+  const key = laneKey(selection);
+  const ahead = deps.readAhead.get(key);
+  deps.readAhead.delete(key);
+  const { view, labels, affinities, block } = await (ahead ?? readForAssignment(deps, { owner, family }));
   const query: PoolQuery = { ...selection, node: { name: owner.name, labels } };
   const pools = qualifiedPools(view.pools, query, deps.matches);
   const run = new AssignRun(deps, selection, view, pools, wants);
@@ -34,9 +38,24 @@ export async function assign(
   };
   const mine = affinities.filter(isMine);
   const strays = affinities.filter((affinity) => !isMine(affinity));
-  await run.serve(mine, ahead);
+  await run.serve(mine, block);
   await releaseStrays(deps, view, query, strays);
   return run.results();
+}
+
+/** All that an assignment reads before it writes, in one round trip. Throws StoreError. */
+export async function readForAssignment(
+  deps: AssignDeps,
+  { owner, family }: Pick<Selection, "owner" | "family">,
+): Promise<AssignmentReads> {
+  const last = deps.lastBlocks.get(laneKey({ owner, family }));
+  const [view, labels, affinities, block] = await Promise.all([
+    readView(deps.store),
+    owner.type === "host" ? readNodeLabels(deps.store, owner.name) : undefined,
+    deps.affinities.list(owner, family),
+    last && deps.store.get(blockKey(last)),
+  ]);
+  return { view, labels, affinities, block };
 }
 
 /** Empty blocks in pools that no longer select the owner go back; those whose pool is gone are left to the collector. */

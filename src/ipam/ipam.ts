@@ -10,14 +10,14 @@ import type { Store } from "../port/store.ts";
 import { selectorMatcher } from "../selector/matcher.ts";
 import type { Labels } from "../selector/selector.ts";
 import { Affinities, type ReleaseCondition } from "./affinities.ts";
-import { assign } from "./assign.ts";
+import { assign, readForAssignment } from "./assign.ts";
 import { type AddressWant, assignAddress } from "./assign-address.ts";
 import { BlockWriter } from "./block-writer.ts";
 import { Lane } from "./lane.ts";
 import type { AllowedUse } from "./pools.ts";
 import { hostOwner, type Owner, ownerText } from "./records.ts";
 import { type AddressRelease, releaseAddresses, releaseHandles } from "./release.ts";
-import type { AssignDeps, Assigned, Selection, Want } from "./requests.ts";
+import { type AssignDeps, type Assigned, laneKey, type Selection, type Want } from "./requests.ts";
 import { ensureTunnelAddress, releaseTunnelAddress, type TunnelRequest } from "./tunnel-address.ts";
 
 export interface IpamDeps {
@@ -49,7 +49,26 @@ export class Ipam {
     const log = deps.log.child({ component: "ipam" });
     const affinities = new Affinities(deps);
     const writer = new BlockWriter(deps.store);
-    this.#deps = { ...deps, log, affinities, writer, matches: selectorMatcher(), lastBlocks: new Map() };
+    const memory = { lastBlocks: new Map(), readAhead: new Map() };
+    this.#deps = { ...deps, log, affinities, writer, matches: selectorMatcher(), ...memory };
+  }
+
+  /**
+   * Begins to read for an assignment that will be asked for within the same call, beside the caller's own reads. What
+   * is returned ends that: reads that were not used by then are forgotten.
+   */
+  readAhead({ node, family }: Pick<AssignRequest, "node" | "family">): () => void {
+    const { readAhead } = this.#deps;
+    const selection = { owner: hostOwner(node), family };
+    const key = laneKey(selection);
+    if (readAhead.has(key)) return () => undefined;
+    const reads = readForAssignment(this.#deps, selection);
+    // Whoever uses them sees the failure; unused ones may fail unseen.
+    reads.catch(() => undefined);
+    readAhead.set(key, reads);
+    return () => {
+      if (readAhead.get(key) === reads) readAhead.delete(key);
+    };
   }
 
   /**

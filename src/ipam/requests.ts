@@ -4,10 +4,12 @@ import type { WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Store, Stored, WriteOp } from "../port/store.ts";
 import type { SelectorMatcher } from "../selector/matcher.ts";
-import type { Affinities } from "./affinities.ts";
+import type { Labels } from "../selector/selector.ts";
+import type { Affinities, Affinity } from "./affinities.ts";
 import type { BlockWriter } from "./block-writer.ts";
 import type { PoolQuery } from "./pools.ts";
 import { type Owner, ownerText } from "./records.ts";
+import type { IpamView } from "./view.ts";
 
 /** One request for addresses. */
 export interface Want {
@@ -48,7 +50,20 @@ export interface AssignDeps {
   readonly matches: SelectorMatcher;
   /** By owner and family: the block that served last, read ahead of the next request. */
   readonly lastBlocks: Map<string, Prefix>;
+  /** By owner and family: what a caller has begun to read for an assignment that it is about to ask for. */
+  readonly readAhead: Map<string, Promise<AssignmentReads>>;
 }
 
-/** Key of `lastBlocks`. */
-export const lastBlockKey = ({ owner, family }: Selection): string => `${ownerText(owner)} ${family}`;
+/** What the store said just before an assignment. Blocks are changed by compare-and-swap: what is old here loses. */
+export interface AssignmentReads {
+  readonly view: IpamView;
+  /** Of the node; undefined for owners that are none. */
+  readonly labels: Labels | undefined;
+  readonly affinities: readonly Affinity[];
+  /** The block that served last. */
+  readonly block: Stored | undefined;
+}
+
+/** Key of `lastBlocks` and `readAhead`. */
+export const laneKey = ({ owner, family }: Pick<Selection, "owner" | "family">): string =>
+  `${ownerText(owner)} ${family}`;
