@@ -37,6 +37,21 @@ test("objects lie where Calico puts them, and are found back", () => {
   }
 });
 
+test("a query reads no more than it asks for", () => {
+  const narrow: readonly (readonly [ListQuery, string])[] = [
+    [{ kind: "IPPool", namePrefix: "default-" }, "/calico/resources/v3/projectcalico.org/ippools/default-"],
+    [
+      { kind: "WorkloadEndpoint", namespace: "web", namePrefix: "n1-" },
+      "/calico/resources/v3/projectcalico.org/workloadendpoints/web/n1-",
+    ],
+    [{ kind: "BlockAffinity", namePrefix: "host/worker-1/" }, "/calico/ipam/v2/host/worker-1/"],
+    [{ kind: "BlockAffinity", namePrefix: "virtual/load-" }, "/calico/ipam/v2/virtual/load-"],
+    [{ kind: "IPAMHandle", namePrefix: "k8s-pod-network." }, "/calico/ipam/v2/handle/k8s-pod-network."],
+    [{ kind: "NodeFacts", namePrefix: "worker" }, "/ocicat/v1/nodefacts/worker"],
+  ];
+  for (const [query, prefix] of narrow) assert.equal(etcdKeys.etcdPrefix(query), prefix);
+});
+
 const segment = fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,20}[a-z0-9])?$/);
 const v4Block = fc.tuple(fc.ipV4(), fc.integer({ min: 20, max: 32 })).map(([ip, length]) => `${ip}/${length}`);
 const v6Block = fc.integer({ min: 116, max: 128 }).map((length) => `fd00:1234::40/${length}`);

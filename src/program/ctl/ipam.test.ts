@@ -116,7 +116,12 @@ test("ipam configure: the resource and the record change together, and the rest 
   assert.match(await table(), /\| MaxBlocksPerHost {13}\| {7}4 \|/);
   const patched = await runner.ocicat(["patch", "ipamconfig", "default", "-p", '{"spec":{"maxBlocksPerHost":7}}']);
   assert.equal(patched.code, 0);
-  assert.equal((await runner.stored("IPAMConfig", "default"))!["maxBlocksPerHost"], 7);
+  const persistent = '{"spec":{"kubeVirtVMAddressPersistence":"Enabled"}}';
+  assert.equal((await runner.ocicat(["patch", "ipamconfig", "default", "-p", persistent])).code, 0);
+  assert.equal(
+    formatJson(await runner.stored("IPAMConfig", "default")),
+    '{"strict_affinity":true,"auto_allocate_blocks":true,"maxBlocksPerHost":7,"kubeVirtVMAddressPersistence":"Enabled"}',
+  );
 });
 
 test("ipam configure refuses what would leave nothing to assign", async () => {

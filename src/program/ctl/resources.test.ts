@@ -117,6 +117,8 @@ test("messages of create", async () => {
   );
   assert.match((await runner.ocicat(["create", "-f", "-"], mixed)).err, /^failed to create any resources: \[/);
   assert.equal((await runner.ocicat(["create", "--skip-exists", "-f", "-"], mixed)).code, 0);
+  const overlapping = await runner.ocicat(["create", "--skip-exists", "-f", "-"], pool("z", "10.1.0.0/24"));
+  assert.match(overlapping.err, /CIDR overlaps with IPPool\(a\)/);
   const partly = documents(pool("a", "10.1.0.0/16"), pool("d", "10.4.0.0/16"), pool("e", "10.5.0.0/16"));
   assert.deepEqual(await runner.ocicat(["create", "-f", "-"], partly), {
     code: 1,
@@ -251,27 +253,52 @@ test("messages of patch", async () => {
   );
 });
 
-test("a patch that meets another writer is tried again", async () => {
-  const runner = await withPool();
+/** Lets another writer change the object just before each of the next `conflicts` updates. Gives how many are left. */
+function meddle(runner: CommandRunner, conflicts: number): () => number {
   const client = runner.store.client();
-  let conflicts = 2;
   const open = runner.store.client.bind(runner.store);
+  let left = conflicts;
   runner.store.client = () => {
     const store = open();
     store.beforeWrite = async (ops) => {
       const [op] = ops;
-      if (op?.op !== "update" || conflicts-- <= 0) return;
+      if (op?.op !== "update" || left <= 0) return;
+      left--;
       const was = await client.get(op.key);
-      const spec = { ...(was!.value["spec"] as JsonObject), vxlanMode: "Never", disabled: true };
+      const spec = { ...(was!.value["spec"] as JsonObject), disabled: true };
       await client.write([{ op: "put", key: op.key, value: { ...was!.value, spec } }]);
     };
     return store;
   };
+  return () => left;
+}
+
+test("a patch that meets another writer is tried again", async () => {
+  const runner = await withPool();
+  const left = meddle(runner, 2);
   const changes = '{"metadata":{"resourceVersion":"1"},"spec":{"natOutgoing":null}}';
   assert.equal((await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", changes])).code, 0);
-  assert.equal(conflicts, -1);
+  assert.equal(left(), 0);
   const { disabled, natOutgoing } = (await runner.stored("IPPool", "default-ipv4-ippool"))!["spec"] as JsonObject;
   assert.deepEqual([disabled, natOutgoing], [true, undefined], "the other writer's change stays");
+});
+
+test("apply that meets another writer: again without a revision, refused with one, given up in the end", async () => {
+  const text = pool("default-ipv4-ippool", "172.16.0.0/16", { blockSize: 24, ipipMode: "Never" });
+  const runner = await withPool();
+  const few = meddle(runner, 2);
+  assert.equal((await runner.ocicat(["apply", "-f", "-"], text)).err, "");
+  assert.equal(few(), 0);
+
+  const careful = await withPool();
+  const { out } = await careful.ocicat(["get", "ippool", "default-ipv4-ippool", "-o", "yaml"]);
+  const once = meddle(careful, 1);
+  assert.match((await careful.ocicat(["apply", "-f", "-"], out)).err, /update conflict: IPPool\(default-ipv4-ippool\)/);
+  assert.equal(once(), 0);
+
+  const unlucky = await withPool();
+  meddle(unlucky, 1_000);
+  assert.match((await unlucky.ocicat(["apply", "-f", "-"], text)).err, /update conflict: .*others keep changing/s);
 });
 
 test("messages of label", async () => {
@@ -295,6 +322,8 @@ test("messages of label", async () => {
     /^failed to update nodes n1, label not changed\n {2}error with field Metadata\.Labels \(value\) = '!'/,
   );
   assert.match(await label("a=b=c"), /^invalid label a=b=c/);
+  assert.match(await label("=b"), /^invalid label =b/);
+  assert.match(await label("a"), /^invalid label a;/);
   assert.equal((await runner.ocicat(["label", "nodes", "n2", "a=b"])).err, "nodes n2 not found\n");
 });
 
@@ -522,48 +551,59 @@ test("a pool over blocks of another size is refused", async () => {
   assert.equal((await runner.ocicat(["apply", "-f", "-"], pool("a", "10.2.0.0/16"))).code, 0);
 });
 
-test("with a node goes what was its own", async () => {
+test("with a node goes what was its own, and nothing of a node with a longer name", async () => {
   const runner = await withPool();
   await runner.ocicat(
     ["apply", "-f", "-"],
     documents(
-      resource("Node", "n1", {}),
-      resource("FelixConfiguration", "node.n1", {}),
-      resource("BGPPeer", "p", { node: "n1", peerIP: "10.9.9.9", asNumber: 64512 }),
-      resource("WorkloadEndpoint", "n1-k8s-web-eth0", {
-        node: "n1",
-        orchestrator: "k8s",
-        pod: "web",
-        endpoint: "eth0",
-        interfaceName: "cali1",
-      }),
+      ...["n1", "n10"].flatMap((node) => [
+        resource("Node", node, {}),
+        resource("FelixConfiguration", `node.${node}`, {}),
+        resource("BGPPeer", `p-${node}`, { node, peerIP: "10.9.9.9", asNumber: 64512 }),
+        resource("HostEndpoint", `h-${node}`, { node, interfaceName: "eth0" }),
+        resource("WorkloadEndpoint", `${node}-k8s-web-eth0`, {
+          node,
+          orchestrator: "k8s",
+          pod: "web",
+          endpoint: "eth0",
+          interfaceName: "cali1",
+        }),
+      ]),
     ),
   );
-  const { key, value } = blockObject("172.16.8.0/24", "n1", { 0: { node: "n1" } });
-  await runner.store.write([
-    { op: "put", key, value },
-    { op: "put", key: { kind: "BlockAffinity", name: "host/n1/172.16.8.0/24" }, value: { state: "confirmed" } },
-    {
-      op: "put",
-      key: { kind: "IPAMHandle", name: "handle-0" },
-      value: { block: { "172.16.8.0/24": 1 }, deleted: false },
-    },
-  ]);
+  const blocks = { n1: "172.16.8.0/24", n10: "172.16.9.0/24" };
+  for (const [node, cidr] of Object.entries(blocks)) {
+    const { key, value: block } = blockObject(cidr, node, { 0: { node } });
+    const value = { ...block, attributes: [{ handle_id: `handle-${node}`, secondary: { node } }] };
+    const affinity = { kind: "BlockAffinity", name: `host/${node}/${cidr}` };
+    const handle = { kind: "IPAMHandle", name: `handle-${node}` };
+    await runner.store.write([
+      { op: "put", key, value },
+      { op: "put", key: affinity, value: { state: "confirmed" } },
+      { op: "put", key: handle, value: { block: { [cidr]: 1 }, deleted: false } },
+    ]);
+  }
   assert.deepEqual(await runner.ocicat(["delete", "node", "n1"]), {
     code: 0,
     out: "Successfully deleted 1 'Node' resource(s)\n",
     err: "",
   });
-  for (const [kind, name, namespace] of [
-    ["Node", "n1"],
-    ["FelixConfiguration", "node.n1"],
-    ["BGPPeer", "p"],
-    ["WorkloadEndpoint", "n1-k8s-web-eth0", "default"],
-    ["IPAMBlock", "172.16.8.0/24"],
-    ["BlockAffinity", "host/n1/172.16.8.0/24"],
-    ["IPAMHandle", "handle-0"],
-  ] as const)
-    assert.equal(await runner.stored(kind, name, namespace), undefined, kind);
+  for (const [node, stays] of [
+    ["n1", false],
+    ["n10", true],
+  ] as const) {
+    for (const [kind, name, namespace] of [
+      ["Node", node],
+      ["FelixConfiguration", `node.${node}`],
+      ["BGPPeer", `p-${node}`],
+      ["HostEndpoint", `h-${node}`],
+      ["WorkloadEndpoint", `${node}-k8s-web-eth0`, "default"],
+      ["IPAMBlock", blocks[node]],
+      ["BlockAffinity", `host/${node}/${blocks[node]}`],
+      ["IPAMHandle", `handle-${node}`],
+    ] as const)
+      assert.equal((await runner.stored(kind, name, namespace)) !== undefined, stays, `${kind} of ${node}`);
+  }
 });
 
 test("fields of another version survive our rewriting, others are refused", async () => {
