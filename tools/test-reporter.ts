@@ -16,7 +16,11 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     if (event.type === "test:pass" || event.type === "test:fail") {
       const { name, file, nesting, skip, details } = event.data;
       const isFile = nesting === 0 && file !== undefined && name.endsWith(".test.ts");
-      if (details.type === "suite") continue;
+      if (details.type === "suite") {
+        // A suite that fails by its tests has been told of by them; one whose set-up failed has not.
+        if (event.type === "test:fail" && !isOfItsTests(event.data.details.error)) yield failure(event.data);
+        continue;
+      }
       if (skip !== undefined) {
         counts.skipped++;
         skips.push(`${relative(file)}: ${name}: ${typeof skip === "string" ? skip : "no reason given"}`);
@@ -24,9 +28,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
         if (!isFile) counts.passed++;
       } else {
         counts.failed++;
-        const { error } = event.data.details;
-        yield `\n✖ ${relative(file)}: ${name} (${Math.round(details.duration_ms)} ms)\n`;
-        yield `${inspect(error.cause ?? error, { depth: 6 })}\n`;
+        yield failure(event.data);
       }
     } else if (event.type === "test:summary" && event.data.file !== undefined) {
       const { file, counts: of, duration_ms } = event.data;
@@ -39,3 +41,14 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   const target = process.env["OCICAT_TEST_COUNTS"];
   if (target) fs.writeFileSync(target, JSON.stringify(counts));
 }
+
+interface Failed {
+  readonly name: string;
+  readonly file?: string;
+  readonly details: { readonly duration_ms: number; readonly error: Error };
+}
+
+const failure = ({ name, file, details: { duration_ms, error } }: Failed): string =>
+  `\n✖ ${relative(file)}: ${name} (${Math.round(duration_ms)} ms)\n${inspect(error.cause ?? error, { depth: 6 })}\n`;
+
+const isOfItsTests = (error: Error): boolean => (error as { failureType?: string }).failureType === "subtestsFailed";

@@ -25,6 +25,8 @@ const packages: readonly (readonly [command: string, name: string])[] = [
   ["ethtool", "ethtool"],
   ["nsenter", "util-linux"],
   ["ps", "procps"],
+  ["aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"],
+  ["qemu-aarch64", "qemu-user"],
 ];
 
 const say = (text: string): void => console.log(`\n== ${text}`);
@@ -60,7 +62,7 @@ function installPackages(): void {
 
 function check(name: string, command: string, args: readonly string[]): boolean {
   say(name);
-  const { status } = spawnSync(path.join(root, command), args, { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) console.error(`${name} failed`);
   return status === 0;
 }
@@ -105,9 +107,9 @@ function runTests(): Counts {
 
 if (mode === "all") installPackages();
 const checks = [
-  check("type check", "node_modules/.bin/tsc", ["--noEmit"]),
+  check("type check", process.execPath, ["node_modules/.bin/tsc", "--noEmit"]),
   check("lint", "tools/biome.sh", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
-  check("dead code", "node_modules/.bin/knip", ["--no-progress"]),
+  check("dead code", process.execPath, ["node_modules/.bin/knip", "--no-progress"]),
 ];
 const counts = runTests();
 counts.passed += checks.filter(Boolean).length;
