@@ -121,7 +121,10 @@ test("values of the wrong type are refused with the right ones", () => {
   );
   assert.match(refused(pool("cidr: 10")).message, /spec\.cidr: .*found '10'; write "10" in quotes$/);
   assert.match(refused(pool("cidr: true")).message, /spec\.cidr: .*found 'true'; write "true" in quotes$/);
-  assert.match(refused(pool("cidr: [10.1.0.0/16]")).message, /spec\.cidr: expected a text in quotes, found '\[10\.1\.0\.0\/16\]'$/);
+  assert.match(
+    refused(pool("cidr: [10.1.0.0/16]")).message,
+    /spec\.cidr: expected a text in quotes, found '\[10\.1\.0\.0\/16\]'$/,
+  );
   assert.match(
     refused("kind: IPPool\napiVersion: projectcalico.org/v3\nspec: []\n").message,
     /line 3: spec: expected fields, found a list/,
