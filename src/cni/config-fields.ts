@@ -1,9 +1,8 @@
 /** Typed reading of a JSON object that somebody else wrote: everything that is wrong is kept and told at once. */
-import type { Json, JsonObject } from "../base/json.ts";
-import { CniError } from "./errors.ts";
 
-export const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+import type { Json, JsonObject } from "../base/json.ts";
+import { isObject } from "../base/json-fields.ts";
+import { CniError } from "./errors.ts";
 
 interface Problem {
   /** CNI error code: 2 not supported, 7 wrong. */

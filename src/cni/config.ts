@@ -3,9 +3,10 @@
  * named with its field, what was found, and what would be right.
  */
 import { type Json, type JsonObject, parseJson } from "../base/json.ts";
+import { isObject } from "../base/json-fields.ts";
 import { tryParseAddress } from "../ip/address.ts";
 import { tryParsePrefix } from "../ip/prefix.ts";
-import { Fields, isObject } from "./config-fields.ts";
+import { Fields } from "./config-fields.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { type CniVersion, DEFAULT_VERSION, isSupportedVersion, SUPPORTED_VERSIONS } from "./versions.ts";
 

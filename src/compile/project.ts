@@ -4,6 +4,7 @@
  */
 import { CodedError } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
+import { arrayOf, objectOf, textOf } from "../base/json-fields.ts";
 import { addOffset, type IpAddress, tryParseAddress } from "../ip/address.ts";
 import {
   formatPrefix,
@@ -65,7 +66,7 @@ function legacyAffinity(value: JsonObject): string | undefined {
 }
 
 function borrowedOf(value: JsonObject, cidr: Prefix, owner: string | undefined): readonly Borrowed[] {
-  const users = arrayAt(value, "attributes").map((attribute) => objectAt(asObject(attribute), "secondary"));
+  const users = arrayAt(value, "attributes").map((attribute) => objectAt(objectOf(attribute), "secondary"));
   const isForeign = users.map((user) => user["node"] !== owner && typeof user["node"] === "string");
   if (!isForeign.includes(true)) return [];
   const borrowed: Borrowed[] = [];
@@ -115,17 +116,9 @@ function modeAt(stored: Stored, spec: JsonObject, field: string): EncapsulationM
   return required(stored, `spec.${field}`, isMode(value) ? value : undefined);
 }
 
-const asObject = (value: Json | undefined): JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-const objectAt = (value: JsonObject, field: string): JsonObject => asObject(value[field]);
-const arrayAt = (value: JsonObject, field: string): readonly Json[] => {
-  const found = value[field];
-  return Array.isArray(found) ? found : [];
-};
-const stringAt = (value: JsonObject, field: string): string | undefined => {
-  const found = value[field];
-  return typeof found === "string" && found !== "" ? found : undefined;
-};
+const objectAt = (value: JsonObject, field: string): JsonObject => objectOf(value[field]);
+const arrayAt = (value: JsonObject, field: string): readonly Json[] => arrayOf(value[field]);
+const stringAt = (value: JsonObject, field: string): string | undefined => textOf(value[field]);
 
 function prefixAt(value: JsonObject, field: string): Prefix | undefined {
   const text = stringAt(value, field);

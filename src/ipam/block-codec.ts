@@ -2,13 +2,12 @@
  * The stored form of a block: Calico's JSON as it lies in etcd (`/calico/ipam/v2/assignment/…`). Field names there are
  * a mixture of styles; this is the one place that knows them. Unknown fields survive.
  */
+
 import type { Json, JsonObject } from "../base/json.ts";
+import { isObject } from "../base/json-fields.ts";
 import { formatPrefix, tryParsePrefix } from "../ip/prefix.ts";
 import { type Block, blockSizeOf, type Holder } from "./block.ts";
 import { IpamError } from "./errors.ts";
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isIntegerBelow = (value: Json | undefined, limit: number): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value < limit;

@@ -2,16 +2,14 @@
  * All blocks of a family as they were listed. A large cluster has thousands and a search looks at few of them, so each
  * is read when it is asked for; what sorts most of them out is taken from the stored JSON as it is.
  */
-import type { Json, JsonObject } from "../base/json.ts";
+
+import { objectOf } from "../base/json-fields.ts";
 import type { Family } from "../ip/address.ts";
 import { prefixFamily, tryParsePrefix } from "../ip/prefix.ts";
 import type { Log } from "../port/log.ts";
 import type { Store, Stored } from "../port/store.ts";
 import { readStoredBlock, type StoredBlock } from "./block-writer.ts";
 import { IpamError } from "./errors.ts";
-
-const objectOf = (value: Json | undefined): JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
 
 export class Blocks {
   readonly #storedByCidr: ReadonlyMap<string, Stored>;

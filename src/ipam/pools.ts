@@ -2,7 +2,9 @@
  * Which pools an assignment may use: the rules of Calico's AutoAssign before any block is looked at. Pure; reads
  * IPPool objects as stored, whoever wrote them.
  */
+
 import type { Json, JsonObject } from "../base/json.ts";
+import { objectOf, textOf } from "../base/json-fields.ts";
 import type { Family, IpAddress } from "../ip/address.ts";
 import {
   contains,
@@ -35,13 +37,7 @@ export interface Pool extends BlockSpace {
   readonly vxlanMode: EncapsulationMode;
 }
 
-const objectAt = (value: JsonObject, field: string): JsonObject => {
-  const item = value[field];
-  return typeof item === "object" && item !== null && !Array.isArray(item) ? (item as JsonObject) : {};
-};
-
-const textOf = (value: Json | undefined): string | undefined =>
-  typeof value === "string" && value !== "" ? value : undefined;
+const objectAt = (value: JsonObject, field: string): JsonObject => objectOf(value[field]);
 
 const isUse = (use: Json): use is AllowedUse => use === "Workload" || use === "Tunnel" || use === "LoadBalancer";
 

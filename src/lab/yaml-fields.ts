@@ -2,8 +2,10 @@
  * A YAML value read field by field, with every problem noted where it stands: `labs/my.yaml:7: hosts[1].address: …`.
  * Fields that nobody asked for are problems too.
  */
+
 import { CodedError } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
+import { isObject } from "../base/json-fields.ts";
 import { nearest } from "../base/nearest.ts";
 import { familyOf, type Ipv4, tryParseIpv4 } from "../ip/address.ts";
 import {
@@ -40,9 +42,6 @@ export class Problems {
     throw new YamlFieldError("badFile", this.#found.join("\n"), { file: this.#file, problems: this.#found });
   }
 }
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 export class YamlFields {
   readonly path: FieldPath;

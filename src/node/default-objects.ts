@@ -3,6 +3,7 @@
  * of one object for `ensure`: run by fifty nodes at once, each gives the same object, and what a user set stays.
  */
 import type { Json, JsonObject } from "../base/json.ts";
+import { specOf, textOf } from "../base/json-fields.ts";
 import { familyOf } from "../ip/address.ts";
 import {
   contains,
@@ -14,7 +15,7 @@ import {
 } from "../ip/prefix.ts";
 import type { Stored } from "../port/store.ts";
 import type { PoolSetting } from "./environment.ts";
-import { newObject, type Stamp, specOf, textOf, withSpec } from "./objects.ts";
+import { newObject, type Stamp, withSpec } from "./objects.ts";
 
 type Change = (current: JsonObject | undefined) => JsonObject | undefined;
 

@@ -1,6 +1,7 @@
 /** Asks the host for what address detection turns on, and resolves the node's addresses of both families. */
 import { messageOf } from "../base/errors.ts";
 import type { JsonObject } from "../base/json.ts";
+import { objectOf, specOf } from "../base/json-fields.ts";
 import type { Family, IpAddress } from "../ip/address.ts";
 import type { HostInterface, Reachability } from "../port/host-facts.ts";
 import { detect } from "./autodetection.ts";
@@ -9,7 +10,6 @@ import type { AddressSetting, NodeEnvironment } from "./environment.ts";
 import { NodeStartError } from "./errors.ts";
 import { type FamilyAddresses, type NodeAddresses, readStoredAddress, resolveAddress } from "./node-address.ts";
 import { bgpField } from "./node-object.ts";
-import { objectOf, specOf } from "./objects.ts";
 
 export interface DetectionSources {
   readonly environment: Pick<NodeEnvironment, "backend" | "ip" | "ip6" | "ipMethod" | "ip6Method">;

@@ -1,12 +1,13 @@
 /** What a node writes about itself into its Node resource. Everything else in it is others' and stays. */
 import type { Json, JsonObject } from "../base/json.ts";
+import { arrayOf, objectOf, specOf, textOf } from "../base/json-fields.ts";
 import { type Family, familyOf, formatAddress, type IpAddress } from "../ip/address.ts";
 import { formatPrefix } from "../ip/prefix.ts";
 import type { HostInterface } from "../port/host-facts.ts";
 import { defaultExcludes } from "./autodetection.ts";
 import type { Backend } from "./environment.ts";
 import type { NodeAddresses } from "./node-address.ts";
-import { arrayOf, newObject, objectOf, type Stamp, specOf, textOf, withFields, withSpec } from "./objects.ts";
+import { newObject, type Stamp, withFields, withSpec } from "./objects.ts";
 
 export interface NodeFacts {
   readonly name: string;

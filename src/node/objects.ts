@@ -1,18 +1,10 @@
 /** Reading and changing stored objects without knowing all of their fields: what is not named stays as it was. */
+
 import type { Json, JsonObject } from "../base/json.ts";
+import { specOf } from "../base/json-fields.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { ObjectKey, Store, Stored } from "../port/store.ts";
 import { NodeStartError } from "./errors.ts";
-
-export const objectOf = (value: Json | undefined): JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-
-export const arrayOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
-
-export const textOf = (value: Json | undefined): string | undefined =>
-  typeof value === "string" && value !== "" ? value : undefined;
-
-export const specOf = (value: JsonObject | undefined): JsonObject => objectOf(value?.["spec"]);
 
 /** The object with these fields of its spec; undefined takes a field out. */
 export function withSpec(value: JsonObject, changes: Readonly<Record<string, Json | undefined>>): JsonObject {

@@ -6,6 +6,7 @@
  *   name ─▶ addresses ─▶ [store] ClusterInformation ─▶ Node ─▶ pools ─▶ FelixConfiguration, BGPConfiguration, IPAM
  */
 import type { JsonObject } from "../base/json.ts";
+import { objectOf, specOf, textOf } from "../base/json-fields.ts";
 import { type Family, formatAddress } from "../ip/address.ts";
 import type { Clock, WallClock } from "../port/clock.ts";
 import type { HostFacts, HostFiles, HostInterface, Reachability } from "../port/host-facts.ts";
@@ -25,7 +26,7 @@ import { NodeStartError } from "./errors.ts";
 import { type NodeAddresses, readStoredAddress } from "./node-address.ts";
 import { chooseNodeName, type NodeName } from "./node-name.ts";
 import { bgpField, nodeObject, withoutAddress } from "./node-object.ts";
-import { ensure, objectOf, type Stamp, specOf, textOf } from "./objects.ts";
+import { ensure, type Stamp } from "./objects.ts";
 
 const STORE_RETRY_MS = 1_000;
 

@@ -3,6 +3,7 @@
  * management. IPv4 only, as the devices are.
  */
 import { messageOf } from "../base/errors.ts";
+import { objectOf } from "../base/json-fields.ts";
 import { type IpAddress, tryParseAddress } from "../ip/address.ts";
 import { contains } from "../ip/prefix.ts";
 import { IpamError } from "../ipam/errors.ts";
@@ -12,7 +13,7 @@ import type { Store, Stored } from "../port/store.ts";
 import type { SelectorMatcher } from "../selector/matcher.ts";
 import type { Labels } from "../selector/selector.ts";
 import { type TunnelKind, tunnelAddressText, withTunnelAddresses } from "./node-object.ts";
-import { ensure, objectOf } from "./objects.ts";
+import { ensure } from "./objects.ts";
 
 const tunnelKinds: readonly TunnelKind[] = ["ipip", "vxlan"];
 

@@ -4,7 +4,9 @@
  * `FELIX_*` in the environment. A wrong value never stops the node: the next lower source counts, and the value is
  * reported.
  */
+
 import type { Json, JsonObject } from "../../base/json.ts";
+import { objectOf, specOf } from "../../base/json-fields.ts";
 import type { SelectorMatcher } from "../../selector/matcher.ts";
 import { SelectorError } from "../../selector/parse.ts";
 import type { Labels } from "../../selector/selector.ts";
@@ -173,9 +175,6 @@ function objectsFor({ node, objects, matches }: ConfigInputs, problems: ConfigPr
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const objectOf = (value: Json | undefined): JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-const specOf = (value: JsonObject): JsonObject => objectOf(value["spec"]);
 const ageOf = ({ value }: FelixObject): string => String(objectOf(value["metadata"])["creationTimestamp"] ?? "");
 
 function read(

@@ -2,8 +2,10 @@
  * The network configuration that a container runtime takes: the first file, by name, of /etc/cni/net.d. CNI
  * specification 1.1, section 1; file choice as containerd's go-cni does it.
  */
+
 import { CodedError, messageOf } from "../../base/errors.ts";
 import { type JsonObject, parseJson } from "../../base/json.ts";
+import { isObject } from "../../base/json-fields.ts";
 
 export const CONFIG_FOLDER = "/etc/cni/net.d";
 export const PLUGIN_FOLDER = "/opt/cni/bin";
@@ -57,6 +59,3 @@ function parseNetworkConfig(file: string, text: string): NetworkConfigList {
   }
   return { file, name, cniVersion, plugins };
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,5 +1,7 @@
 /** One row of the table of kinds: everything that commands need to know of a kind, and nothing that they would ask by name. */
+
 import type { Json, JsonObject } from "../../base/json.ts";
+import { isObject } from "../../base/json-fields.ts";
 import type { CalicoKind } from "../kind-names.ts";
 import type { NameRule } from "../names.ts";
 import type { FieldPath, FieldProblem } from "../problems.ts";
@@ -48,9 +50,6 @@ export interface KindRow {
   /** Said on apply while this version stores the kind and does not act on it yet. */
   readonly notEnforced?: string;
 }
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The value at a path, undefined where nothing is. */
 export function at(object: JsonObject, ...path: FieldPath): Json | undefined {

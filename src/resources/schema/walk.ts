@@ -2,8 +2,10 @@
  * What is done to values along a schema, beside checking them: taking nulls for absent, as Go's JSON does, before the
  * check; and writing fields in Go's order and with Go's omissions after it.
  */
+
 import * as v from "valibot";
-import type { Json, JsonObject } from "../../base/json.ts";
+import type { Json } from "../../base/json.ts";
+import { isObject } from "../../base/json-fields.ts";
 import type { FieldPath } from "../problems.ts";
 import type { FieldSchema, GoNotes } from "./fields.ts";
 
@@ -22,9 +24,6 @@ function unwrap(schema: FieldSchema): FieldSchema {
 
 const partsOf = (schema: FieldSchema): Parts => unwrap(schema) as Parts;
 const notesOf = (schema: FieldSchema): GoNotes => v.getMetadata(unwrap(schema)) as GoNotes;
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Fields whose value is null are dropped, where the schema knows them and they may be absent. */
 export function withoutNulls(schema: FieldSchema, value: Json): Json {
