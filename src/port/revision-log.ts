@@ -51,7 +51,7 @@ export interface RevisionLog {
   /** Every row, in order. Throws LogError `corrupt`. */
   rows(): Iterable<LogRow>;
   leases(): Iterable<LogLease>;
-  /** All or nothing. Throws LogError `full`, `failed`; the log can be written again after it. */
+  /** All or nothing. Throws LogError `full`, `failed`: nothing was written, or nothing will be any more. */
   write(batch: LogBatch): void;
   /** Up to `limit` rows from a position on. Throws LogError. */
   scan(fromSequence: number, limit: number): readonly LogRow[];
@@ -61,7 +61,7 @@ export interface RevisionLog {
   positionOf(revision: number): number;
   /** Records that history before the revision is forgotten. */
   compact(revision: number): void;
-  /** Removes rows that no reader may ask for any more. */
+  /** Removes rows that no reader may ask for any more. They may be back after a loss of power. */
   remove(sequences: readonly number[]): void;
   size(): LogSize;
   /** Gives some free space back to the file system; true when there is more to give. */

@@ -61,7 +61,7 @@ export function openLogFile(file: string): DatabaseSync {
     fs.closeSync(fs.openSync(file, "a", 0o600));
     const database = new DatabaseSync(file);
     try {
-      database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL");
+      database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL");
       if (isNew) make(database);
       database.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT");
     } catch (failure) {
