@@ -10,7 +10,7 @@
  *
  * Bars: one pod at most 1.0 times bridge's time, a hundred at most 0.8 times.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
@@ -74,14 +74,23 @@ for (const { name, config, host } of [ours, theirs]) {
   fs.writeFileSync(path.join(folder, `${name}.json`), JSON.stringify(config));
 }
 
+/** Ends a process and waits until it is gone: what it does last must not meet the removal of its folder. */
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null) resolve();
+    else child.once("exit", () => resolve());
+    child.kill();
+  });
+}
+
 interface StoreProcess {
   readonly endpoint: string;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Starts the store that is asked for; it is there when this resolves. */
 async function startStore(kind: string): Promise<StoreProcess> {
-  if (kind === "memory") return { endpoint: "memory", stop: () => undefined };
+  if (kind === "memory") return { endpoint: "memory", stop: async () => undefined };
   const socket = path.join(folder, "store.sock");
   const [command = "", ...args] =
     kind === "etcd"
@@ -97,7 +106,7 @@ async function startStore(kind: string): Promise<StoreProcess> {
         ];
   const child = ours.host.net.run(() => spawn(command, args, { stdio: ["pipe", "pipe", "ignore"] }));
   if (kind !== "etcd") await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  return { endpoint: kind === "etcd" ? "http://127.0.0.1:2379" : `unix://${socket}`, stop: () => void child.kill() };
+  return { endpoint: kind === "etcd" ? "http://127.0.0.1:2379" : `unix://${socket}`, stop: () => ended(child) };
 }
 const storeProcess = await startStore(values.store);
 
@@ -181,8 +190,8 @@ try {
   const hundred = await compare("100 pods at once", 100, rounds, BARS.hundred);
   isGood = one && hundred;
 } finally {
-  agent.kill();
-  storeProcess.stop();
+  await ended(agent);
+  await storeProcess.stop();
   ours.host.close();
   theirs.host.close();
   fs.rmSync(folder, { recursive: true, force: true });
