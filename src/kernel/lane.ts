@@ -37,7 +37,7 @@ export interface About {
 /** Failures by the index of their message; what is not in it has succeeded. */
 export type Failures = Map<number, KernelError>;
 
-/** A part of a batch, encoded. The octets are the lane's and stay valid until its next chunk. */
+/** A part of a batch, encoded. The octets are the lane's and stay valid until the chunk after its next one is encoded. */
 export interface Chunk {
   readonly octets: Uint8Array;
   readonly from: number;
@@ -58,7 +58,9 @@ export const Errno = { EINTR: 4, EBADF: 9, EBADMSG: 74, ENOBUFS: 105 } as const;
 export class Lane {
   readonly #netlink: Netlink;
   readonly #protocol: NetlinkProtocol;
-  readonly #writer = new Writer(4096);
+  /** Two, so that a chunk can be encoded while the kernel works on the one before. */
+  readonly #writers = [new Writer(4096), new Writer(4096)] as const;
+  #turn = 0;
   #socket: NetlinkSocket | undefined;
   #sequence = 1;
   #ended = false;
@@ -89,10 +91,9 @@ export class Lane {
 
   /** Encodes messages from `from` on, at most `limit`. */
   encode(batch: Batch, from: number, limit: number): Chunk {
-    const writer = this.#writer;
+    const writer = this.#nextWriter();
     const end = Math.min(from + limit, batch.count);
     const sequence = this.#take(end - from + 1);
-    writer.reset();
     let to = from;
     for (; to < end && writer.length < CHUNK_OCTETS; to++) {
       const at = writer.length;
@@ -108,10 +109,17 @@ export class Lane {
   /** Encodes one message alone, without the no-op. Its sequence is returned. */
   encodeOne(encode: (writer: Writer) => void): { readonly octets: Uint8Array; readonly sequence: number } {
     const sequence = this.#take(1);
-    this.#writer.reset();
-    encode(this.#writer);
-    stampMessage(this.#writer, 0, sequence);
-    return { octets: this.#writer.finish(), sequence };
+    const writer = this.#nextWriter();
+    encode(writer);
+    stampMessage(writer, 0, sequence);
+    return { octets: writer.finish(), sequence };
+  }
+
+  #nextWriter(): Writer {
+    this.#turn = 1 - this.#turn;
+    const writer = this.#turn === 0 ? this.#writers[0] : this.#writers[1];
+    writer.reset();
+    return writer;
   }
 
   /** A run of sequence numbers; 0 is left to notifications. */
@@ -124,24 +132,32 @@ export class Lane {
 
   /** Sends a chunk and takes its answers. */
   execute(chunk: Chunk, batch: Batch, failures: Failures): void {
+    let refusal: KernelError | undefined;
     try {
       this.socket.send(chunk.octets);
     } catch (failure) {
-      failWhole(chunk, batch, failures, asKernelError(failure, SENDING));
-      return;
+      refusal = asKernelError(failure, SENDING);
     }
-    this.#receive(chunk, batch, failures);
+    this.#finish(chunk, batch, failures, refusal);
   }
 
-  /** The same while the kernel works on another thread. */
-  async executeOffLoop(chunk: Chunk, batch: Batch, failures: Failures): Promise<void> {
+  /**
+   * The same while the kernel works on another thread. Resolves when it has, with what takes the answers: the next chunk
+   * may be sent before.
+   */
+  async start(chunk: Chunk, batch: Batch, failures: Failures): Promise<() => void> {
+    let refusal: KernelError | undefined;
     try {
       await this.socket.sendOffLoop(chunk.octets);
     } catch (failure) {
-      failWhole(chunk, batch, failures, asKernelError(failure, SENDING));
-      return;
+      refusal = asKernelError(failure, SENDING);
     }
-    this.#receive(chunk, batch, failures);
+    return () => this.#finish(chunk, batch, failures, refusal);
+  }
+
+  #finish(chunk: Chunk, batch: Batch, failures: Failures, refusal: KernelError | undefined): void {
+    if (refusal) failWhole(chunk, batch, failures, refusal);
+    else this.#receive(chunk, batch, failures);
   }
 
   #receive(chunk: Chunk, batch: Batch, failures: Failures): void {

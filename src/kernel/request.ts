@@ -1,9 +1,9 @@
 /**
  * Netlink requests and their answers, whatever the protocol's messages say.
  *
- * Lanes (DESIGN 4), each a socket of its own that is opened when first used: `fast` works on the loop, `blocking` on
- * another thread and one call after the other, `dump` reads, one dump after the other. A message whose outcome is unknown because
- * answers were lost or cut fails like a refused one: requests are written so that they can be repeated.
+ * Lanes (DESIGN 4), each a socket of its own that is opened when first used: `fast` works on the loop; `bulk` and `blocking`
+ * work on another thread, one call after the other in each; `dumping` reads, one dump after the other. A message whose outcome
+ * is unknown because answers were lost or cut fails like a refused one: requests are written so that they can be repeated.
  */
 import {
   type Acknowledgement,
@@ -32,30 +32,34 @@ export interface Dump {
 }
 
 const CHUNK_MESSAGES = 256;
-const SMALLEST_CHUNK = 16;
-/** So much of a slice one chunk may take. */
-const CHUNK_MICROS = 2_000;
+/** In bulk a chunk costs a hop to another thread and back, some 50 µs: it should be worth it. */
+const BULK_CHUNK_MESSAGES = 1_024;
+/** So few go by the fast lane: at up to 60 µs each, less than half of a turn. */
+const FEW = 64;
 /** A dump during which the kernel's tables moved is begun again so often before it fails with EINTR. */
 const DUMP_ATTEMPTS = 6;
 
 export class NetlinkChannel {
   readonly #clock: Clock;
   readonly #fast: Lane;
+  readonly #bulk: Lane;
   readonly #blocking: Lane;
   readonly #dumping: Lane;
+  #bulkTail: Promise<unknown> = Promise.resolve();
   #blockingTail: Promise<unknown> = Promise.resolve();
   #dumpTail: Promise<unknown> = Promise.resolve();
 
   constructor(netlink: Netlink, protocol: NetlinkProtocol, clock: Clock) {
     this.#clock = clock;
     this.#fast = new Lane(netlink, protocol);
+    this.#bulk = new Lane(netlink, protocol);
     this.#blocking = new Lane(netlink, protocol);
     this.#dumping = new Lane(netlink, protocol);
   }
 
-  /** The port that the kernel names as the origin of what `execute` and `executeSliced` change. */
-  get portId(): number {
-    return this.#fast.socket.portId;
+  /** The ports that the kernel names as the origin of what `execute` and `executeMany` change. */
+  get portIds(): readonly number[] {
+    return [this.#fast.socket.portId, this.#bulk.socket.portId];
   }
 
   /** The fast lane: returns when the kernel has done all of it. */
@@ -69,33 +73,20 @@ export class NetlinkChannel {
     return failures;
   }
 
-  /** The fast lane for very many: gives others a turn whenever the budget is spent, which may be one for several calls. */
-  async executeSliced(batch: Batch, budget = new TurnBudget(this.#clock)): Promise<Failures> {
-    const failures: Failures = new Map();
-    let size = SMALLEST_CHUNK;
-    let before = this.#clock.cpuMicros();
-    for (let from = 0; from < batch.count; ) {
-      const chunk = this.#fast.encode(batch, from, size);
-      this.#fast.execute(chunk, batch, failures);
-      from = chunk.to;
-      size = nextSize(size, this.#clock.cpuMicros() - before);
-      if (budget.isSpent) await budget.rest();
-      before = this.#clock.cpuMicros();
-    }
-    return failures;
+  /**
+   * For thousands: the kernel works on one chunk on another thread while the next is encoded, and the loop has its turns in
+   * between. A few go by the fast lane.
+   */
+  async executeMany(batch: Batch): Promise<Failures> {
+    if (batch.count <= FEW) return this.execute(batch);
+    const work = this.#bulkTail.then(() => offLoop(this.#bulk, batch, BULK_CHUNK_MESSAGES));
+    this.#bulkTail = work.catch(() => undefined);
+    return work;
   }
 
   /** The blocking lane: for links and whatever else takes milliseconds. */
   executeOffLoop(batch: Batch): Promise<Failures> {
-    const work = this.#blockingTail.then(async () => {
-      const failures: Failures = new Map();
-      for (let from = 0; from < batch.count; ) {
-        const chunk = this.#blocking.encode(batch, from, CHUNK_MESSAGES);
-        await this.#blocking.executeOffLoop(chunk, batch, failures);
-        from = chunk.to;
-      }
-      return failures;
-    });
+    const work = this.#blockingTail.then(() => offLoop(this.#blocking, batch, CHUNK_MESSAGES));
     this.#blockingTail = work.catch(() => undefined);
     return work;
   }
@@ -147,15 +138,23 @@ export class NetlinkChannel {
 
   /** Idempotent. What is under way fails. */
   close(): void {
-    for (const lane of [this.#fast, this.#blocking, this.#dumping]) lane.close();
+    for (const lane of [this.#fast, this.#bulk, this.#blocking, this.#dumping]) lane.close();
   }
 }
 
 /** Whether the same dump may succeed when begun again. */
 const isPassing = ({ errno }: KernelError): boolean => ["EINTR", "EBADMSG", "ENOBUFS", "EBUSY"].includes(errno);
 
-/** Messages take from 2 µs to over 60, depending on what the kernel must check: chunks follow what the last one took. */
-function nextSize(size: number, micros: number): number {
-  if (micros < CHUNK_MICROS / 2) return Math.min(size * 2, CHUNK_MESSAGES);
-  return micros > CHUNK_MICROS ? Math.max(size >> 1, SMALLEST_CHUNK) : size;
+async function offLoop(lane: Lane, batch: Batch, chunkMessages: number): Promise<Failures> {
+  const failures: Failures = new Map();
+  let before: Promise<() => void> | undefined;
+  for (let from = 0; from < batch.count; ) {
+    const chunk = lane.encode(batch, from, chunkMessages);
+    const takeAnswers = await before;
+    before = lane.start(chunk, batch, failures);
+    takeAnswers?.();
+    from = chunk.to;
+  }
+  (await before)?.();
+  return failures;
 }

@@ -3,7 +3,7 @@
  * (`link-table.ts`) knows their names.
  *
  * Requests are plain data. `execute` is the fast lane, done when it returns: for routes, neighbours, addresses.
- * `executeOffLoop` is for links and whatever else takes the kernel milliseconds. `executeSliced` is for thousands.
+ * `executeOffLoop` is for links and whatever else takes the kernel milliseconds. `executeMany` is for thousands.
  * Each answers one error or undefined per request, in their order; one that fails stops no other.
  */
 import { Group, type GroupName } from "../netlink/rtnetlink/codes.ts";
@@ -17,7 +17,6 @@ import { type DumpOf, encodeGetLink } from "./rtnetlink-dumps.ts";
 import { encodeRequest, type Request } from "./rtnetlink-requests.ts";
 import { aboutRequest } from "./rtnetlink-subject.ts";
 import { Subscription, type SubscriptionSink } from "./rtnetlink-subscription.ts";
-import type { TurnBudget } from "./turn-budget.ts";
 
 /** One for each request, in their order: why it failed, or undefined. */
 export type Outcomes = readonly (KernelError | undefined)[];
@@ -47,9 +46,8 @@ export class Rtnetlink {
     return outcomes(requests.length, await this.channel.executeOffLoop(batchOf(requests)));
   }
 
-  /** Several calls may share a budget, so that together they keep to one turn's. */
-  async executeSliced(requests: readonly Request[], budget?: TurnBudget): Promise<Outcomes> {
-    return outcomes(requests.length, await this.channel.executeSliced(batchOf(requests), budget));
+  async executeMany(requests: readonly Request[]): Promise<Outcomes> {
+    return outcomes(requests.length, await this.channel.executeMany(batchOf(requests)));
   }
 
   /** The device of that index, name or alternative name; undefined when there is none. Throws KernelError otherwise. */
@@ -97,13 +95,13 @@ export class Rtnetlink {
 
   /**
    * Reports changes from now on, until the subscription or this is closed: whoever makes them, or with `exceptOwn` all but
-   * those of `execute` and `executeSliced` (of kinds where the kernel says whose they are). Throws KernelError.
+   * those of `execute` and `executeMany` (of kinds where the kernel says whose they are). Throws KernelError.
    */
   subscribe(groups: readonly GroupName[], sink: SubscriptionSink, options: SubscribeOptions = {}): Subscription {
     const socket = this.#netlink.open({
       protocol: "route",
       groups: groups.map((name) => Group[name]),
-      ...(options.exceptOwn === true ? { exceptPort: this.channel.portId } : {}),
+      ...(options.exceptOwn === true ? { exceptPorts: this.channel.portIds } : {}),
     });
     const subscription = new Subscription(socket, sink);
     this.#subscriptions.add(subscription);

@@ -45,8 +45,8 @@ export interface NetlinkOptions {
   readonly protocol: NetlinkProtocol;
   /** Multicast groups to join (RTNLGRP_* numbers). */
   readonly groups?: readonly number[];
-  /** Leaves out notifications of what the socket with this `portId` changed: they are dropped before they fill the buffer. */
-  readonly exceptPort?: number;
+  /** Leaves out notifications of what sockets with these `portId`s changed: they are dropped before they fill the buffer. */
+  readonly exceptPorts?: readonly number[];
   /** Octets asked of SO_RCVBUF; what the kernel gives may be less. */
   readonly receiveBuffer?: number;
 }

@@ -78,6 +78,21 @@ export class Writer {
     this.#octets.fill(0, at, at + count);
   }
 
+  /** Makes room for `count` octets, zero until the `patch…` methods write them, and returns where they begin. */
+  reserve(count: number): number {
+    const at = this.#room(count);
+    this.#octets.fill(0, at, at + count);
+    return at;
+  }
+
+  patchU8(at: number, value: number): void {
+    this.#view.setUint8(at, value);
+  }
+
+  patchU32(at: number, value: number): void {
+    this.#view.setUint32(at, value);
+  }
+
   /** Overwrites a number written before, for lengths known only at the end. */
   patchU16(at: number, value: number): void {
     this.#view.setUint16(at, value);

@@ -41,7 +41,7 @@ export function openNetlinkSocket(options: NetlinkOptions): NetlinkSocket {
     bufferSize(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBuffer ?? RECEIVE_BUFFER_OCTETS);
     for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) call("setsockopt", [fd, SOL_NETLINK, option, int(1), 4]);
     if (options.protocol === "route") call("setsockopt", [fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, int(1), 4]);
-    if (options.exceptPort !== undefined) dropFromPort(fd, options.exceptPort);
+    if (options.exceptPorts?.length) dropFromPorts(fd, options.exceptPorts);
     call("bind", [fd, socketAddress(), 12]);
     for (const group of options.groups ?? []) {
       call("setsockopt", [fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int(group), 4], `netlink group ${group}`);
@@ -67,23 +67,21 @@ function bufferSize(fd: number, force: number, plain: number, octets: number): v
 }
 
 /**
- * A classic BPF program on the socket: drops datagrams whose first message carries this port (nlmsg_pid, at octet 12).
- * The program loads in network order what netlink writes in the host's, so the constant is swapped.
+ * A classic BPF program on the socket: drops datagrams whose first message carries one of these ports (nlmsg_pid, at octet
+ * 12). The program loads in network order what netlink writes in the host's, so the constants are swapped.
  */
-function dropFromPort(fd: number, port: number): void {
-  const swapped = Buffer.alloc(4);
-  swapped.writeUInt32LE(port);
-  const program = Buffer.alloc(4 * 8);
+function dropFromPorts(fd: number, ports: readonly number[]): void {
   const instructions = [
-    { code: BPF_LD_W_ABS, jumpTrue: 0, jumpFalse: 0, k: 12 },
-    { code: BPF_JEQ_K, jumpTrue: 0, jumpFalse: 1, k: swapped.readUInt32BE() },
-    { code: BPF_RET_K, jumpTrue: 0, jumpFalse: 0, k: 0 },
-    { code: BPF_RET_K, jumpTrue: 0, jumpFalse: 0, k: 0xffffffff },
+    { code: BPF_LD_W_ABS, jumpTrue: 0, k: 12 },
+    // From the comparison at `index` over those behind it and the instruction that keeps, to the one that drops.
+    ...ports.map((port, index) => ({ code: BPF_JEQ_K, jumpTrue: ports.length - index, k: swapped(port) })),
+    { code: BPF_RET_K, jumpTrue: 0, k: 0xffffffff },
+    { code: BPF_RET_K, jumpTrue: 0, k: 0 },
   ];
-  for (const [index, { code, jumpTrue, jumpFalse, k }] of instructions.entries()) {
+  const program = Buffer.alloc(instructions.length * 8);
+  for (const [index, { code, jumpTrue, k }] of instructions.entries()) {
     program.writeUInt16LE(code, index * 8);
     program.writeUInt8(jumpTrue, index * 8 + 2);
-    program.writeUInt8(jumpFalse, index * 8 + 3);
     program.writeUInt32LE(k, index * 8 + 4);
   }
   // struct sock_fprog: the number of instructions, and a pointer to them.
@@ -91,6 +89,12 @@ function dropFromPort(fd: number, port: number): void {
   filter.writeUInt16LE(instructions.length);
   filter.writeBigUInt64LE(addressOf(program), 8);
   call("setsockopt", [fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, filter.length], "netlink filter");
+}
+
+function swapped(value: number): number {
+  const octets = Buffer.alloc(4);
+  octets.writeUInt32LE(value);
+  return octets.readUInt32BE();
 }
 
 /** struct sockaddr_nl with port 0: the kernel chooses. */

@@ -79,12 +79,13 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
   }
 
   apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#apply(ops));
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
     const { links, rtnetlink } = this.#deps;
     links.drain();
+    this.#subscription?.drain();
     const failures: Failure[] = [];
     const sent: { readonly op: Op<V>; readonly from: number; readonly to: number }[] = [];
     const requests: Request[] = [];
@@ -98,7 +99,7 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
       } else if (op.op === "remove") this.#observer.applied(op);
       else failures.push(this.#observer.waitFor(device, { key: op.key, error: missingDevice(device) }));
     }
-    const outcomes = await rtnetlink.executeSliced(requests);
+    const outcomes = await rtnetlink.executeMany(requests);
     for (const { op, from, to } of sent) {
       const error = failureOf(requests.slice(from, to), outcomes.slice(from, to));
       if (error) failures.push(this.#observer.waitFor(itemOfOp(op).device, { key: op.key, error }));
@@ -129,7 +130,7 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
           if (device === undefined || !isOurs(device)) return;
           const item = itemOf(object, device);
           // What lost its mark under a key of ours is not ours any more.
-          if (event.isGone || !bearsMark(object)) observer.absent(keyOf(item), item);
+          if (event.isGone || !bearsMark(object)) observer.absent(keyOf(item));
           else observer.present(keyOf(item), item);
         },
         overrun: (reason) => observer.resync(reason),
@@ -147,6 +148,7 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
   }
 
   close(): void {
+    this.#observer.close();
     this.#subscription?.close();
     this.#stopListening();
   }

@@ -48,7 +48,7 @@ export class LinkDriver implements Driver<LinkItem> {
   }
 
   apply(ops: readonly Op<LinkItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#apply(ops));
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<LinkItem>[]): Promise<readonly Failure[]> {
@@ -115,7 +115,7 @@ export class LinkDriver implements Driver<LinkItem> {
       changed: (change) => {
         const { before, after } = change;
         const lost = nameLost(change);
-        if (before && lost !== undefined && this.#isOurs(lost)) this.#observer.absent(lost, this.#itemOf(before));
+        if (before && lost !== undefined && this.#isOurs(lost)) this.#observer.absent(lost);
         if (after && this.#isOurs(after.name)) this.#observer.present(after.name, this.#itemOf(after));
         this.#observer.deviceChanged(change);
       },
@@ -124,6 +124,7 @@ export class LinkDriver implements Driver<LinkItem> {
   }
 
   close(): void {
+    this.#observer.close();
     this.#stopListening();
   }
 }

@@ -3,8 +3,8 @@
  * every route that differs from the one before (64 µs with 5,000 gateways in turn; by object 3 µs).
  *
  * Mark: the id's range. An object is shared per gateway, device, onlink, protocol and MTU: the kernel (6.18,
- * fib_find_info_nh) gives all routes of one object the metrics of the first. It takes an object and all its
- * routes away without a word when its device goes down or loses its carrier, and all its routes when somebody deletes it.
+ * fib_find_info_nh) gives all routes of one object the metrics of the first. Who uses which object is not counted here: a
+ * list of the kernel's routes tells which ones nobody uses, and those are removed later unless they were given out again.
  */
 import type { IpAddress } from "../../ip/address.ts";
 import type { Request } from "../../kernel/rtnetlink-requests.ts";
@@ -28,8 +28,6 @@ interface Entry extends SharedHop {
   readonly id: number;
   /** MTU of its routes, 0 for none, undefined where no route tells. */
   mtu: number | undefined;
-  /** Keys of ours that use it. */
-  users: number;
   /** The kernel has it. */
   isMade: boolean;
 }
@@ -38,34 +36,37 @@ export class NexthopObjects {
   readonly #byId = new Map<number, Entry>();
   /** Entries of one gateway: nearly always one. */
   readonly #byGateway = new Map<IpAddress, Entry[]>();
-  /** The id that the route under a key uses; 0 for a plain route. */
-  readonly #idByKey = new Map<string, number>();
-  /** Ids in the range that others have taken or use: never given out, never removed. */
-  readonly #foreign = new Set<number>();
+  /** Ids in the range that others have taken: never given out. */
+  readonly #taken = new Set<number>();
   /** Entries that a route wants and the kernel does not have yet. */
   readonly #wanted = new Set<Entry>();
-  /** Entries that nobody uses, to be removed. */
+  /** Entries that no route used when the kernel was last read, and that were not given out since. */
   readonly #unused = new Set<Entry>();
   #next = FIRST_ID;
 
   static isOurs = (id: number): boolean => id >= FIRST_ID && id <= LAST_ID;
 
-  /** Forgets everything, before the kernel is read. */
-  clear(): void {
-    for (const map of [this.#byId, this.#byGateway, this.#idByKey, this.#foreign, this.#wanted, this.#unused])
-      map.clear();
+  /** Begins anew with the objects that the kernel lists, of whatever id. */
+  read(objects: readonly NexthopObject[]): void {
+    for (const set of [this.#byId, this.#byGateway, this.#taken, this.#wanted, this.#unused]) set.clear();
+    for (const { id, gateway, device, onlink = false, protocol, group, blackhole } of objects) {
+      if (!NexthopObjects.isOurs(id)) continue;
+      if (gateway === undefined || device === undefined || group !== undefined || blackhole === true) {
+        this.#taken.add(id);
+        continue;
+      }
+      const entry: Entry = { id, gateway, device, onlink, protocol, mtu: undefined, isMade: true };
+      this.#insert(entry);
+      this.#unused.add(entry);
+    }
   }
 
-  /** An object that the kernel has, of whatever id. */
-  found({ id, gateway, device, onlink = false, protocol, group, blackhole }: NexthopObject): void {
-    if (!NexthopObjects.isOurs(id)) return;
-    if (gateway === undefined || device === undefined || group !== undefined || blackhole === true) {
-      this.#foreign.add(id);
-      return;
-    }
-    const entry = { id, gateway, device, onlink, protocol, mtu: undefined, users: 0, isMade: true };
-    this.#insert(entry);
-    this.#unused.add(entry);
+  /** A route that the kernel lists uses this object, and has this MTU, 0 for none. */
+  used(id: number, mtu: number): void {
+    const entry = this.#byId.get(id);
+    if (!entry) return;
+    entry.mtu = mtu;
+    this.#unused.delete(entry);
   }
 
   #insert(entry: Entry): void {
@@ -78,33 +79,34 @@ export class NexthopObjects {
   /** The id to give to a route; 0 when the range is used up. The object may have to be made first: `takeWanted`. */
   idFor(hop: SharedHop, mtu: number): number {
     const same = this.#byGateway.get(hop.gateway);
-    if (same) for (const entry of same) if (entry.mtu === mtu && isSame(entry, hop)) return entry.id;
+    if (same) {
+      for (const entry of same) {
+        if (entry.mtu !== mtu || !isSame(entry, hop)) continue;
+        if (this.#unused.size > 0) this.#unused.delete(entry);
+        return entry.id;
+      }
+    }
     const id = this.#freeId();
     if (id === 0) return 0;
     const { gateway, device, onlink, protocol } = hop;
-    const entry = { gateway, device, onlink, protocol, id, mtu, users: 0, isMade: false };
+    const entry: Entry = { gateway, device, onlink, protocol, id, mtu, isMade: false };
     this.#insert(entry);
     this.#wanted.add(entry);
     return id;
-  }
-
-  /** A route that uses the object has this MTU, 0 for none. */
-  learn(id: number, mtu: number): void {
-    const entry = this.#byId.get(id);
-    if (entry) entry.mtu = mtu;
   }
 
   #freeId(): number {
     for (let tried = FIRST_ID; tried <= LAST_ID; tried++) {
       const id = this.#next;
       this.#next = id === LAST_ID ? FIRST_ID : id + 1;
-      if (!this.#byId.has(id) && !this.#foreign.has(id)) return id;
+      if (!this.#byId.has(id) && !this.#taken.has(id)) return id;
     }
     return 0;
   }
 
   /** The objects that are to be made before the routes that were given their ids. */
   takeWanted(): readonly Request[] {
+    if (this.#wanted.size === 0) return [];
     const requests = Array.from(this.#wanted, (entry): Request => ({ type: "addNexthop", nexthop: objectOf(entry) }));
     this.#wanted.clear();
     return requests;
@@ -113,9 +115,7 @@ export class NexthopObjects {
   /** The kernel has made it. */
   made(id: number): void {
     const entry = this.#byId.get(id);
-    if (!entry) return;
-    entry.isMade = true;
-    if (entry.users === 0) this.#unused.add(entry);
+    if (entry) entry.isMade = true;
   }
 
   isMade(id: number): boolean {
@@ -127,9 +127,15 @@ export class NexthopObjects {
     return this.#byId.get(id);
   }
 
-  /** The object is not there, or could not be made; with `taken` somebody else has the id. */
-  lost(id: number, taken = false): void {
-    if (taken) this.#foreign.add(id);
+  /** Whether there are objects on the device. */
+  isOn(device: IfIndex): boolean {
+    for (const entry of this.#byId.values()) if (entry.device === device) return true;
+    return false;
+  }
+
+  /** The object is not there, or could not be made; with `isTaken` somebody else has the id. */
+  lost(id: number, isTaken = false): void {
+    if (isTaken) this.#taken.add(id);
     const entry = this.#byId.get(id);
     if (!entry) return;
     this.#byId.delete(id);
@@ -140,78 +146,11 @@ export class NexthopObjects {
     else this.#byGateway.delete(entry.gateway);
   }
 
-  /** A route of ours is under the key now, and uses this object; 0 for none. */
-  hold(key: string, id: number): void {
-    const before = this.#idByKey.get(key);
-    if (before === id) return;
-    if (before !== undefined) this.#release(before);
-    this.#idByKey.set(key, id);
-    const entry = this.#byId.get(id);
-    if (!entry) return;
-    entry.users++;
-    this.#unused.delete(entry);
-  }
-
-  /** No route of ours is under the key any more. */
-  drop(key: string): void {
-    const id = this.#idByKey.get(key);
-    if (id === undefined) return;
-    this.#release(id);
-    this.#idByKey.delete(key);
-  }
-
-  /** The same if the route uses no object. */
-  dropPlain(key: string): void {
-    if (this.usedBy(key) === 0) this.drop(key);
-  }
-
-  isHeld(key: string): boolean {
-    return this.#idByKey.has(key);
-  }
-
-  /** The object that the route under the key uses, 0 for none. */
-  usedBy(key: string): number {
-    return this.#idByKey.get(key) ?? 0;
-  }
-
-  /** Routes of ours. */
-  get held(): number {
-    return this.#idByKey.size;
-  }
-
-  #release(id: number): void {
-    const entry = this.#byId.get(id);
-    if (!entry) return;
-    entry.users--;
-    if (entry.users <= 0 && entry.isMade) this.#unused.add(entry);
-  }
-
-  /** Somebody else's route uses the object: it must stay. */
-  usedByOthers(id: number): void {
-    this.#foreign.add(id);
-  }
-
-  /** Removals of what nobody uses, which are forgotten with it. */
+  /** Removals of what nobody uses, which is forgotten with it. */
   takeUnused(): readonly Request[] {
-    const requests: Request[] = [];
-    for (const entry of this.#unused) {
-      if (this.#foreign.has(entry.id)) continue;
-      requests.push({ type: "deleteNexthop", nexthop: objectOf(entry) });
-      this.lost(entry.id);
-    }
-    return requests;
-  }
-
-  /** Forgets the objects that match and returns the keys of their routes, which the kernel has dropped with them. */
-  takeLost(matches: (hop: SharedHop & { readonly id: number }) => boolean): readonly string[] {
-    const lost = new Set<number>();
-    for (const entry of this.#byId.values()) if (entry.isMade && matches(entry)) lost.add(entry.id);
-    if (lost.size === 0) return [];
-    const keys: string[] = [];
-    for (const [key, id] of this.#idByKey) if (lost.has(id)) keys.push(key);
-    for (const key of keys) this.#idByKey.delete(key);
-    for (const id of lost) this.lost(id);
-    return keys;
+    const unused = [...this.#unused];
+    for (const { id } of unused) this.lost(id);
+    return unused.map((entry): Request => ({ type: "deleteNexthop", nexthop: objectOf(entry) }));
   }
 }
 

@@ -4,54 +4,68 @@
  * what failed for want of a device can be set when it comes.
  *
  * While the driver reads the kernel, what notifications say is laid over what the dump finds: either may be the newer one for
- * a key, and notifications are the ones that come in order.
+ * a key, and notifications are the ones that come in order. While it writes, they wait until the owner has taken in
+ * the outcome: one that tells of the time before the write then costs an operation too many, one that tells of the time
+ * after it is not overwritten.
  */
 import type { LinkChanged } from "../../kernel/link-table.ts";
+import type { Clock } from "../../port/clock.ts";
 import type { DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { DeviceKeys } from "./device-keys.ts";
 
 export class Observer<V> {
   readonly #devicesOf: (item: V) => readonly string[];
-  readonly #isCarried: (key: string) => boolean;
   #carried = new DeviceKeys();
   readonly #waiting = new DeviceKeys();
   #sink: DriverSink<V> | undefined;
   #during: Map<string, V | undefined> | undefined;
+  #isWriting = false;
+  #held: (() => void)[] = [];
 
-  /** `devicesOf`: names of the devices that the kernel's object hangs on. `isCarried`: whether to remember that. */
-  constructor(devicesOf: (item: V) => readonly string[], isCarried: (key: string) => boolean = () => true) {
+  /** `devicesOf`: names of the devices that the kernel's object hangs on. */
+  constructor(devicesOf: (item: V) => readonly string[]) {
     this.#devicesOf = devicesOf;
-    this.#isCarried = isCarried;
   }
 
   attach(sink: DriverSink<V>): void {
     this.#sink = sink;
   }
 
-  /** The kernel holds this now. */
-  present(key: string, item: V): void {
-    this.#carry(this.#carried, key, item);
+  /** The kernel holds this now. `isCarried`: to be reported when one of its devices is lost. */
+  present(key: string, item: V, isCarried = true): void {
+    if (isCarried) for (const device of this.#devicesOf(item)) this.#carried.add(device, key);
     this.#tell(key, item);
   }
 
-  /** The kernel holds nothing there now; `was` is what it held. */
-  absent(key: string, was: V): void {
-    for (const device of this.#devicesOf(was)) this.#carried.delete(device, key);
+  /**
+   * The kernel holds nothing there now. That the key hangs on a device is not forgotten: this may tell of the time before a
+   * write of ours, and to report a loss too many costs nothing.
+   */
+  absent(key: string): void {
     this.#tell(key, undefined);
   }
 
   #tell(key: string, actual: V | undefined): void {
     this.#during?.set(key, actual);
-    this.#sink?.observed(key, actual);
+    this.#say((sink) => sink.observed(key, actual));
   }
 
-  #carry(carried: DeviceKeys, key: string, item: V): void {
-    if (this.#isCarried(key)) for (const device of this.#devicesOf(item)) carried.add(device, key);
+  #say(what: (sink: DriverSink<V>) => void): void {
+    const say = (): void => {
+      if (this.#sink) what(this.#sink);
+    };
+    if (this.#isWriting || this.#held.length > 0) this.#held.push(say);
+    else say();
+  }
+
+  #release(): void {
+    if (this.#isWriting) return;
+    for (const say of this.#held.splice(0)) say();
   }
 
   resync(reason: string): void {
-    this.#sink?.resync(reason);
+    this.#say((sink) => sink.resync(reason));
   }
 
   /**
@@ -59,8 +73,9 @@ export class Observer<V> {
    * a time.
    */
   async reading(read: (found: Collection<V>) => Promise<void>): Promise<ReadonlyMap<string, V>> {
+    this.#release();
     const during = new Map<string, V | undefined>();
-    const found = new Collection<V>((carried, key, item) => this.#carry(carried, key, item));
+    const found = new Collection(this.#devicesOf);
     this.#during = during;
     try {
       await read(found);
@@ -75,10 +90,27 @@ export class Observer<V> {
     return found.items;
   }
 
+  /** Carries out operations; what is observed meanwhile is reported in a later turn. One at a time. */
+  async writing<T>(clock: Clock, write: () => Promise<T>): Promise<T> {
+    this.#isWriting = true;
+    try {
+      return await write();
+    } finally {
+      this.#isWriting = false;
+      if (this.#held.length > 0) void clock.yield().then(() => this.#release());
+    }
+  }
+
+  /** Nothing is reported any more. */
+  close(): void {
+    this.#sink = undefined;
+  }
+
   /** An operation has succeeded. */
-  applied(op: Op<V>): void {
+  applied(op: Op<V>, isCarried = true): void {
     if (op.op !== "add") for (const device of this.#devicesOf(op.was)) this.#carried.delete(device, op.key);
-    if (op.op !== "remove") this.#carry(this.#carried, op.key, op.value);
+    if (op.op === "remove" || !isCarried) return;
+    for (const device of this.#devicesOf(op.value)) this.#carried.add(device, op.key);
   }
 
   /** The failure of a key that is tried again when the device has come or risen. */
@@ -108,23 +140,23 @@ export class Observer<V> {
 
   /** What waits for the device is to be tried again. */
   retry(device: string): void {
-    for (const key of this.#waiting.take(device)) this.#sink?.retry(key);
+    for (const key of this.#waiting.take(device)) this.#say((sink) => sink.retry(key));
   }
 }
 
 /** What a dump has found so far. */
 export class Collection<V> {
-  readonly #carry: (carried: DeviceKeys, key: string, item: V) => void;
+  readonly #devicesOf: (item: V) => readonly string[];
   readonly items = new Map<string, V>();
   readonly carried = new DeviceKeys();
 
-  constructor(carry: (carried: DeviceKeys, key: string, item: V) => void) {
-    this.#carry = carry;
+  constructor(devicesOf: (item: V) => readonly string[]) {
+    this.#devicesOf = devicesOf;
   }
 
-  set(key: string, item: V): void {
+  set(key: string, item: V, isCarried = true): void {
     this.items.set(key, item);
-    this.#carry(this.carried, key, item);
+    if (isCarried) for (const device of this.#devicesOf(item)) this.carried.add(device, key);
   }
 
   delete(key: string): void {

@@ -6,31 +6,27 @@
 import { describeRoute } from "../../compile/describe.ts";
 import type { RouteItem } from "../../compile/node-state.ts";
 import type { Request } from "../../kernel/rtnetlink-requests.ts";
-import type { TurnBudget } from "../../kernel/turn-budget.ts";
 import { Scope } from "../../netlink/rtnetlink/codes.ts";
 import type { Route } from "../../netlink/rtnetlink/route.ts";
 import type { KernelError } from "../../port/netlink.ts";
 import type { Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { type DriverDeps, deviceDown, failureOf, isGone, itemOf, missingDevice } from "./deps.ts";
+import type { KeyPrints } from "./key-prints.ts";
 import type { NexthopObjects } from "./nexthop-objects.ts";
 import type { Observer } from "./observer.ts";
-import { RouteEncoder } from "./route-encoder.ts";
+import { RouteEncoder, removalOf } from "./route-encoder.ts";
 
 /** Routes of others under one key that make way: more than these are not met. */
 const MAKE_WAY = 4;
-
-export interface WriteOptions {
-  /** Gateways are shared as nexthop objects. */
-  readonly wantsObjects: boolean;
-  readonly budget: TurnBudget;
-}
 
 /** What the route driver remembers. */
 export interface RouteMemory {
   readonly objects: NexthopObjects;
   /** Where one stands behind another under the same key: those of them that are ours. */
   readonly several: Map<string, readonly Route[]>;
+  /** Keys under which a route of ours stands. */
+  readonly held: KeyPrints;
   readonly observer: Observer<RouteItem>;
 }
 
@@ -46,6 +42,7 @@ export class RouteWriter {
   readonly #encoder: RouteEncoder;
   readonly #objects: NexthopObjects;
   readonly #several: Map<string, readonly Route[]>;
+  readonly #held: KeyPrints;
   readonly #observer: Observer<RouteItem>;
 
   constructor(deps: DriverDeps, memory: RouteMemory) {
@@ -53,10 +50,12 @@ export class RouteWriter {
     this.#encoder = new RouteEncoder(deps.links);
     this.#objects = memory.objects;
     this.#several = memory.several;
+    this.#held = memory.held;
     this.#observer = memory.observer;
   }
 
-  async write(ops: Iterable<Op<RouteItem>>, options: WriteOptions): Promise<readonly Failure[]> {
+  /** `wantsObjects`: gateways are shared as nexthop objects. */
+  async write(ops: readonly Op<RouteItem>[], wantsObjects: boolean): Promise<readonly Failure[]> {
     const failures: Failure[] = [];
     const bulk: Bulk = { ops: [], ids: [] };
     const others: Op<RouteItem>[] = [];
@@ -67,11 +66,11 @@ export class RouteWriter {
       if (device !== undefined && error) failures.push(this.#observer.waitFor(device, { key: op.key, error }));
       else if (isSingle(op) && !this.#several.has(op.key)) {
         bulk.ops.push(op);
-        bulk.ids.push(this.#objectFor(op, options.wantsObjects));
+        bulk.ids.push(wantsObjects ? this.#objectFor(op) : 0);
       } else others.push(op);
     }
-    await this.#makeObjects(options.budget);
-    await this.#writeBulk(bulk, options.budget, { failures, others });
+    await this.#makeObjects();
+    await this.#writeBulk(bulk, { failures, others });
     for (const op of others) {
       const error = this.#writeInSteps(op);
       if (error) failures.push(this.#failed(op, error));
@@ -93,13 +92,9 @@ export class RouteWriter {
     return undefined;
   }
 
-  /**
-   * The object for the route's gateway, 0 where it needs none or the ids are used up. A removal names the one that the
-   * route uses: the kernel finds such a route by nothing else.
-   */
-  #objectFor(op: Op<RouteItem>, wantsObjects: boolean): number {
-    if (op.op === "remove") return this.#objects.usedBy(op.key);
-    if (!wantsObjects) return 0;
+  /** The object for the route's gateway, 0 where it needs none or the ids are used up. */
+  #objectFor(op: Op<RouteItem>): number {
+    if (op.op === "remove") return 0;
     const hop = op.value.nextHops[0];
     if (hop?.gateway === undefined || hop.device === undefined) return 0;
     const device = this.#deps.links.byName(hop.device)?.index ?? 0;
@@ -107,10 +102,10 @@ export class RouteWriter {
     return this.#objects.idFor({ gateway: hop.gateway, device, onlink: hop.onlink ?? false, protocol }, mtu);
   }
 
-  async #makeObjects(budget: TurnBudget): Promise<void> {
+  async #makeObjects(): Promise<void> {
     const requests = this.#objects.takeWanted();
     if (requests.length === 0) return;
-    const outcomes = await this.#deps.rtnetlink.executeSliced(requests, budget);
+    const outcomes = await this.#deps.rtnetlink.executeMany(requests);
     for (const [index, request] of requests.entries()) {
       if (request.type !== "addNexthop") continue;
       const error = outcomes[index];
@@ -122,21 +117,17 @@ export class RouteWriter {
 
   async #writeBulk(
     { ops, ids }: Bulk,
-    budget: TurnBudget,
     result: { readonly failures: Failure[]; readonly others: Op<RouteItem>[] },
   ): Promise<void> {
     if (ops.length === 0) return;
-    const failed = await this.#deps.rtnetlink.channel.executeSliced(
-      {
-        count: ops.length,
-        encode: (writer, index) => {
-          const op = ops[index];
-          if (op) this.#encoder.encode(writer, op, this.#usable(op, ids[index] ?? 0));
-        },
-        about: (index) => aboutOp(ops[index]),
+    const failed = await this.#deps.rtnetlink.channel.executeMany({
+      count: ops.length,
+      encode: (writer, index) => {
+        const op = ops[index];
+        if (op) this.#encoder.encode(writer, op, this.#usable(ids[index] ?? 0));
       },
-      budget,
-    );
+      about: (index) => aboutOp(ops[index]),
+    });
     for (let index = 0; index < ops.length; index++) {
       const op = ops[index];
       const id = ids[index] ?? 0;
@@ -153,14 +144,14 @@ export class RouteWriter {
   }
 
   /** The id to write: 0 where the object could not be made. */
-  #usable(op: Op<RouteItem>, id: number): number {
-    return id === 0 || op.op === "remove" || this.#objects.isMade(id) ? id : 0;
+  #usable(id: number): number {
+    return id !== 0 && this.#objects.isMade(id) ? id : 0;
   }
 
   #succeeded(op: Op<RouteItem>, id: number): void {
-    if (op.op === "remove") this.#objects.drop(op.key);
-    else this.#objects.hold(op.key, id !== 0 && this.#objects.isMade(id) ? id : 0);
-    this.#observer.applied(op);
+    if (op.op === "remove") this.#held.delete(op.key);
+    else this.#held.add(op.key);
+    this.#observer.applied(op, this.#usable(id) === 0);
   }
 
   #failed(op: Op<RouteItem>, error: KernelError): Failure {
@@ -177,9 +168,7 @@ export class RouteWriter {
     this.#several.delete(op.key);
     if (op.op === "remove") {
       if (several.length > 0) return this.#run(several);
-      const nexthopId = this.#objects.usedBy(op.key);
-      const route = { ...this.#encoder.route(op.was), ...(nexthopId === 0 ? {} : { nexthopId }) };
-      return this.#run([{ type: "deleteRoute", route }]);
+      return this.#run([{ type: "deleteRoute", route: removalOf(this.#encoder.route(op.was)) }]);
     }
     const route = this.#encoder.route(op.value);
     const add: Request = { type: "replaceRoute", route };

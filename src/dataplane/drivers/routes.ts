@@ -16,6 +16,7 @@ import type { Route } from "../../netlink/rtnetlink/route.ts";
 import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { type DriverDeps, nameLost } from "./deps.ts";
+import { KeyPrints } from "./key-prints.ts";
 import { NexthopObjects } from "./nexthop-objects.ts";
 import { type Collection, Observer } from "./observer.ts";
 import { devicesOfRoute, isSameRoute, itemOfRoute } from "./route-items.ts";
@@ -42,8 +43,9 @@ export class RouteDriver implements Driver<RouteItem> {
   readonly #nexthopObjectsFrom: number;
   readonly #serial = new Serial();
   readonly #objects = new NexthopObjects();
-  /** Of routes that use an object the object knows the device. */
-  readonly #observer = new Observer<RouteItem>(devicesOfRoute, (key) => this.#objects.usedBy(key) === 0);
+  readonly #observer = new Observer<RouteItem>(devicesOfRoute);
+  /** Keys under which a route of ours stands. */
+  readonly #held = new KeyPrints();
   /** Where one stands behind another under the same key, which only others bring about: those of them that are ours. */
   readonly #several = new Map<string, readonly Route[]>();
   readonly #writer: RouteWriter;
@@ -54,7 +56,12 @@ export class RouteDriver implements Driver<RouteItem> {
     this.#deps = deps;
     this.#owns = options.owns;
     this.#nexthopObjectsFrom = options.nexthopObjectsFrom ?? NEXTHOP_OBJECTS_FROM;
-    this.#writer = new RouteWriter(deps, { objects: this.#objects, several: this.#several, observer: this.#observer });
+    this.#writer = new RouteWriter(deps, {
+      objects: this.#objects,
+      several: this.#several,
+      held: this.#held,
+      observer: this.#observer,
+    });
   }
 
   readOwned(): Promise<ReadonlyMap<string, RouteItem>> {
@@ -70,8 +77,8 @@ export class RouteDriver implements Driver<RouteItem> {
             previous = undefined;
             found.clear();
             this.#several.clear();
-            this.#objects.clear();
-            for (const object of objects) this.#objects.found(object);
+            this.#held.clear();
+            this.#objects.read(objects);
           },
           visit: (route) => {
             // The kernel lists those of one key together, the one that counts first.
@@ -87,20 +94,20 @@ export class RouteDriver implements Driver<RouteItem> {
 
   /** Takes in a route that was listed, behind another of the same key or not. */
   #found(route: Route, before: Route | undefined, found: Collection<RouteItem>): void {
+    if (route.nexthopId !== undefined) this.#objects.used(route.nexthopId, route.mtu ?? 0);
     const item = this.#itemOf(route);
-    if (!item || !this.#owns(item)) {
-      if (route.nexthopId !== undefined) this.#objects.usedByOthers(route.nexthopId);
+    if (!item || !this.#owns(item)) return;
+    const key = routeKey(item);
+    this.#held.add(key);
+    const isCarried = route.nexthopId === undefined;
+    if (!before) {
+      found.set(key, item, isCarried);
       return;
     }
-    const key = routeKey(item);
-    if (route.nexthopId !== undefined) this.#objects.learn(route.nexthopId, route.mtu ?? 0);
-    if (before) {
-      const known = this.#several.get(key) ?? (found.items.has(key) ? [before] : []);
-      this.#several.set(key, [...known, route]);
-    }
-    this.#objects.hold(key, route.nexthopId ?? 0);
+    const known = this.#several.get(key) ?? (found.items.has(key) ? [before] : []);
+    this.#several.set(key, [...known, route]);
     // A type that is never desired: what stands behind another must go, and what stands before it is put right.
-    found.set(key, before ? { ...item, type: "other" } : item);
+    found.set(key, { ...item, type: "other" }, isCarried);
   }
 
   #itemOf(route: Route): RouteItem | undefined {
@@ -120,7 +127,7 @@ export class RouteDriver implements Driver<RouteItem> {
   }
 
   apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#apply(ops));
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
@@ -129,14 +136,13 @@ export class RouteDriver implements Driver<RouteItem> {
     this.#subscription?.drain();
     const failures: Failure[] = [];
     const budget = new TurnBudget(rtnetlink.clock);
-    const wantsObjects = this.#objects.held + ops.length >= this.#nexthopObjectsFrom;
+    const wantsObjects = this.#held.size + ops.length >= this.#nexthopObjectsFrom;
     for (let from = 0; from < ops.length; from += PART) {
       const part = ops.length <= PART ? ops : ops.slice(from, from + PART);
-      failures.push(...(await this.#writer.write(part, { wantsObjects, budget })));
+      failures.push(...(await this.#writer.write(part, wantsObjects)));
       if (budget.isSpent) await budget.rest();
     }
-    // With an outcome that is not known, a route may hold on to an object that seems unused.
-    if (failures.length === 0) await rtnetlink.executeSliced(this.#objects.takeUnused());
+    await rtnetlink.executeMany(this.#objects.takeUnused());
     this.#subscription?.drain();
     return failures;
   }
@@ -159,8 +165,8 @@ export class RouteDriver implements Driver<RouteItem> {
     this.#deps.links.drain();
     if (event.type === "route") this.#routeEvent(event);
     else if (event.type === "nexthop" && NexthopObjects.isOurs(event.nexthop.id)) {
-      if (event.isGone) this.#objectsLost(({ id }) => id === event.nexthop.id);
-      else this.#observer.resync(`nexthop object ${event.nexthop.id} was changed`);
+      // Its routes go with it, or lead elsewhere, and the kernel does not say which.
+      this.#observer.resync(`nexthop object ${event.nexthop.id} was ${event.isGone ? "removed" : "changed"}`);
     }
   }
 
@@ -175,41 +181,31 @@ export class RouteDriver implements Driver<RouteItem> {
     const item = this.#itemOf(route);
     if (!item) return;
     const key = routeKey(item);
-    const isHeld = this.#objects.isHeld(key);
+    const isHeld = this.#held.has(key);
     if (!this.#owns(item)) {
-      if (!isGone && isHeld) this.#lost(key, item);
-    } else if (isGone) this.#lost(key, item);
+      if (!isGone && isHeld) this.#observer.absent(key);
+    } else if (isGone) this.#observer.absent(key);
     else if (place === "appended" || (place === "first" && isHeld)) {
       this.#observer.resync(`several routes stand under ${key}`);
     } else {
-      this.#objects.hold(key, route.nexthopId ?? 0);
-      this.#observer.present(key, item);
+      this.#held.add(key);
+      this.#observer.present(key, item, route.nexthopId === undefined);
     }
-  }
-
-  #lost(key: string, was: RouteItem): void {
-    this.#objects.drop(key);
-    this.#several.delete(key);
-    this.#observer.absent(key, was);
   }
 
   #linkChanged(change: LinkChanged): void {
     const { before, after } = change;
     const lost = nameLost(change) ?? (before?.up && after && !after.up ? before.name : undefined);
-    if (lost !== undefined) this.#observer.deviceLost(lost, (key) => this.#objects.dropPlain(key));
-    // A route by an object does not outlive even the loss of the carrier.
-    if (before && (lost !== undefined || (before.running && !after?.running))) {
-      this.#objectsLost(({ device }) => device === before.index);
+    if (lost !== undefined) this.#observer.deviceLost(lost, (key) => this.#held.delete(key));
+    // An object does not outlive even the loss of the carrier, and its routes go with it.
+    if (before && (lost !== undefined || (before.running && !after?.running)) && this.#objects.isOn(before.index)) {
+      this.#observer.resync(`device ${before.name} took its nexthop objects with it`);
     }
     this.#observer.deviceChanged(change);
   }
 
-  /** Objects that match are gone, and their routes with them. */
-  #objectsLost(matches: Parameters<NexthopObjects["takeLost"]>[0]): void {
-    for (const key of this.#objects.takeLost(matches)) this.#observer.absent(key, nowhere);
-  }
-
   close(): void {
+    this.#observer.close();
     this.#subscription?.close();
     this.#stopListening();
   }
@@ -220,14 +216,3 @@ const sharesKey = (a: Route, b: Route): boolean =>
   a.destination.length === b.destination.length &&
   a.table === b.table &&
   a.metric === b.metric;
-
-/** Stands for a route that is gone and of which only the key is known. */
-const nowhere: RouteItem = {
-  table: 0,
-  destination: "",
-  type: "unicast",
-  protocol: 0,
-  scope: 0,
-  metric: 0,
-  nextHops: [],
-};

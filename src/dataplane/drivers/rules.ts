@@ -54,14 +54,14 @@ export class RuleDriver implements Driver<RuleItem> {
   }
 
   apply(ops: readonly Op<RuleItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#apply(ops));
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<RuleItem>[]): Promise<readonly Failure[]> {
     const requests = ops.map(
       (op): Request => ({ type: op.op === "remove" ? "deleteRule" : "addRule", rule: ruleOf(itemOf(op)) }),
     );
-    const outcomes = await this.#deps.rtnetlink.executeSliced(requests);
+    const outcomes = await this.#deps.rtnetlink.executeMany(requests);
     const failures: Failure[] = [];
     for (const [index, op] of ops.entries()) {
       const error = failureOf(requests.slice(index, index + 1), outcomes.slice(index, index + 1));
@@ -81,7 +81,7 @@ export class RuleDriver implements Driver<RuleItem> {
         event: (event) => {
           if (event.type !== "rule" || !this.#isOurs(event.rule)) return;
           const item = itemOfRule(event.rule);
-          if (event.isGone) this.#observer.absent(ruleKey(item), item);
+          if (event.isGone) this.#observer.absent(ruleKey(item));
           else this.#observer.present(ruleKey(item), item);
         },
         overrun: (reason) => this.#observer.resync(reason),
@@ -91,6 +91,7 @@ export class RuleDriver implements Driver<RuleItem> {
   }
 
   close(): void {
+    this.#observer.close();
     this.#subscription?.close();
   }
 }

@@ -65,7 +65,7 @@ export class SysctlDriver implements Driver<SysctlItem> {
   }
 
   apply(ops: readonly Op<SysctlItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#apply(ops));
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<SysctlItem>[]): Promise<readonly Failure[]> {
@@ -149,10 +149,11 @@ export class SysctlDriver implements Driver<SysctlItem> {
   #look(path: string): void {
     const item = this.#read(path);
     if (item) this.#observer.present(path, item);
-    else this.#observer.absent(path, { path, value: "" });
+    else this.#observer.absent(path);
   }
 
   close(): void {
+    this.#observer.close();
     this.#subscription?.close();
     this.#stopListening();
   }
