@@ -209,3 +209,20 @@ test("a state file that was torn is ignored with a word, and the agent starts as
   assert.match(log.lines.find(({ level }) => level === "warn")?.message ?? "", /cannot be used/);
   await second.close();
 });
+
+test("who waits for an endpoint is told also when a pass has to be begun anew", async () => {
+  const store = await cluster();
+  const { start, clock, drivers } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  const { readOwned } = drivers.routes;
+  drivers.routes.readOwned = () => {
+    drivers.routes.readOwned = readOwned;
+    return Promise.reject(new Error("the kernel's answer was cut"));
+  };
+  agent.dataplane.resync("test");
+  const done = agent.endpointChanged(endpointObject("worker-1", "pod-9", "192.168.226.70", "cali999"));
+  await clock.advance(2_000);
+  assert.deepEqual(await done, []);
+  await agent.close();
+});

@@ -144,7 +144,8 @@ export class Dataplane {
   async #pass(): Promise<void> {
     const { compiler, clock, turn, metrics } = this.#deps;
     const begun = clock.now();
-    const waiters = this.#waiters.splice(0);
+    // Who waits stays in line until the pass is through: one that throws is followed by another.
+    const waiting = this.#waiters.length;
     while (compiler.pending > 0) {
       turn("compile", () => compiler.flush(SLICE, (key, fragment) => this.#take(key, fragment)));
       if (compiler.pending > 0) await clock.yield();
@@ -153,7 +154,7 @@ export class Dataplane {
     for (const kind of order) await this.#of(kind).reconciler.addsPass();
     if (this.#removes) for (const kind of [...order].reverse()) await this.#of(kind).reconciler.removalsPass();
     metrics.observe("applySeconds", (clock.now() - begun) / 1_000);
-    for (const done of waiters) done();
+    for (const done of this.#waiters.splice(0, waiting)) done();
   }
 
   #take(key: CompileKey, fragment: Fragment): void {
