@@ -55,10 +55,10 @@ export type Progress = (step: string) => void;
 
 export class LabError extends CodedError<"noPlace", { name: string }> {}
 
-const STORE_READY_MS = 20_000;
-/** Hundreds of agents share few processors. */
-const AGENT_READY_MS = 30_000;
-const AGENT_READY_MS_EACH = 1_000;
+/** Far more than they need: a busy machine is no fault, and programs that keep ending are told at once. */
+const STORE_READY_MS = 60_000;
+const AGENT_READY_MS = 120_000;
+const AGENT_READY_MS_EACH = 2_000;
 
 export class Lab {
   readonly topology: Topology;
