@@ -21,12 +21,15 @@ interface Parent {
 
 /** What each host has for itself, by parent. */
 const PARENTS: readonly Parent[] = [
-  { path: "/etc", folders: ["cni", "calico"], files: ["hostname", "hosts"] },
+  { path: "/etc", folders: ["cni", "calico"], files: ["hostname", "hosts", "resolv.conf"] },
   { path: "/opt", folders: ["cni"] },
   { path: "/var/lib", folders: ["calico", "cni"] },
   { path: "/var/log", folders: ["calico"] },
   { path: "/run", folders: ["calico", "netns"] },
 ];
+
+/** The machine's name servers are out of reach from a lab: refused at once is better than a timeout of ten seconds. */
+const NO_NAME_SERVICE = "# A lab has no name service; its hosts are in /etc/hosts.\nnameserver 127.0.0.1\n";
 
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
@@ -86,6 +89,7 @@ export class OwnFolders implements HostFolders {
     fs.mkdirSync(path.join(folder, "opt/cni/bin"), { recursive: true });
     fs.writeFileSync(path.join(folder, "etc/hostname"), `${files.hostname}\n`);
     fs.writeFileSync(path.join(folder, "etc/hosts"), files.hosts);
+    fs.writeFileSync(path.join(folder, "etc/resolv.conf"), NO_NAME_SERVICE);
     return folder;
   }
 
