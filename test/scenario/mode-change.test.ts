@@ -1,0 +1,90 @@
+/** Modes are changed on a running lab, in every way that people do it, under a thousand packets a second: none is lost. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { eventually } from "./eventually.ts";
+import { cannotRunLabs, type Outcome, Testbed } from "./testbed.ts";
+import { assertNothingLost, underTraffic } from "./traffic.ts";
+
+/** In the same subnet as pod-1's host, and in the other. */
+const TARGETS = { "pod-2": "192.168.133.194", "pod-3": "192.168.97.193" } as const;
+
+const routeToSameSubnet = {
+  Always: "192.168.133.192/26 via 192.168.133.192 dev vxlan.calico onlink",
+  CrossSubnet: "192.168.133.192/26 via 10.30.0.56 dev ens5 proto 80",
+} as const;
+type Mode = keyof typeof routeToSameSubnet;
+
+const skip = cannotRunLabs() ?? false;
+
+describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () => {
+  let bed: Testbed;
+
+  before(async () => {
+    bed = await Testbed.up("aws-two-subnets");
+    assert.equal((await bed.ocicat("lab", "underlay", "set", "all", "srcdst=off")).code, 0);
+  });
+  after(() => bed?.close());
+
+  const isIn = (mode: Mode) =>
+    eventually(async () => {
+      const routes = await bed.routes("worker-1");
+      assert.ok(routes.includes(routeToSameSubnet[mode]), routes.join("\n"));
+      const back = (await bed.routes("worker-2")).find((route) => route.startsWith("192.168.226.64/26"));
+      assert.equal(back?.includes("vxlan.calico"), mode === "Always", back);
+    });
+
+  /** From pod-1, while the mode goes to CrossSubnet and back. */
+  const thereAndBack = (change: (from: Mode, to: Mode) => Promise<Outcome>, answer: string) =>
+    underTraffic(bed, "pod-1", TARGETS, async () => {
+      for (const [from, to] of [
+        ["Always", "CrossSubnet"],
+        ["CrossSubnet", "Always"],
+      ] as const) {
+        const outcome = await change(from, to);
+        assert.equal(outcome.stdout, answer, outcome.stderr);
+        await isIn(to);
+      }
+    });
+
+  test("by patch, there and back three times", async () => {
+    for (let round = 0; round < 3; round++) {
+      const traffic = await thereAndBack(
+        (_from, to) => bed.shell(`ocicat patch ippool default-ipv4-ippool -p '{"spec":{"vxlanMode":"${to}"}}'`),
+        "Successfully patched 1 'IPPool' resource\n",
+      );
+      assertNothingLost(traffic);
+      assert.ok(traffic.flows.every(({ sent }) => sent > 1_000));
+    }
+  });
+
+  test("by get, sed and apply in one line", async () => {
+    const traffic = await thereAndBack(
+      (from, to) =>
+        bed.shell(
+          `ocicat get ippool default-ipv4-ippool -o yaml | sed -e "s/vxlanMode: ${from}/vxlanMode: ${to}/" | ocicat apply -f -`,
+        ),
+      "Successfully applied 1 'IPPool' resource(s)\n",
+    );
+    assertNothingLost(traffic);
+  });
+
+  test("by a file without resourceVersion, uid and creationTimestamp", async () => {
+    const traffic = await thereAndBack(
+      (from, to) =>
+        bed.shell(
+          `ocicat get ippool default-ipv4-ippool -o yaml | sed -e "/resourceVersion:/d;/uid:/d;/creationTimestamp:/d" ` +
+            `-e "s/vxlanMode: ${from}/vxlanMode: ${to}/" | ocicat apply -f -`,
+        ),
+      "Successfully applied 1 'IPPool' resource(s)\n",
+    );
+    assertNothingLost(traffic);
+  });
+
+  test("all hosts are as compiled afterwards, and repaired nothing", async () => {
+    assert.equal((await bed.ocicat("verify")).code, 0);
+    for (const host of ["master", "worker-1", "worker-2", "worker-3"]) {
+      const { stdout } = await bed.ocicat("node", "show", host, "-o", "json");
+      assert.deepEqual((JSON.parse(stdout) as { repairs: unknown[] }).repairs, [], host);
+    }
+  });
+});

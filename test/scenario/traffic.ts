@@ -1,0 +1,69 @@
+/** Traffic between pods while something else happens: what was sent, what was lost, which connections lived. */
+import assert from "node:assert/strict";
+import path from "node:path";
+import type { Testbed } from "./testbed.ts";
+
+/** What became of the packets to one address. */
+export interface Flow {
+  readonly address: string;
+  /** Datagrams, a thousand a second. */
+  readonly sent: number;
+  /** Their numbers, from 1. */
+  readonly lost: readonly number[];
+  /** Between two answers. */
+  readonly longestGapMs: number;
+  /** On the one TCP connection. */
+  readonly linesSent: number;
+  readonly linesEchoed: number;
+  /** What ended the TCP connection. */
+  readonly error?: string;
+}
+
+export interface Traffic {
+  readonly flows: readonly Flow[];
+  /** Datagrams that reached a pod whose program was too slow to read them: no loss of the network. */
+  readonly unread: number;
+}
+
+/** From a pod to others, given by name and address, while `during` runs. */
+export async function underTraffic(
+  bed: Testbed,
+  pod: string,
+  targets: Readonly<Record<string, string>>,
+  during: () => Promise<unknown>,
+): Promise<Traffic> {
+  const places = [pod, ...Object.keys(targets)];
+  const unreadBefore = await unread(bed, places);
+  const source = path.join(import.meta.dirname, "traffic-source.ts");
+  const running = bed.start(pod, process.execPath, source, ...Object.values(targets));
+  try {
+    await running.says(/flowing/);
+    await during();
+  } finally {
+    await running.end();
+  }
+  const [, result = ""] = running.stdout.split("\n");
+  return { flows: JSON.parse(result) as readonly Flow[], unread: (await unread(bed, places)) - unreadBefore };
+}
+
+/** RcvbufErrors of UDP (RFC 4113 and Linux), of all places together. */
+async function unread(bed: Testbed, places: readonly string[]): Promise<number> {
+  const counts = await Promise.all(
+    places.map(async (place) => {
+      const lines = (await bed.on(place, "cat", "/proc/net/snmp")).split("\n");
+      const [names, values] = lines.filter((line) => line.startsWith("Udp:")).map((line) => line.split(" "));
+      return Number(values?.[names?.indexOf("RcvbufErrors") ?? -1]);
+    }),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** The network delivered every datagram, and every connection is open and has echoed every line. */
+export function assertNothingLost({ flows, unread: dropped }: Traffic): void {
+  for (const { address, sent, linesSent, linesEchoed, error } of flows) {
+    assert.ok(sent > 0, `nothing was sent to ${address}`);
+    assert.deepEqual({ address, linesEchoed, error }, { address, linesEchoed: linesSent, error: undefined });
+  }
+  const lost = flows.flatMap(({ address, lost: numbers }) => numbers.map((number) => `${address} ${number}`));
+  assert.equal(lost.length, dropped, `lost: ${lost.join(", ")}; not read by the pods themselves: ${dropped}`);
+}
