@@ -33,7 +33,7 @@ export interface Dump {
 
 const CHUNK_MESSAGES = 256;
 /** In bulk a chunk costs a hop to another thread and back, some 50 µs: it should be worth it. */
-const BULK_CHUNK_MESSAGES = 1_024;
+const BULK_CHUNK_MESSAGES = 512;
 /** So few go by the fast lane: at up to 60 µs each, less than half of a turn. */
 const FEW = 64;
 /** A dump during which the kernel's tables moved is begun again so often before it fails with EINTR. */

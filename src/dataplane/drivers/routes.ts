@@ -26,8 +26,8 @@ import { Serial } from "./serial.ts";
 /** From so many routes on, gateways are shared as nexthop objects (kernel notes: distinct gateways are the cost). */
 export const NEXTHOP_OBJECTS_FROM = 512;
 
-/** Operations that are prepared, sent and accounted for together; a few milliseconds. */
-const PART = 1_024;
+/** Operations that are prepared, sent and accounted for together: each step takes a few milliseconds. */
+const PART = 8_192;
 
 export interface RouteDriverOptions {
   /** Whether a route that was found is ours. */
