@@ -104,7 +104,12 @@ async function startStore(kind: string): Promise<StoreProcess> {
           "--listen",
           `unix:${socket}`,
         ];
-  const child = ours.host.net.run(() => spawn(command, args, { stdio: ["pipe", "pipe", "ignore"] }));
+  const child = ours.host.net.run(() =>
+    spawn(command, args, {
+      stdio: ["pipe", "pipe", "ignore"],
+      env: { ...process.env, OCICAT_PARENT: String(process.pid) },
+    }),
+  );
   if (kind !== "etcd") await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   return { endpoint: kind === "etcd" ? "http://127.0.0.1:2379" : `unix://${socket}`, stop: () => ended(child) };
 }

@@ -83,7 +83,10 @@ setInterval(() => {
   longestMicros = Math.max(longestMicros, now - lastMicros);
   lastMicros = now;
 }, 1);
-createInterface({ input: process.stdin }).on("line", () => {
+const requests = createInterface({ input: process.stdin });
+// Whoever started this is gone.
+requests.on("close", () => process.exit());
+requests.on("line", () => {
   console.log(JSON.stringify({ maxTurnMs: longestMicros / 1e3 }));
   longestMicros = 0;
   lastMicros = cpuMicros();
