@@ -68,6 +68,10 @@ const golden: readonly (readonly [string, string])[] = [
     '{"kind":"KubeControllersConfiguration","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"healthChecks":"Enabled","controllers":{}},"status":{}}',
   ],
   [
+    '{"kind":"Node","metadata":{"name":"w"},"spec":{"bgp":{"ipv4Address":"10.30.0.206/24"},"addresses":[{"address":"10.30.0.206/24","type":"CalicoNodeIP"},{"address":"10.30.0.206","type":"InternalIP"}]}}',
+    '{"kind":"Node","apiVersion":"projectcalico.org/v3","metadata":{"name":"w"},"spec":{"bgp":{"ipv4Address":"10.30.0.206/24"},"addresses":[{"address":"10.30.0.206/24","type":"CalicoNodeIP"},{"address":"10.30.0.206","type":"InternalIP"}]},"status":{}}',
+  ],
+  [
     '{"kind":"HostEndpoint","metadata":{"name":"h"},"spec":{"interfaceName":"*","node":"n","ports":[{"port":22,"protocol":"TCP","name":"ssh"}]}}',
     '{"kind":"HostEndpoint","apiVersion":"projectcalico.org/v3","metadata":{"name":"h"},"spec":{"node":"n","interfaceName":"*","ports":[{"name":"ssh","protocol":"TCP","port":22}]}}',
   ],

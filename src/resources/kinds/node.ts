@@ -6,7 +6,6 @@ import {
   ipAddress,
   listOf,
   mac,
-  network,
   object,
   oneOf,
   optional,
@@ -36,7 +35,9 @@ const spec = object({
     object({ interfaceIPv4Address: optional(ipAddress(4)), interfaceIPv6Address: optional(ipAddress(6)) }),
   ),
   addresses: optional(
-    listOf(object({ address: network(), type: optional(oneOf(["CalicoNodeIP", "InternalIP", "ExternalIP"])) })),
+    listOf(
+      object({ address: addressInNetwork(), type: optional(oneOf(["CalicoNodeIP", "InternalIP", "ExternalIP"])) }),
+    ),
   ),
   interfaces: optional(listOf(object({ name: optional(text), addresses: optional(listOf(text)) }))),
 });
