@@ -138,14 +138,6 @@ export const i32: AttributeCodec<number> = {
   encode: (writer, value) => writer.i32Host(value),
 };
 
-export const u64: AttributeCodec<bigint> = {
-  decode(view, at, length) {
-    atLeast(8, length, at);
-    return view.getBigUint64(at, true);
-  },
-  encode: (writer, value) => writer.u64Host(value),
-};
-
 /** Big-endian, as ports are. */
 export const u16Network: AttributeCodec<number> = {
   decode(view, at, length) {

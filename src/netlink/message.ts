@@ -40,9 +40,8 @@ export const Flag = {
 export const HEADER_OCTETS = 16;
 /** Length and type of an attribute. */
 export const ATTRIBUTE_HEADER_OCTETS = 4;
-/** NLA_F_NESTED and NLA_F_NET_BYTEORDER, the flags above an attribute's type. */
+/** NLA_F_NESTED, a flag above an attribute's type; NLA_F_NET_BYTEORDER is the other, 0x4000. */
 export const NESTED = 0x8000;
-export const NETWORK_ORDER = 0x4000;
 export const TYPE_MASK = 0x3fff;
 
 const FLAGS_AT = 6;

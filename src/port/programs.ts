@@ -43,3 +43,6 @@ export interface Programs {
   /** Executes a file and waits for its end. Rejects with ProgramError when it cannot be executed or takes too long. */
   execute(place: Place, execution: Execution): Promise<ExecutionResult>;
 }
+
+/** Names, in the environment of what was started, the process that it ends with. */
+export const PARENT_VARIABLE = "OCICAT_PARENT";

@@ -3,19 +3,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import { CodedError } from "../../base/errors.ts";
 import type { Place } from "../../port/places.ts";
-import type {
-  Execution,
-  ExecutionResult,
-  ProgramEnd,
-  ProgramSpec,
-  Programs,
-  RunningProgram,
+import {
+  type Execution,
+  type ExecutionResult,
+  PARENT_VARIABLE,
+  type ProgramEnd,
+  type ProgramSpec,
+  type Programs,
+  type RunningProgram,
 } from "../../port/programs.ts";
 
 export class ProgramError extends CodedError<"cannotExecute" | "tooSlow", { file: string }> {}
-
-/** Names the process whose end is the program's; read and removed by `main.ts`. */
-export const PARENT_VARIABLE = "OCICAT_PARENT";
 
 /** How `ocicat` is started: the interpreter, what comes before the arguments, and the environment it needs. */
 export interface OcicatCommand {

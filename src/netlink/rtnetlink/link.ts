@@ -51,14 +51,6 @@ export const vxlanAttributes = new AttributeSet({
   df: [29, u8],
 } as const);
 
-/** IFLA_BR_*: what we read or set. */
-export const bridgeAttributes = new AttributeSet({
-  forwardDelay: [1, u32],
-  stpState: [5, u32],
-  vlanFiltering: [7, u8],
-  multicastSnooping: [23, u8],
-} as const);
-
 /** IFLA_INFO_*. `data` depends on the kind. */
 const infoAttributes = new AttributeSet({ kind: [1, text], data: [2, octets], slaveKind: [4, text] } as const);
 
