@@ -25,6 +25,7 @@ const packages: readonly (readonly [command: string, name: string])[] = [
   ["ethtool", "ethtool"],
   ["nsenter", "util-linux"],
   ["ps", "procps"],
+  ["iptables", "iptables"],
   ["aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"],
   ["qemu-aarch64", "qemu-user"],
 ];
