@@ -1,0 +1,159 @@
+/**
+ * What goes wrong on a running lab: an agent is killed, the store goes away, foreign hands take things of ours away or put
+ * things of their own beside them, a pod loses its interface. Traffic goes on, ours is put back and named, theirs is left.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { eventually } from "./eventually.ts";
+import { cannotRunLabs, Testbed } from "./testbed.ts";
+import { assertNothingLost, underTraffic } from "./traffic.ts";
+
+const TARGETS = { "pod-2": "192.168.133.194", "pod-3": "192.168.97.193" } as const;
+
+interface NodeReport {
+  readonly store: { readonly state: string };
+  readonly repairs: readonly { readonly kind: string; readonly found: string; readonly what: string }[];
+  readonly endpoints: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
+}
+
+/** What a foreign hand does on worker-1, which kinds of items it meets, and how the tools see that all is there again. */
+const HANDS = [
+  {
+    name: "a route is deleted",
+    command: "ip route del 192.168.97.192/26",
+    kinds: ["routes"],
+    look: "ip route show 192.168.97.192/26",
+  },
+  {
+    name: "a pod's route is deleted",
+    command: "ip route del 192.168.226.65/32",
+    kinds: ["routes"],
+    look: "ip route show 192.168.226.65/32",
+  },
+  {
+    name: "the own block's blackhole is deleted",
+    command: "ip route del blackhole 192.168.226.64/26",
+    kinds: ["routes"],
+    look: "ip route show type blackhole",
+  },
+  {
+    name: "a neighbour is deleted",
+    command: "ip neigh del 192.168.97.192 dev vxlan.calico",
+    kinds: ["neighbours"],
+    look: "ip neigh show 192.168.97.192 dev vxlan.calico nud permanent",
+  },
+  {
+    name: "the forwarding entries are flushed",
+    command: "bridge fdb flush dev vxlan.calico",
+    kinds: ["fdb"],
+    look: "bridge fdb show dev vxlan.calico | sort",
+  },
+  {
+    name: "the tunnel device is deleted",
+    command: "ip link del vxlan.calico",
+    kinds: ["links"],
+    look: "(ip -o -4 address show; ip route show; ip neigh show nud permanent; bridge fdb show) | grep vxlan.calico | sed 's/^[0-9]*: //; s/ extern_learn//' | sort",
+  },
+  {
+    name: "the nft table is deleted",
+    command: "nft delete table ip calico",
+    kinds: ["tables"],
+    look: "nft list table ip calico | sed 's/packets [0-9]* bytes [0-9]*//' | grep -v handle",
+  },
+] as const;
+
+/** What is not ours. */
+const FOREIGN = [
+  "ip route add 10.99.0.0/16 via 10.30.0.1 proto static",
+  "ip route add blackhole 10.98.0.0/16 proto static",
+  "nft 'add table ip other; add chain ip other mine { type filter hook forward priority 5; }; add rule ip other mine counter'",
+  "ip neigh add 10.30.0.77 lladdr 02:00:00:00:00:07 dev ens5 nud permanent",
+] as const;
+const LOOK_AT_FOREIGN =
+  "ip route show proto static; ip route show dev docker0; ip neigh show 10.30.0.77 dev ens5; nft list table ip other | sed 's/packets [0-9]* bytes [0-9]*//'";
+
+const skip = cannotRunLabs() ?? false;
+
+describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
+  let bed: Testbed;
+
+  before(async () => {
+    bed = await Testbed.up("aws-two-subnets");
+  });
+  after(() => bed?.close());
+
+  const report = async (host: string): Promise<NodeReport> => {
+    const { stdout } = await bed.ocicat("node", "show", host, "-o", "json");
+    return JSON.parse(stdout) as NodeReport;
+  };
+  const typed = async (text: string): Promise<string> => {
+    const outcome = await bed.terminal("worker-1", text);
+    assert.equal(outcome.code, 0, `${text}: ${outcome.stderr}`);
+    return outcome.stdout;
+  };
+
+  test("agents are killed and come back: no packet of a running pod is lost", async () => {
+    const traffic = await underTraffic(bed, "pod-1", TARGETS, async () => {
+      assert.equal((await bed.ocicat("lab", "break", "agent", "worker-1", "worker-3")).code, 0);
+      assert.equal((await bed.ocicat("lab", "heal")).code, 0);
+      await eventually(async () => assert.equal((await report("worker-1")).store.state, "inSync"));
+    });
+    assertNothingLost(traffic);
+  });
+
+  test("the store goes away: forwarding goes on, and what changes when it is back is caught up", async () => {
+    const traffic = await underTraffic(bed, "pod-1", TARGETS, async () => {
+      assert.equal((await bed.ocicat("lab", "break", "store")).code, 0);
+      await eventually(async () => assert.equal((await report("worker-1")).store.state, "away"));
+      assert.equal((await bed.ocicat("lab", "heal")).code, 0);
+      const added = await bed.ocicat("lab", "pod", "add", "pod-9", "--on", "worker-3");
+      assert.equal(added.code, 0, added.stderr);
+      await bed.ocicat("lab", "underlay", "set", "all", "srcdst=off");
+      const patch = await bed.ocicat(
+        "patch",
+        "ippool",
+        "default-ipv4-ippool",
+        "-p",
+        '{"spec":{"vxlanMode":"CrossSubnet"}}',
+      );
+      assert.equal(patch.code, 0, patch.stderr);
+      await eventually(async () => {
+        const routes = await bed.routes("worker-1");
+        assert.ok(routes.includes("192.168.133.192/26 via 10.30.0.56 dev ens5 proto 80"), routes.join("\n"));
+      });
+      await bed.ocicat("patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"vxlanMode":"Always"}}');
+    });
+    assertNothingLost(traffic);
+  });
+
+  test("what foreign hands take away is put back and named, what they have of their own stays", async () => {
+    for (const command of FOREIGN) await typed(command);
+    const foreign = await typed(LOOK_AT_FOREIGN);
+    for (const { name, command, kinds, look } of HANDS) {
+      const intact = await typed(look);
+      assert.notEqual(intact, "", look);
+      const before = (await report("worker-1")).repairs.length;
+      await typed(command);
+      await eventually(async () => assert.equal(await typed(look), intact, name));
+      const { repairs } = await report("worker-1");
+      const found = repairs.slice(before);
+      for (const kind of kinds)
+        assert.ok(
+          found.some((repair) => repair.kind === kind),
+          `${name}: ${JSON.stringify(found)}`,
+        );
+    }
+    assert.equal(await typed(LOOK_AT_FOREIGN), foreign);
+    const verified = await bed.ocicat("verify");
+    assert.equal(verified.code, 0, verified.stdout);
+  });
+
+  test("a pod's own interface is deleted: its endpoint is down, with the reason", async () => {
+    await bed.on("pod-1", "ip", "link", "del", "eth0");
+    await eventually(async () => {
+      const endpoint = (await report("worker-1")).endpoints.find(({ name }) => name.includes("pod--1"));
+      assert.equal(endpoint?.state, "down");
+      assert.match(endpoint?.reason ?? "", /cali[0-9a-f]{11}/);
+    });
+  });
+});
