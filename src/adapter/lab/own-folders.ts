@@ -31,12 +31,19 @@ const PARENTS: readonly Parent[] = [
 /** The machine's name servers are out of reach from a lab: refused at once is better than a timeout of ten seconds. */
 const NO_NAME_SERVICE = "# A lab has no name service; its hosts are in /etc/hosts.\nnameserver 127.0.0.1\n";
 
+/** Where distributions put the standard plugins. */
+const STANDARD_PLUGIN_FOLDERS = ["/usr/lib/cni", "/usr/libexec/cni"];
+/** What an agent installs on its host itself. */
+const OWN_PLUGINS = ["calico", "calico-ipam", "install"];
+/** Below the lab's folder: what the masked parents hid. */
+const ORIGINALS = "mnt";
+
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 
 /** Prepares the supervisor's mount namespace. `labFolder` stays reachable by its path. */
 export function maskParents(labFolder: string): void {
-  const originals = path.join(labFolder, "mnt");
+  const originals = path.join(labFolder, ORIGINALS);
   fs.mkdirSync(originals, { recursive: true });
   tmpfsMount(originals);
   for (const parent of PARENTS) mask(parent, path.join(originals, parent.path), labFolder);
@@ -86,11 +93,24 @@ export class OwnFolders implements HostFolders {
     for (const parent of PARENTS) {
       for (const name of parent.folders) fs.mkdirSync(path.join(folder, parent.path, name), { recursive: true });
     }
-    fs.mkdirSync(path.join(folder, "opt/cni/bin"), { recursive: true });
+    this.#linkStandardPlugins(path.join(folder, "opt/cni/bin"));
     fs.writeFileSync(path.join(folder, "etc/hostname"), `${files.hostname}\n`);
     fs.writeFileSync(path.join(folder, "etc/hosts"), files.hosts);
     fs.writeFileSync(path.join(folder, "etc/resolv.conf"), NO_NAME_SERVICE);
     return folder;
+  }
+
+  /** A host that is ready for Kubernetes has the standard plugins, if this machine has them. */
+  #linkStandardPlugins(bin: string): void {
+    fs.mkdirSync(bin, { recursive: true });
+    const originals = path.join(this.#labFolder, ORIGINALS, "opt/cni/bin");
+    for (const folder of [originals, ...STANDARD_PLUGIN_FOLDERS]) {
+      const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+      for (const name of names) {
+        const link = path.join(bin, name);
+        if (!OWN_PLUGINS.includes(name) && !fs.existsSync(link)) fs.symlinkSync(path.join(folder, name), link);
+      }
+    }
   }
 
   enterHost(folder: string, hostname: string): void {
