@@ -25,6 +25,7 @@ import { readHostInterfaces } from "../../node/host-interfaces.ts";
 import { RouteReachability } from "../../node/reachability.ts";
 import { NodeStartup } from "../../node/startup.ts";
 import { TurnMeter } from "../../node/turns.ts";
+import { KernelError } from "../../port/netlink.ts";
 import { installCni } from "../cni-install.ts";
 import { dieWithParent } from "../die-with-parent.ts";
 import type { ProcessHost } from "../process-host.ts";
@@ -49,6 +50,8 @@ const logLevels = {
   Error: "error",
   Fatal: "error",
 } as const;
+
+class NodeRightsError extends CodedError<"noRights", object> {}
 
 /** Resolves with the exit code when a signal ends the agent. Rejects where it cannot start. */
 export async function runNode(host: ProcessHost, options: NodeOptions): Promise<number> {
@@ -93,7 +96,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     log,
     removesExternal: () => node?.configuration.config.removeExternalRoutes ?? true,
     prefixes: () => node?.agent.ownPrefixes() ?? [],
-  });
+  }).catch(sayWhichRight);
   scope.defer(() => kernel.close());
 
   const socketPath = path.join(root, "var/run/calico/ocicat.sock");
@@ -172,4 +175,15 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
       host.stderr.write(`${failure instanceof Error ? failure.stack : String(failure)}\n`);
     void scope.close();
   });
+}
+
+/** An agent that may not change the network is told so, and not by the call which happened to be the first. */
+function sayWhichRight(failure: unknown): never {
+  if (!(failure instanceof KernelError) || failure.errno !== "EPERM") throw failure;
+  throw new NodeRightsError(
+    "noRights",
+    "this user may not change the network of this host: run 'ocicat node' as root or with CAP_NET_ADMIN; for a try without root, 'ocicat start'",
+    {},
+    { cause: failure },
+  );
 }
