@@ -24,6 +24,7 @@ const route = (over: Partial<RouteItem>): RouteItem => ({
 test("a route is ours by its device, or by its protocol inside a pool", () => {
   assert.ok(ownsRoute(ownership, route({ nextHops: [{ device: "cali0123" }] })));
   assert.ok(ownsRoute(ownership, route({ nextHops: [{ device: "vxlan.calico" }], destination: "10.0.0.0/8" })));
+  assert.ok(ownsRoute(ownership, route({ nextHops: [{ device: "vxlan.calico" }], protocol: 2 })), "whoever made it");
   assert.ok(ownsRoute(ownership, route({ protocol: 80 })));
   assert.ok(ownsRoute(ownership, route({ protocol: 80, type: "blackhole", nextHops: [] })));
 });
@@ -34,6 +35,9 @@ test("everything else is somebody's", () => {
   assert.ok(!ownsRoute(ownership, route({ protocol: 80, table: 100 })), "another table");
   assert.ok(!ownsRoute(ownership, route({ protocol: 2, nextHops: [{ device: "cali0123" }] })), "the kernel's own");
   assert.ok(!ownsRoute(ownership, route({ nextHops: [{ device: "xcali0" }] })));
+  assert.ok(
+    !ownsRoute(ownership, route({ nextHops: [{ device: "vxlan.calico" }], protocol: 2, destination: "fe80::/64" })),
+  );
 });
 
 test("with RemoveExternalRoutes off, routes of others on devices of pods stay", () => {

@@ -12,6 +12,10 @@ const TABLE_MAIN = 254;
 /** What Felix and its plugin mark routes to pods with: boot, and its own. */
 const DEVICE_ROUTE_PROTOCOLS = new Set([3, PROTOCOL_FELIX]);
 
+/** What IPv6 has on every device that is up: link-local and multicast. */
+const isOfEveryLink = ({ destination }: RouteItem): boolean =>
+  destination === "fe80::/64" || destination === "ff00::/8";
+
 export interface RouteOwnership {
   /** Devices of pods begin so. */
   readonly workloadPrefixes: readonly string[];
@@ -24,9 +28,10 @@ export interface RouteOwnership {
 }
 
 export function ownsRoute(ownership: RouteOwnership, route: RouteItem): boolean {
-  if (route.table !== TABLE_MAIN || KERNELS_OWN.has(route.protocol)) return false;
+  if (route.table !== TABLE_MAIN || isOfEveryLink(route)) return false;
   const devices = route.nextHops.flatMap(({ device }) => (device === undefined ? [] : [device]));
   if (devices.some((device) => ownership.tunnels.includes(device))) return true;
+  if (KERNELS_OWN.has(route.protocol)) return false;
   if (devices.some((device) => ownership.workloadPrefixes.some((prefix) => device.startsWith(prefix)))) {
     return ownership.removesExternal() || DEVICE_ROUTE_PROTOCOLS.has(route.protocol);
   }
