@@ -1,7 +1,7 @@
 /**
  * The durable side of a store with revisions: an append-only log of what each key became, in the order of the
- * revisions, with the leases beside it. Everything is synchronous, and what `write` has returned from survives the loss
- * of power. One process owns a log.
+ * revisions, with the leases beside it. What is written survives the process from then on, and the loss of power once
+ * it is synced; what is written earlier never survives less. One process owns a log.
  */
 import { CodedError } from "../base/errors.ts";
 
@@ -51,15 +51,19 @@ export interface RevisionLog {
   /** Every row, in order. Throws LogError `corrupt`. */
   rows(): Iterable<LogRow>;
   leases(): Iterable<LogLease>;
-  /** All or nothing. Throws LogError `full`, `failed`: nothing was written, or nothing will be any more. */
+  /** All or nothing, and not yet durable. Throws LogError `full`, `failed`; the log can be written again after it. */
   write(batch: LogBatch): void;
+  /** Makes durable what was written. Throws LogError `failed`, and then for ever: nobody knows what is on the disk. */
+  sync(): void;
+  /** The same on another thread, one at a time. */
+  syncOffLoop(): Promise<void>;
   /** Up to `limit` rows from a position on. Throws LogError. */
   scan(fromSequence: number, limit: number): readonly LogRow[];
   /** The row at a position; undefined when it was removed. */
   row(sequence: number): LogRow | undefined;
   /** The position of the first row of this revision or a later one, past the end when there is none. */
   positionOf(revision: number): number;
-  /** Records that history before the revision is forgotten. */
+  /** Records that history before the revision is forgotten; durable. */
   compact(revision: number): void;
   /** Removes rows that no reader may ask for any more. They may be back after a loss of power. */
   remove(sequences: readonly number[]): void;

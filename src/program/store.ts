@@ -82,9 +82,8 @@ async function serve(
     level: verbose ? "debug" : "info",
     isTerminal: stderr.isTTY === true,
   });
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) host.onSignal(signal, resolve);
-  });
+  const stopped = Promise.withResolvers<void>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) host.onSignal(signal, stopped.resolve);
   const clock = new SystemClock();
   const log = new SqliteLog(path.resolve(host.cwd, data));
   try {
@@ -94,6 +93,7 @@ async function serve(
       clock,
       logger,
       retention: autoCompact,
+      failed: stopped.reject,
       clientUrls: () => listening.map(urlOf),
     });
     const { methods } = server;
@@ -101,7 +101,7 @@ async function serve(
     try {
       for (const address of listen) listening.push(await sockets.listen(absolute(address, host.cwd)));
       host.stdout.write(`${JSON.stringify({ listening, clusterId: log.clusterId.toString(16) })}\n`);
-      await stopped;
+      await stopped.promise;
     } finally {
       await server.close();
       await sockets.close();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SystemClock } from "../adapter/clock.ts";
+import { setImmediate } from "node:timers/promises";
+import { LogError } from "../port/revision-log.ts";
+import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryLog } from "../testing/memory-log.ts";
 import { SilentLog } from "../testing/silent-log.ts";
 import { Committer } from "./committer.ts";
@@ -12,12 +14,17 @@ function setUp() {
   const told: Change[] = [];
   const logger = new SilentLog();
   const committed = (changes: readonly Change[]) => void told.push(...changes);
+  const failures: LogError[] = [];
+  const failed = (failure: LogError) => void failures.push(failure);
+  // Time that stands: a turn is never too long, however busy the machine.
+  const clock = new FakeClock();
   return {
     log,
     mvcc,
     told,
+    failures,
     logger,
-    committer: new Committer({ mvcc, log, logger, clock: new SystemClock(), committed }),
+    committer: new Committer({ mvcc, log, logger, clock, committed, failed }),
   };
 }
 
@@ -95,4 +102,42 @@ test("a write that fails takes everything back and tells nobody; the next one wo
     committer.submit(() => 0),
     { code: "unavailable" },
   );
+});
+
+test("nobody is shown or told what is not durable yet, and what comes meanwhile is one write", async () => {
+  const { log, mvcc, committer, told } = setUp();
+  const disk = Promise.withResolvers<void>();
+  log.syncing = disk.promise;
+  const first = [1, 2].map((at) => committer.submit((draft) => draft.put("a", String(at), 0n).revision));
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  assert.equal(log.writes, 1);
+  assert.deepEqual([mvcc.revision, told.length], [1, 0]);
+  let seen: string | undefined;
+  const looking = committer.whenSettled(() => {
+    seen = mvcc.get("a")?.value;
+    return "looked";
+  });
+  const second = [3, 4, 5].map((at) => committer.submit((draft) => draft.put("a", String(at), 0n).revision));
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  assert.equal(seen, undefined);
+  log.syncing = Promise.resolve();
+  disk.resolve();
+  assert.equal(await looking, "looked");
+  assert.equal(seen, "2", "before what came after it is carried out");
+  assert.deepEqual(await Promise.all([...first, ...second]), [2, 3, 4, 5, 6]);
+  assert.deepEqual([log.writes, mvcc.revision, told.length], [2, 6, 5]);
+});
+
+test("after a sync that failed the store ends, and nobody is told that anything was done", async () => {
+  const { log, committer, told, failures } = setUp();
+  const disk = Promise.withResolvers<void>();
+  log.syncing = disk.promise;
+  const asked = [1, 2].map((at) => committer.submit((draft) => draft.put("a", String(at), 0n)));
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  const late = [committer.submit((draft) => draft.delete("a")), committer.whenSettled(() => "looked")];
+  disk.reject(new LogError("failed", "the disk is gone", { file: "memory" }));
+  for (const result of await Promise.allSettled([...asked, ...late])) {
+    assert.equal(result.status === "rejected" && result.reason.code, "unavailable");
+  }
+  assert.deepEqual([told.length, failures.map(({ message }) => message)], [0, ["the disk is gone"]]);
 });

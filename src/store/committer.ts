@@ -1,9 +1,10 @@
 /**
- * Group commit: what is asked for in one turn is carried out together, one piece of work after the other, and made
- * durable in one write; only then anybody is answered or told. Nothing waits between reading state and writing it, so
- * every piece sees what the ones before it did, and nobody sees what is not durable.
+ * Group commit: what is asked for while the last write becomes durable is carried out together, one piece of work after
+ * the other, and becomes durable in one write; only then anybody is answered or told. Nothing waits between reading state
+ * and writing it, so every piece sees what the ones before it did, and nobody outside sees what is not durable.
  *
- * Work that throws changes nothing. A write that fails takes back everything that was done since the last one.
+ * Work that throws changes nothing. A write that fails takes back everything that it was to make durable. After a sync that
+ * fails nobody knows what is on the disk: then the store ends.
  */
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
@@ -36,6 +37,13 @@ interface Job {
   readonly reject: (failure: unknown) => void;
 }
 
+/** What becomes durable together. */
+interface Group {
+  readonly batch: Batch;
+  readonly jobs: Job[];
+  readonly answers: (() => void)[];
+}
+
 export interface CommitterDeps {
   readonly mvcc: Mvcc;
   readonly log: RevisionLog;
@@ -43,6 +51,8 @@ export interface CommitterDeps {
   readonly logger: Log;
   /** Told of what has become durable, in order, before those who asked for it are answered. */
   readonly committed: (changes: readonly Change[]) => void;
+  /** Told once when nothing can become durable any more. */
+  readonly failed: (failure: LogError) => void;
 }
 
 export class Committer {
@@ -51,6 +61,10 @@ export class Committer {
   /** How many asked for the last write. */
   #lastCount = 0;
   #isRunning = false;
+  /** What was carried out last is not durable yet. */
+  #isSyncing = false;
+  /** To be called when it is, or never will be. */
+  readonly #settled: ((failure?: RpcError) => void)[] = [];
   #isStopped = false;
 
   constructor(deps: CommitterDeps) {
@@ -75,53 +89,98 @@ export class Committer {
     while (this.#isRunning) await this.#deps.clock.yield();
   }
 
+  /** Calls `look` at once, or as soon as everything that was done is durable; rejects when it never will be. */
+  whenSettled<T>(look: () => T): Promise<Awaited<T>> {
+    if (!this.#isSyncing) return Promise.resolve(look());
+    return new Promise((resolve, reject) => {
+      this.#settled.push((failure) => {
+        if (failure) reject(failure);
+        else resolve(Promise.try(look));
+      });
+    });
+  }
+
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#jobs.length > 0) {
       // Who writes alone need not wait for others: they would come in the turn after the one in which it was answered.
       if (this.#lastCount > 1) await this.#deps.clock.yield();
       else await undefined;
-      this.#turn();
+      await this.#commit(this.#carryOut());
     }
     this.#isRunning = false;
   }
 
-  #turn(): void {
+  #carryOut(): Group {
     const { mvcc, clock } = this.#deps;
-    const batch = new Batch(mvcc);
-    const answers: (() => void)[] = [];
-    const done: Job[] = [];
+    const group: Group = { batch: new Batch(mvcc), jobs: [], answers: [] };
     const deadline = clock.now() + TURN_MS;
     let taken = 0;
     for (const job of this.#jobs) {
       taken++;
       try {
-        const value = batch.carryOut(job.work);
-        done.push(job);
-        answers.push(() => job.resolve(value as never));
+        const value = group.batch.carryOut(job.work);
+        group.jobs.push(job);
+        group.answers.push(() => job.resolve(value as never));
       } catch (failure) {
         job.reject(failure);
       }
-      if (batch.changes.length >= ROWS_AT_ONCE || (taken % 16 === 0 && clock.now() > deadline)) break;
+      if (group.batch.changes.length >= ROWS_AT_ONCE || (taken % 16 === 0 && clock.now() > deadline)) break;
     }
     this.#jobs = this.#jobs.slice(taken);
     this.#lastCount = taken;
+    return group;
+  }
+
+  async #commit({ batch, jobs, answers }: Group): Promise<void> {
     try {
       this.#write(batch);
     } catch (failure) {
       batch.undoTo(0);
-      for (const job of done) job.reject(failure);
+      for (const job of jobs) job.reject(failure);
       return;
     }
-    mvcc.settle(batch.changes);
-    if (batch.changes.length > 0) this.#deps.committed(batch.changes);
+    if (!batch.isEmpty) {
+      const failure = await this.#sync(jobs.length);
+      if (failure) {
+        this.#end(failure, jobs);
+        return;
+      }
+      this.#deps.mvcc.settle(batch.changes);
+      if (batch.changes.length > 0) this.#deps.committed(batch.changes);
+      for (const look of this.#settled.splice(0)) look();
+    }
     for (const answer of answers) answer();
+  }
+
+  /** One alone is quicker without another thread; several leave the loop to others meanwhile. */
+  async #sync(jobs: number): Promise<LogError | undefined> {
+    const { log } = this.#deps;
+    this.#isSyncing = true;
+    try {
+      if (jobs === 1) log.sync();
+      else await log.syncOffLoop();
+      return undefined;
+    } catch (failure) {
+      if (failure instanceof LogError) return failure;
+      throw failure;
+    } finally {
+      this.#isSyncing = false;
+    }
+  }
+
+  #end(failure: LogError, jobs: readonly Job[]): void {
+    const error = new RpcError("unavailable", `etcdserver: ${failure.message}`, { cause: failure });
+    this.#isStopped = true;
+    for (const job of [...jobs, ...this.#jobs.splice(0)]) job.reject(error);
+    for (const look of this.#settled.splice(0)) look(error);
+    this.#deps.failed(failure);
   }
 
   /** Throws RpcError when the log cannot be written. */
   #write(batch: Batch): void {
+    if (batch.isEmpty) return;
     const { changes, granted, revoked } = batch;
-    if (changes.length + granted.length + revoked.length === 0) return;
     try {
       this.#deps.log.write({ rows: changes.map(logRowOf), granted, revoked });
     } catch (failure) {
@@ -152,7 +211,7 @@ class Batch implements Draft {
     const { changes, granted, revoked } = this;
     const mark = { undos: this.#undos.length, granted: granted.length, revoked: revoked.length };
     this.#before = changes.length;
-    this.revision = this.#mvcc.revision + 1;
+    this.revision = this.#mvcc.head + 1;
     try {
       const value = work(this);
       if (this.hasChanged) this.#mvcc.advanceTo(this.revision);
@@ -172,6 +231,10 @@ class Batch implements Draft {
 
   get hasChanged(): boolean {
     return this.changes.length > this.#before;
+  }
+
+  get isEmpty(): boolean {
+    return this.changes.length + this.granted.length + this.revoked.length === 0;
   }
 
   put(key: string, value: string, lease: bigint): Change {

@@ -17,7 +17,14 @@ const KEEP_ALL: Retention = { ageMs: undefined, revisions: undefined };
 
 function setUp(t: TestContext, with_: { clock?: Clock; log?: MemoryLog; retention?: Retention } = {}) {
   const { clock = new SystemClock(), log = new MemoryLog(), retention = KEEP_ALL } = with_;
-  const server = new EtcdServer({ log, clock, retention, logger: new SilentLog(), clientUrls: () => [] });
+  const server = new EtcdServer({
+    log,
+    clock,
+    retention,
+    logger: new SilentLog(),
+    failed: assert.fail,
+    clientUrls: () => [],
+  });
   t.after(() => server.close());
   const { methods } = server;
   const { range, put, deleteRange, txn, compact } = kvMethods;

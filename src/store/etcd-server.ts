@@ -8,7 +8,7 @@
  */
 import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
-import type { RevisionLog } from "../port/revision-log.ts";
+import type { LogError, RevisionLog } from "../port/revision-log.ts";
 import type { RpcMethods } from "../port/rpc.ts";
 import { watchMethod } from "../wire/etcd/services.ts";
 import { Committer } from "./committer.ts";
@@ -19,7 +19,7 @@ import { Lane } from "./lane.ts";
 import { leaseService } from "./lease-service.ts";
 import { Leases } from "./leases.ts";
 import { maintenanceService } from "./maintenance-service.ts";
-import { Mvcc } from "./mvcc.ts";
+import { type Change, Mvcc } from "./mvcc.ts";
 import type { Retention } from "./retention.ts";
 import { type HeaderAt, stream } from "./service.ts";
 import { WatchHub } from "./watch-hub.ts";
@@ -36,6 +36,8 @@ export interface EtcdServerDeps {
   readonly retention: Retention;
   /** Octets of values kept in memory; default 256 MiB. */
   readonly cacheOctets?: number;
+  /** Told once when nothing can be made durable any more: the store is to be ended. */
+  readonly failed: (failure: LogError) => void;
   /** Where clients reach the store, for `member list`. */
   readonly clientUrls: () => readonly string[];
 }
@@ -56,7 +58,8 @@ export class EtcdServer {
     const mvcc = new Mvcc(log, { cacheOctets });
     const lane = new Lane(clock);
     const hub = new WatchHub({ mvcc, log, lane, logger });
-    this.#committer = new Committer({ mvcc, log, clock, logger, committed: (changes) => hub.publish(changes) });
+    const committed = (changes: readonly Change[]): void => hub.publish(changes);
+    this.#committer = new Committer({ mvcc, log, clock, logger, committed, failed: deps.failed });
     this.#compactor = new Compactor({ mvcc, log, clock, lane, logger, retention });
     this.#leases = new Leases({ mvcc, committer: this.#committer, clock, logger, kept: log.leases() });
     const header: HeaderAt = (revision) => ({

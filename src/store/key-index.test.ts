@@ -35,7 +35,9 @@ test("an index walks and counts as a sorted list of the same entries does", () =
       const expected = [...model.values()]
         .filter(({ key }) => contains(range, key))
         .sort((a, b) => (a.key < b.key ? -1 : 1));
-      assert.deepEqual([...index.walk(range)], expected);
+      const visited: typeof expected = [];
+      index.forEach(range, (entry) => visited.push(entry) < 1_000);
+      assert.deepEqual(visited, expected.slice(0, 1_000));
       assert.equal(index.count(range), expected.filter(({ isLive }) => isLive).length);
       assert.equal(index.size, model.size);
       for (const { key } of steps) assert.equal(index.get(key), model.get(key));

@@ -56,15 +56,14 @@ export class KeyIndex<E extends Entry> {
     (this.#chunks[this.#chunkOf(key)] as Chunk<E>).live += change;
   }
 
-  /** The entries of a range, live or not, in order. The index must not change before the walk ends. */
-  *walk(range: KeyRange): Generator<E> {
+  /** Visits the entries of a range, live or not, in order, until a visit gives false. */
+  forEach(range: KeyRange, visit: (entry: E) => boolean | undefined): void {
     for (let at = this.#chunkOf(range.begin); at < this.#chunks.length; at++) {
       const { entries } = this.#chunks[at] as Chunk<E>;
-      for (let index = lowerBound(entries, range.begin); index < entries.length; index++) {
-        const entry = entries[index] as E;
-        if (range.end !== undefined && entry.key >= range.end) return;
-        yield entry;
-      }
+      const from = lowerBound(entries, range.begin);
+      const to = range.end === undefined ? entries.length : lowerBound(entries, range.end);
+      for (let index = from; index < to; index++) if (visit(entries[index] as E) === false) return;
+      if (to < entries.length) return;
     }
   }
 

@@ -31,7 +31,8 @@ export function kvService(deps: KvDeps): RpcMethods {
   return {
     ...reading(kvMethods.range, (request) => {
       checkRange(request);
-      return frameRange(mvcc, lane, findRange(mvcc, request), header(mvcc.revision));
+      // What is not durable yet may still be lost: nobody is shown it.
+      return committer.whenSettled(() => frameRange(mvcc, lane, findRange(mvcc, request), header(mvcc.revision)));
     }),
     ...writing(kvMethods.put, async (request) => {
       checkPut(request);

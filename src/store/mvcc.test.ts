@@ -78,6 +78,7 @@ test("compaction leaves nothing of what was deleted or replaced before it", () =
   const write = (change: Change): void => {
     mvcc.advanceTo(change.revision);
     log.write({ rows: [logRowOf(change)], granted: [], revoked: [] });
+    mvcc.settle([change]);
   };
   for (let round = 0; round < 100; round++) write(mvcc.put(mvcc.revision + 1, "a", String(round), 0n));
   write(mvcc.put(mvcc.revision + 1, "gone", "x", 0n));

@@ -67,8 +67,10 @@ export class Mvcc {
   #superseded: Superseded[] = [];
   /** Where the queue of superseded rows begins. */
   #removed = 0;
+  #head = 1;
   #revision = 1;
   #compactedRevision: number;
+  #headSequence = 0;
   #sequence = 0;
   #cached = 0;
 
@@ -80,7 +82,12 @@ export class Mvcc {
     for (const row of log.rows()) this.#load(row);
   }
 
-  /** Of the last change; 1 before the first, as in etcd. */
+  /** Of the last change; 1 before the first, as in etcd. What is beyond `revision` nobody may be told of yet. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Of the last change that is durable. */
   get revision(): number {
     return this.#revision;
   }
@@ -90,7 +97,7 @@ export class Mvcc {
     return this.#compactedRevision;
   }
 
-  /** The position of the last row. */
+  /** The position of the last row that is durable. */
   get sequence(): number {
     return this.#sequence;
   }
@@ -106,11 +113,7 @@ export class Mvcc {
   /** The items of a range, in order; `limit` 0 for all of them. */
   select(range: KeyRange, limit = 0): Item[] {
     const items: Item[] = [];
-    for (const { item } of this.#index.walk(range)) {
-      if (!item) continue;
-      items.push(item);
-      if (items.length === limit) break;
-    }
+    this.#index.forEach(range, ({ item }) => (item ? items.push(item) !== limit : undefined));
     return items;
   }
 
@@ -122,19 +125,20 @@ export class Mvcc {
     this.checkRevision(revision);
     const end = this.#log.positionOf(revision + 1);
     const found: (Item | number)[] = [];
-    for (const { item, older } of this.#index.walk(range)) {
+    this.#index.forEach(range, ({ item, older }) => {
       if (item && item.sequence < end) found.push(item);
-      else {
-        const row = older?.findLast((sequence) => Math.abs(sequence) < end);
-        if (row !== undefined && row > 0) found.push(row);
+      else if (older) {
+        const row = lastBefore(older, end);
+        if (row > 0) found.push(row);
       }
-    }
+      return undefined;
+    });
     return found;
   }
 
   /** Throws `compacted`, `futureRevision` for revisions that cannot be read. */
   checkRevision(revision: number): void {
-    if (revision > this.#revision) throw futureRevision();
+    if (revision > this.#head) throw futureRevision();
     if (revision < this.#compactedRevision) throw compacted();
   }
 
@@ -152,9 +156,8 @@ export class Mvcc {
 
   /** The key before a row; undefined when it was not there, or when that is forgotten. */
   before(key: string, sequence: number): Item | undefined {
-    const state = this.#index.get(key);
-    const row = state?.older?.findLast((one) => Math.abs(one) < sequence);
-    return row === undefined || row < 0 ? undefined : this.itemAt(row);
+    const row = lastBefore(this.#index.get(key)?.older ?? [], sequence);
+    return row > 0 ? this.itemAt(row) : undefined;
   }
 
   /** Keys that go when the lease ends. */
@@ -172,7 +175,7 @@ export class Mvcc {
       version: (before?.version ?? 0) + 1,
       lease,
       value,
-      sequence: ++this.#sequence,
+      sequence: ++this.#headSequence,
     };
     this.#supersede(state, revision);
     this.#setItem(state, after);
@@ -183,15 +186,17 @@ export class Mvcc {
   delete(revision: number, key: string): Change {
     const state = this.#stateOf(key);
     const before = state.item;
-    const sequence = ++this.#sequence;
+    const sequence = ++this.#headSequence;
     this.#supersede(state, revision);
     this.#setItem(state, undefined);
     this.#buryAt(state, sequence, revision);
     return { revision, sequence, key, before, after: undefined };
   }
 
-  /** The log has what became of these keys: their values need not be kept in memory where there is no room. */
+  /** Everything is durable, these changes the last: their values need not be kept in memory where there is no room. */
   settle(changes: readonly Change[]): void {
+    this.#revision = this.#head;
+    this.#sequence = this.#headSequence;
     for (const { key } of changes) {
       if (this.#cached <= this.#cacheOctets) return;
       const state = this.#index.get(key);
@@ -207,7 +212,7 @@ export class Mvcc {
 
   /** The changes up to this revision are complete. */
   advanceTo(revision: number): void {
-    this.#revision = revision;
+    this.#head = revision;
   }
 
   /** Takes the last change back. */
@@ -217,8 +222,8 @@ export class Mvcc {
     if (before) this.#unsupersede(state);
     this.#setItem(state, before);
     if (!state.item && !state.older) this.#index.remove(state);
-    this.#sequence = sequence - 1;
-    this.#revision = Math.min(this.#revision, revision - 1);
+    this.#headSequence = sequence - 1;
+    this.#head = Math.min(this.#head, revision - 1);
   }
 
   /** Forgets history before a revision. Throws `compacted`, `futureRevision`. What it frees, `removable` gives. */
@@ -252,8 +257,8 @@ export class Mvcc {
 
   #load(row: LogRow): void {
     const state = this.#stateOf(row.key);
-    this.#sequence = row.sequence;
-    this.#revision = row.revision;
+    this.#sequence = this.#headSequence = row.sequence;
+    this.#revision = this.#head = row.revision;
     this.#supersede(state, row.revision);
     if (row.value === undefined) {
       this.#setItem(state, undefined);
@@ -316,6 +321,13 @@ export class Mvcc {
     keys?.delete(key);
     if (keys?.size === 0) this.#keysByLease.delete(lease);
   }
+}
+
+/** The last row before a position, negative for a deletion; 0 when there is none. */
+function lastBefore(rows: readonly number[], position: number): number {
+  let at = rows.length - 1;
+  while (at >= 0 && Math.abs(rows[at] ?? 0) >= position) at--;
+  return rows[at] ?? 0;
 }
 
 const itemOf = ({ key, createRevision, revision, version, lease, value, sequence }: LogRow): Item => ({

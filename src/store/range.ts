@@ -35,7 +35,7 @@ export function findRange(mvcc: Mvcc, request: RangeRequest): Found {
   const { revision, countOnly, limit } = request;
   // One more than asked for shows that there is more.
   const wanted = limit <= 0 || needsAll(request) ? 0 : limit + 1;
-  if (revision > 0 && revision !== mvcc.revision) {
+  if (revision > 0 && revision !== mvcc.head) {
     const all = mvcc.selectAt(range, revision);
     return { request, count: all.length, items: countOnly ? [] : wanted === 0 ? all : all.slice(0, wanted) };
   }

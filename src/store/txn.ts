@@ -97,7 +97,7 @@ const within = <A extends { readonly header: ResponseHeader }>(answer: A): A => 
 });
 
 const headerOf = ({ header, mvcc }: TxnDeps, draft: Draft): ResponseHeader =>
-  header(draft.hasChanged ? draft.revision : mvcc.revision);
+  header(draft.hasChanged ? draft.revision : mvcc.head);
 
 function applyPut(deps: TxnDeps, draft: Draft, request: PutRequest): PutAnswer {
   const { mvcc } = deps;

@@ -13,9 +13,10 @@ import { LogError, type LogRow, type RevisionLog } from "../port/revision-log.ts
 import { RpcError } from "../port/rpc.ts";
 import type { Shown } from "./answers.ts";
 import { InterestIndex } from "./interest-index.ts";
+import { KeyEvent } from "./key-event.ts";
 import type { Lane } from "./lane.ts";
 import type { Change, Item, Mvcc } from "./mvcc.ts";
-import { KeyEvent, type Outlet, type Watcher } from "./watcher.ts";
+import type { Outlet, Watcher } from "./watcher.ts";
 
 /** Octets that may wait for a reader that is behind. */
 const MAX_PENDING_OCTETS = 1 << 20;
@@ -145,7 +146,7 @@ export class WatchHub {
     let position = log.positionOf(reached);
     while (position <= mvcc.sequence) {
       this.#dropExpired(reading, reached);
-      const rows = wholeRevisions(log, position);
+      const rows = wholeRevisions(log, position).filter(({ sequence }) => sequence <= mvcc.sequence);
       for (const row of rows) {
         const event = this.#eventOfRow(row);
         index.forEach(row.key, (watcher) => {

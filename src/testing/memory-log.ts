@@ -15,6 +15,8 @@ export class MemoryLog implements RevisionLog {
   compactedRevision = -1;
   /** What the next writes throw. */
   failure: "full" | "failed" | undefined;
+  /** What syncs wait for; a rejection is the sync's. */
+  syncing: Promise<void> = Promise.resolve();
   /** Batches written so far. */
   writes = 0;
   #rows: LogRow[] = [];
@@ -30,6 +32,10 @@ export class MemoryLog implements RevisionLog {
     for (const lease of granted) this.#leases.set(lease.id, lease);
     for (const id of revoked) this.#leases.delete(id);
   }
+
+  sync(): void {}
+
+  syncOffLoop = (): Promise<void> => this.syncing;
 
   scan(fromSequence: number, limit: number): readonly LogRow[] {
     return this.#rows.filter(({ sequence }) => sequence >= fromSequence).slice(0, limit);

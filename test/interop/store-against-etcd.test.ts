@@ -172,7 +172,15 @@ async function open(t: TestContext): Promise<{ ours: GrpcChannel; theirs: GrpcCh
   const log = new SqliteLog(path.join(folder, "store.db"));
   const retention = { ageMs: undefined, revisions: undefined };
   // Nothing is kept in memory: every value comes from the file.
-  const server = new EtcdServer({ log, clock, logger, retention, clientUrls: () => [], cacheOctets: 4 });
+  const server = new EtcdServer({
+    log,
+    clock,
+    logger,
+    retention,
+    failed: assert.fail,
+    clientUrls: () => [],
+    cacheOctets: 4,
+  });
   const sockets = new GrpcServer({ methods: server.methods, clock, logger, maxMessageOctets: 1 << 21 });
   const address = await sockets.listen(`unix:${folder}/s`);
   await etcd.start();

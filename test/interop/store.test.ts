@@ -1,4 +1,5 @@
 /** The store of our own against the contract: the etcd adapter on a real server with a real file, by both kinds of socket. */
+import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -41,6 +42,7 @@ class RunningStore {
       clock,
       logger,
       retention: { ageMs: undefined, revisions: undefined },
+      failed: assert.fail,
       clientUrls: () => [],
     });
     this.#sockets = new GrpcServer({ methods: this.#server.methods, clock, logger, maxMessageOctets: 1 << 21 });

@@ -3,7 +3,7 @@
  * lock ends with the process). Every row carries a CRC of its content, checked when it is read; the file says by its
  * application id that it is ours.
  *
- * Every write is synced here, with fdatasync(2) on the write-ahead log: the SQLite in Node.js knows only fsync(2), which
+ * Syncing is done here, with fdatasync(2) on the write-ahead log: the SQLite in Node.js knows only fsync(2), which
  * waits for the file system's journal too, and takes several times as long on a busy disk. SQLite itself syncs around
  * checkpoints (`synchronous=NORMAL`), which keeps the file whole.
  *
@@ -14,6 +14,8 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { promisify } from "node:util";
+import { messageOf } from "../../base/errors.ts";
 import {
   type LogBatch,
   LogError,
@@ -24,6 +26,8 @@ import {
 } from "../../port/revision-log.ts";
 import { logError, openLogFile } from "./sqlite-file.ts";
 import { allRows, prepareScan, rowOf, valuesOf } from "./sqlite-row.ts";
+
+const fdatasync = promisify(fs.fdatasync);
 
 /** Pages given back at a time: about a megabyte. */
 const SHRINK_PAGES = 256;
@@ -88,7 +92,29 @@ export class SqliteLog implements RevisionLog {
       for (const { id, ttlSeconds } of granted) this.#grant.run(id, ttlSeconds);
       for (const id of revoked) this.#revoke.run(id);
     });
-    this.#sync();
+  }
+
+  sync(): void {
+    try {
+      fs.fdatasyncSync(this.#writeAhead);
+    } catch (failure) {
+      throw this.#break(failure);
+    }
+  }
+
+  async syncOffLoop(): Promise<void> {
+    try {
+      await fdatasync(this.#writeAhead);
+    } catch (failure) {
+      throw this.#break(failure);
+    }
+  }
+
+  /** After a sync that failed nobody knows what is on the disk, and no later one tells: nothing is written any more. */
+  #break(failure: unknown): LogError {
+    const text = `${this.#file}: it cannot be synced; mend the disk and start again (${messageOf(failure)})`;
+    this.#broken = new LogError("failed", text, { file: this.#file }, { cause: failure });
+    return this.#broken;
   }
 
   scan(fromSequence: number, limit: number): LogRow[] {
@@ -120,7 +146,7 @@ export class SqliteLog implements RevisionLog {
 
   compact(revision: number): void {
     this.#set("compacted", String(revision));
-    this.#sync();
+    this.sync();
     this.#compactedRevision = revision;
   }
 
@@ -144,23 +170,6 @@ export class SqliteLog implements RevisionLog {
     if (!this.#database.isOpen) return;
     fs.closeSync(this.#writeAhead);
     this.#database.close();
-  }
-
-  /** After a sync that failed nobody knows what is on the disk, and no later one tells: nothing is written any more. */
-  #sync(): void {
-    try {
-      fs.fdatasyncSync(this.#writeAhead);
-    } catch (failure) {
-      this.#broken = new LogError(
-        "failed",
-        `${this.#file}: it cannot be synced; mend the disk and start again`,
-        {
-          file: this.#file,
-        },
-        { cause: failure },
-      );
-      throw this.#broken;
-    }
   }
 
   /** One statement is a transaction by itself. Throws LogError. */
