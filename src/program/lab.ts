@@ -36,6 +36,9 @@ Examples:
 function addWord(parent: Command, word: LabWord, host: ProcessHost, finish: (code: number) => void): void {
   const command = parent.command(word.usage).description(word.summary);
   word.define?.(command);
+  if (word.examples) {
+    command.addHelpText("after", `\nExamples:\n${word.examples.map((line) => `  ocicat lab ${line}`).join("\n")}`);
+  }
   if (word.words) {
     for (const inner of word.words) addWord(command, inner, host, finish);
     return;

@@ -6,6 +6,8 @@ export interface LabWord {
   /** As commander reads it: `exec <place> [command...]`. */
   readonly usage: string;
   readonly summary: string;
+  /** Command lines for its help, without `ocicat lab`. */
+  readonly examples?: readonly string[];
   /** Adds options and help. */
   readonly define?: (command: Command) => void;
   /** Gives the exit code. */
@@ -28,6 +30,7 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "up <topology>",
     summary: "build a lab (aws-two-subnets, packet-life, many-N, or a YAML file) and hold it until Ctrl-C",
+    examples: ["up aws-two-subnets", "up many-8 --name eight --detach"],
     needsLab: false,
     define: (command) =>
       command
@@ -38,6 +41,7 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "down [name]",
     summary: "take a lab down",
+    examples: ["down", "down --all"],
     needsLab: false,
     define: (command) => command.option("--all", "every lab of this user"),
     run: (...args) => lab(import("./running.ts"), "down", ...args),
@@ -52,6 +56,7 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "status",
     summary: "hosts, agents, pods and NICs of a lab",
+    examples: ["status", "status -o json"],
     define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
     run: (...args) => lab(import("./running.ts"), "status", ...args),
   },
@@ -63,6 +68,7 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "exec <place> [command...]",
     summary: "a command on a host or in a pod (default: a shell); its exit code is the answer",
+    examples: ["exec worker-1 -- ip route", "exec pod-1 -- ping -c 1 192.168.133.194"],
     define: (command) => command.passThroughOptions(),
     run: (...args) => lab(import("./exec.ts"), "exec", ...args),
   },
@@ -73,6 +79,7 @@ export const labWords: readonly LabWord[] = [
       {
         usage: "add <name>",
         summary: "make a pod on a host; it answers TCP and UDP echo (port 7) and HTTP (port 80)",
+        examples: ["pod add web --on worker-1 --label app=web"],
         define: (command) =>
           command
             .requiredOption("--on <host>", "the host that it runs on")
@@ -91,6 +98,7 @@ export const labWords: readonly LabWord[] = [
       {
         usage: "rm <pods...>",
         summary: "detach and remove pods (NAME or NAMESPACE/NAME)",
+        examples: ["pod rm web"],
         run: (...args) => lab(import("./pods.ts"), "remove", ...args),
       },
     ],
@@ -98,12 +106,14 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "apply",
     summary: "pods from Kubernetes' YAML: v1 Pod with nodeName, Namespace",
+    examples: ["apply -f pods.yaml"],
     define: (command) => command.requiredOption("-f, --filename <file>", "the file, '-' for standard input"),
     run: (...args) => lab(import("./apply.ts"), "apply", ...args),
   },
   {
     usage: "check [pods...]",
     summary: "who reaches whom by ICMP, TCP and UDP, small and at the MTU; the encapsulation, captured; why not",
+    examples: ["check", "check pod-1 pod-3 -o json"],
     define: (command) =>
       command
         .option("-o, --output <format>", "json: everything, as one document")
@@ -124,6 +134,7 @@ export const labWords: readonly LabWord[] = [
       {
         usage: "set <words...>",
         summary: "HOST… (or all) srcdst=on|off mtu=OCTETS drop=ipip,udp/4789|none",
+        examples: ["underlay set all srcdst=off", "underlay set worker-1 worker-2 mtu=1500"],
         run: (...args) => lab(import("./network.ts"), "setUnderlay", ...args),
       },
     ],
@@ -131,6 +142,7 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "break <fault> [hosts...]",
     summary: "store · agent HOST… (kill -9) · link HOST… · partition HOST…",
+    examples: ["break store", "break agent worker-1"],
     run: (...args) => lab(import("./network.ts"), "breakIt", ...args),
   },
   {
@@ -141,6 +153,7 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "capture <place> [filter...]",
     summary: "packets at HOST, POD or ROUTER, or at one DEVICE of it (HOST/ens5), one line each",
+    examples: ["capture worker-1/ens5 vxlan", "capture pod-1 -c 2 icmp"],
     define: (command) =>
       command
         .option("-w, --write <file>", "write a pcapng file ('-': standard output) for wireshark or tcpdump")
