@@ -134,7 +134,7 @@ export const labWords: readonly LabWord[] = [
       {
         usage: "set <words...>",
         summary: "HOST… (or all) srcdst=on|off mtu=OCTETS drop=ipip,udp/4789|none",
-        examples: ["underlay set all srcdst=off", "underlay set worker-1 worker-2 mtu=1500"],
+        examples: ["underlay set all srcdst=off", "underlay set worker-1 drop=udp/4789"],
         run: (...args) => lab(import("./network.ts"), "setUnderlay", ...args),
       },
     ],
