@@ -299,6 +299,8 @@ test("apply that meets another writer: again without a revision, refused with on
   const unlucky = await withPool();
   meddle(unlucky, 1_000);
   assert.match((await unlucky.ocicat(["apply", "-f", "-"], text)).err, /update conflict: .*others keep changing/s);
+  const patched = await unlucky.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"disabled":null}}']);
+  assert.match(patched.err, /^hit error: updating existing resource: update conflict: IPPool\(default-ipv4-ippool\)\n/);
 });
 
 test("messages of label", async () => {
@@ -503,6 +505,19 @@ test("tiers: policies need theirs, one with policies stays, the built-in ones st
   );
 });
 
+test("profiles and peers: the built-in profile is nobody's, the filters of a peer are there first", async () => {
+  const runner = await withPool();
+  const apply = (text: string) => runner.ocicat(["apply", "-f", "-"], text);
+  assert.match(
+    (await apply(resource("Profile", "projectcalico-default-allow", {}))).err,
+    /operation create is not supported on Profile\(projectcalico-default-allow\): the profile is built in/,
+  );
+  assert.equal((await apply(resource("Profile", "kns.web", { labelsToApply: { a: "b" } }))).code, 0);
+  const peer = resource("BGPPeer", "p", { peerIP: "10.9.9.9", asNumber: 64512, filters: ["f"] });
+  assert.match((await apply(peer)).err, /resource does not exist: BGPFilter\(f\)/);
+  assert.equal((await apply(documents(resource("BGPFilter", "f", {}), peer))).code, 0);
+});
+
 test("a pool with pods' addresses stays unless it is forced; its blocks are given up with it", async () => {
   const runner = await withPool();
   const block = blockObject("172.16.8.0/24", "n1", {
@@ -649,14 +664,12 @@ test("a cluster of another minor version is refused, until it is allowed", async
 
 test("a store that is away is one clear line", async () => {
   const runner = await withPool();
-  const client = runner.store.client();
-  client.isAway = true;
-  runner.store.client = () => client;
-  assert.deepEqual(await runner.ocicat(["get", "ippool"]), {
-    code: 1,
-    out: "",
-    err: "Error: the store does not answer\n",
-  });
+  const open = runner.store.client.bind(runner.store);
+  runner.store.client = () => Object.assign(open(), { isAway: true });
+  const away = { code: 1, out: "", err: "Error: the store does not answer\n" };
+  assert.deepEqual(await runner.ocicat(["get", "ippool"]), away);
+  assert.deepEqual(await runner.ocicat(["create", "-f", "-"], pool("b", "10.1.0.0/16")), away);
+  assert.deepEqual(await runner.ocicat(["delete", "ippool", "default-ipv4-ippool"]), away);
 });
 
 test("no input makes a command crash", async () => {
