@@ -5,6 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { formatJson, type JsonObject } from "../../base/json.ts";
+import type { ObjectKey } from "../../port/store.ts";
 import { CommandRunner } from "../../testing/command-runner.ts";
 import { blockObject } from "../../testing/objects.ts";
 
@@ -474,6 +475,8 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
   const policy = resource("NetworkPolicy", "deny", { ingress: [{ action: "Deny" }] });
   const applied = await runner.ocicat(["apply", "-f", "-"], policy);
   assert.match(applied.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);
+  const created = await runner.ocicat(["create", "-f", "-"], resource("NetworkPolicy", "other", {}));
+  assert.match(created.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);
   const replaced = await runner.ocicat(["replace", "-f", "-"], policy);
   assert.match(replaced.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);
   const stored = (await runner.stored("NetworkPolicy", "deny", "default"))!;
@@ -522,7 +525,8 @@ test("a pool with pods' addresses stays unless it is forced; its blocks are give
   const runner = await withPool();
   const block = blockObject("172.16.8.0/24", "n1", {
     0: { node: "n1", type: "vxlanTunnelAddress" },
-    3: { node: "n1" },
+    3: { node: "n2" },
+    4: { node: "n2" },
   });
   await runner.store.write([
     { op: "put", key: block.key, value: block.value },
@@ -531,13 +535,71 @@ test("a pool with pods' addresses stays unless it is forced; its blocks are give
   const refused = await runner.ocicat(["delete", "ippool", "default-ipv4-ippool"]);
   assert.match(
     refused.err,
-    /^Failed to delete 'IPPool' resource: IPPool\(default-ipv4-ippool\) still has 1 address assigned: node n1\n {2}set disabled: true/,
+    /^Failed to delete 'IPPool' resource: IPPool\(default-ipv4-ippool\) still has 2 addresses assigned: node n2\n {2}set disabled: true/,
   );
   assert.equal(((await runner.stored("IPPool", "default-ipv4-ippool"))!["spec"] as JsonObject)["disabled"], undefined);
   assert.equal((await runner.ocicat(["delete", "ippool", "default-ipv4-ippool", "--force"])).code, 0);
   assert.equal(await runner.stored("IPPool", "default-ipv4-ippool"), undefined);
   assert.equal(await runner.stored("BlockAffinity", "host/n1/172.16.8.0/24"), undefined);
   assert.equal((await runner.stored("IPAMBlock", "172.16.8.0/24"))!["affinity"], null);
+});
+
+test("a pool that nobody uses is disabled before it goes, and comes back when a pod was faster", async () => {
+  const runner = await withPool();
+  const client = runner.store.client();
+  const block = blockObject("172.16.8.0/24", "n1", { 3: { node: "n1" } });
+  const open = runner.store.client.bind(runner.store);
+  const writes: string[] = [];
+  runner.store.client = () => {
+    const store = open();
+    store.beforeWrite = async (ops) => {
+      const [op] = ops;
+      const disabled = op?.op === "update" && (op.value["spec"] as JsonObject)["disabled"];
+      writes.push(`${op?.op} ${disabled ?? ""}`);
+      if (disabled === true) await client.write([{ op: "put", key: block.key, value: block.value }]);
+    };
+    return store;
+  };
+  const remove = () => runner.ocicat(["delete", "ippool", "default-ipv4-ippool"]);
+  assert.match((await remove()).err, /still has 1 address assigned: node n1/);
+  assert.deepEqual(writes, ["update true", "update "]);
+  assert.equal(((await runner.stored("IPPool", "default-ipv4-ippool"))!["spec"] as JsonObject)["disabled"], undefined);
+
+  await client.write([{ op: "delete", key: block.key }]);
+  const disable = await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"disabled":true}}']);
+  assert.equal(disable.code, 0);
+  await client.write([{ op: "delete", key: block.key }]);
+  writes.length = 0;
+  assert.equal((await remove()).code, 0);
+  assert.deepEqual(writes, ["delete false"], "it was disabled already");
+});
+
+test("delete with a revision goes only with that one; what is gone meanwhile is not there", async () => {
+  const runner = await withPool();
+  await runner.ocicat(
+    ["create", "-f", "-"],
+    documents(resource("NetworkSet", "a", {}), resource("NetworkSet", "b", {})),
+  );
+  const client = runner.store.client();
+  const open = runner.store.client.bind(runner.store);
+  let meanwhile: (key: ObjectKey) => Promise<unknown> = async () => {};
+  runner.store.client = () => {
+    const store = open();
+    store.beforeWrite = async ([op]) => {
+      if (op?.op === "delete") await meanwhile(op.key);
+    };
+    return store;
+  };
+  const { out } = await runner.ocicat(["get", "networkset", "a", "-o", "json"]);
+  meanwhile = async (key) => client.write([{ op: "put", key, value: (await client.get(key))!.value }]);
+  assert.match((await runner.ocicat(["delete", "-f", "-"], out)).err, /update conflict: NetworkSet\(default\/a\)/);
+  assert.ok(await runner.stored("NetworkSet", "a", "default"));
+  assert.equal((await runner.ocicat(["delete", "networkset", "a"])).code, 0);
+  meanwhile = (key) => client.write([{ op: "delete", key }]);
+  assert.match(
+    (await runner.ocicat(["delete", "networkset", "b"])).err,
+    /resource does not exist: NetworkSet\(default\/b\)/,
+  );
 });
 
 test("a pool goes without a look at its neighbours' blocks", async () => {
