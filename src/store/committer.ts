@@ -15,6 +15,9 @@ import { type Change, logRowOf, type Mvcc } from "./mvcc.ts";
 
 /** How long one turn may carry out work before it writes: half of the budget of a turn, the write takes its own time. */
 const TURN_MS = 8;
+/** Turns in which nothing comes take some microseconds. */
+const TURNS_FOR_EACH = 8;
+const MOST_TURNS = 160;
 /** Rows that are written in a few milliseconds. */
 const ROWS_AT_ONCE = 1_000;
 
@@ -103,12 +106,23 @@ export class Committer {
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#jobs.length > 0) {
-      // Who writes alone need not wait for others: they would come in the turn after the one in which it was answered.
-      if (this.#lastCount > 1) await this.#deps.clock.yield();
-      else await undefined;
+      await this.#gather();
       await this.#commit(this.#carryOut());
     }
     this.#isRunning = false;
+  }
+
+  /**
+   * Who wrote alone last time need not wait for others. Those who were several are likely to come back together: the
+   * larger the group, the less each write costs.
+   */
+  async #gather(): Promise<void> {
+    if (this.#lastCount <= 1) return;
+    const patience = Math.min(this.#lastCount * TURNS_FOR_EACH, MOST_TURNS);
+    for (let turn = 0; turn < patience; turn++) {
+      await this.#deps.clock.yield();
+      if (this.#jobs.length >= this.#lastCount) return;
+    }
   }
 
   #carryOut(): Group {
