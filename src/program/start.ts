@@ -12,10 +12,10 @@ import { drawLab } from "../lab/drawing.ts";
 import type { Topology } from "../lab/topology.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { findTopology } from "./lab/find-topology.ts";
-import { type LaunchedLab, launchLab } from "./lab/launch.ts";
+import type { LaunchedLab } from "./lab/launch.ts";
 import { printCheck } from "./lab/network.ts";
 import { painter } from "./lab/paint.ts";
-import { hold, whenInterrupted } from "./lab/up.ts";
+import { EXIT_INTERRUPTED, hold, launchUnlessInterrupted, whenInterrupted } from "./lab/up.ts";
 import { userId } from "./lab/user.ts";
 import type { ProcessHost } from "./process-host.ts";
 
@@ -45,12 +45,13 @@ async function run(host: ProcessHost, topology: Topology, isOnce: boolean): Prom
   const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
   const interrupted = whenInterrupted(host);
   checkHost(userId() === 0);
-  const lab = await launchLab(host, {
+  const lab = await launchUnlessInterrupted(host, {
     topology,
     isDetached: false,
     progress: (step) => host.stderr.write(`  ${seconds().padStart(4)} s  ${step}\n`),
     interrupted,
   });
+  if (!lab) return EXIT_INTERRUPTED;
   try {
     host.stderr.write(`  ${seconds().padStart(4)} s  check\n`);
     const report = await firstFullMatrix(lab);
@@ -103,7 +104,7 @@ async function keepMatrix(host: ProcessHost, lab: LaunchedLab, first: CheckRepor
         ...printMatrix(report, paint),
         ...troubles(report, paint),
       ];
-      stdout.write(`${shownLines === 0 ? "\n" : `\x1b[${shownLines}A\x1b[J`}${lines.join("\n")}\n`);
+      stdout.write(`${shownLines === 0 ? "\n" : backOver(shownLines)}${withoutWrapping(lines.join("\n"))}\n`);
       shownLines = lines.length;
     } else if (outcomeOf(report) !== said) {
       stdout.write(`\n${printCheck(report, stdout)}\n`);
@@ -111,6 +112,10 @@ async function keepMatrix(host: ProcessHost, lab: LaunchedLab, first: CheckRepor
     said = outcomeOf(report);
   }
 }
+
+/** Control sequences, ECMA-48: up so many lines and erase from there; a long line must not become two meanwhile. */
+const backOver = (lines: number): string => `\x1b[${lines}A\x1b[J`;
+const withoutWrapping = (text: string): string => `\x1b[?7l${text}\x1b[?7h`;
 
 /** Reasons, each once, so that the picture keeps its height small. */
 function troubles(report: CheckReport, paint: ReturnType<typeof painter>): string[] {

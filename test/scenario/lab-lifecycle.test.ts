@@ -211,4 +211,37 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
     }
     assert.deepEqual(fs.readdirSync(labs()), []);
   });
+
+  test("on a terminal the matrix is refreshed in place, and Ctrl-C ends it", async () => {
+    const command = `OCICAT_LAB_DIR=${labs()} ${ocicatCommand} start ${topology}`;
+    const script = spawn("script", ["-qefc", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+    fronts.push(script);
+    let said = "";
+    script.stdout.on("data", (chunk) => {
+      said += chunk;
+    });
+    const rounds = () => said.split("Ctrl-C ends the lab").length - 1;
+    await eventually(() => assert.ok(rounds() >= 2, said), 120_000);
+    assert.ok(said.includes("\x1b[J"), "the round before is erased");
+    script.stdin.write("\x03");
+    const [code] = await once(script, "exit");
+    assert.equal(code, 0);
+    assert.match(said, /taking lab 'small' down/);
+    assert.deepEqual(fs.readdirSync(labs()), []);
+  });
+
+  test("Ctrl-C before the lab is ready leaves nothing either", async () => {
+    const child = spawn(ocicatCommand, ["lab", "up", topology], { env: env(), stdio: ["ignore", "ignore", "pipe"] });
+    fronts.push(child);
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      said += chunk;
+      if (said.includes("store")) child.kill("SIGINT");
+    });
+    const [code] = await once(child, "exit");
+    assert.equal(code, 130, said);
+    assert.match(said, /interrupted; nothing was left behind/);
+    assert.deepEqual(fs.readdirSync(labs()), []);
+    assert.deepEqual(processesOf(labs()), []);
+  });
 });

@@ -43,17 +43,22 @@ export function checkHost(isRoot: boolean): void {
     );
   }
   const tried = tryNamespaces(isRoot);
-  if (!tried.ok) throw refusal(isRoot, tried.said);
+  if (!tried.ok) throw namespaceRefusal(isRoot, tried.said, settingValue);
 }
 
-function refusal(isRoot: boolean, said: string): HostCheckError {
+/** Why there are no namespaces, by what unshare said and by the values of the settings that forbid them. */
+export function namespaceRefusal(
+  isRoot: boolean,
+  said: string,
+  valueAt: (file: string) => string | undefined,
+): HostCheckError {
   if (isRoot) {
     const remedy = "in a container, run it with --privileged";
     return new HostCheckError("noNamespaces", `this machine makes no namespaces, even for root (${said}); ${remedy}`, {
       remedy,
     });
   }
-  const forbidding = SETTINGS.filter(({ file, forbids }) => settingValue(file) === forbids);
+  const forbidding = SETTINGS.filter(({ file, forbids }) => valueAt(file) === forbids);
   const settings = forbidding.map(
     ({ file, forbids }) => `${file.slice("/proc/sys/".length).replaceAll("/", ".")} = ${forbids}`,
   );

@@ -27,7 +27,7 @@ export function claimFolder(root: string, name: string, isSuggestion: boolean): 
   if (!NAME.test(name)) {
     throw new LabFolderError(
       "badName",
-      `'${name}' is no name for a lab: lower-case letters, digits and '-', at most 42`,
+      `'${name}' is no name for a lab: lower-case letters, digits and '-', at most 42 (--name gives another)`,
       {
         name,
       },

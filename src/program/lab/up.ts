@@ -1,8 +1,9 @@
 /** `ocicat lab up`. */
 import { checkHost } from "../../adapter/lab/host-check.ts";
+import { SupervisorError } from "../../adapter/lab/supervisor-process.ts";
 import type { ProcessHost } from "../process-host.ts";
 import { findTopology } from "./find-topology.ts";
-import { type LaunchedLab, launchLab } from "./launch.ts";
+import { type LaunchedLab, type LaunchOptions, launchLab } from "./launch.ts";
 import { userId } from "./user.ts";
 import type { WordOptions } from "./words.ts";
 
@@ -12,18 +13,36 @@ export async function up(host: ProcessHost, args: readonly unknown[], options: W
   const { name } = options;
   const isDetached = options["detach"] === true;
   const interrupted = whenInterrupted(host);
-  const lab = await launchLab(host, {
+  const lab = await launchUnlessInterrupted(host, {
     topology,
     ...(typeof name === "string" ? { name } : {}),
     isDetached,
     progress: (step) => host.stderr.write(`  ${step}\n`),
     interrupted,
   });
+  if (!lab) return EXIT_INTERRUPTED;
   host.stdout.write(`lab '${lab.record.name}' is up: ${topology.summary}\n`);
   host.stdout.write(`  ${lab.record.hosts.length} hosts, ${lab.record.pods.length} pods\n`);
   if (isDetached) return 0;
   host.stdout.write("Ctrl-C takes it down.\n");
   return await hold(host, lab, interrupted);
+}
+
+/** As a shell shows a command that Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130;
+
+/** The lab, or undefined when Ctrl-C came before it was ready; nothing stays then. */
+export async function launchUnlessInterrupted(
+  host: ProcessHost,
+  options: LaunchOptions,
+): Promise<LaunchedLab | undefined> {
+  try {
+    return await launchLab(host, options);
+  } catch (failure) {
+    if (!(failure instanceof SupervisorError && failure.code === "interrupted")) throw failure;
+    host.stderr.write("\ninterrupted; nothing was left behind\n");
+    return undefined;
+  }
 }
 
 /** Resolves with the first Ctrl-C or order to end. */
