@@ -22,6 +22,8 @@ export interface CallOptions {
 }
 
 const HEAD = { ":status": 200, "content-type": "application/grpc" } as const;
+/** The same as a list of names and values, which costs less than an object: most calls end well. */
+const HEAD_LIST = [":status", "200", "content-type", "application/grpc"] as const;
 const OK = { "grpc-status": "0" } as const;
 
 const statusOf = (error: RpcError) => ({
@@ -98,10 +100,14 @@ function pass(stream: http2.ServerHttp2Stream, gate: CallGate, begin: () => void
 
 function send(stream: http2.ServerHttp2Stream, frame: Frame): void {
   if (isOver(stream)) return;
-  stream.respond(HEAD, { waitForTrailers: true });
-  stream.once("wantTrailers", () => stream.sendTrailers(OK));
+  stream.respond(HEAD_LIST, { waitForTrailers: true });
+  stream.once("wantTrailers", sendOk);
   if (frame instanceof Uint8Array) stream.end(frame);
   else sendPieces(stream, frame, 0);
+}
+
+function sendOk(this: http2.ServerHttp2Stream): void {
+  this.sendTrailers(OK);
 }
 
 /** As fast as the caller reads. */
