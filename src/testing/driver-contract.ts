@@ -6,13 +6,17 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import fc from "fast-check";
-import { SystemClock } from "../adapter/clock.ts";
 import { Reconciler } from "../dataplane/reconciler.ts";
+import { KernelError } from "../port/netlink.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import { plan } from "../reconcile/plan.ts";
+import type { KernelUnderTest } from "./driver-ground.ts";
+import { FakeClock } from "./fake-clock.ts";
+import type { Faults } from "./memory-kernel/faults.ts";
 import { SilentLog } from "./silent-log.ts";
 
 export interface DriverWorld<V> {
+  readonly kernel: KernelUnderTest;
   /** A driver as a fresh process has it. The world closes it. */
   newDriver(): Promise<Driver<V>>;
   readonly keyOf: (item: V) => string;
@@ -35,6 +39,8 @@ export interface DriverWorld<V> {
   close(): void | Promise<void>;
 }
 
+/** The longest back-off of the reconciler. */
+const LAST_RETRY_MS = 10_000;
 const ARRIVAL_MS = 2_000;
 const POLL_MS = 5;
 
@@ -48,6 +54,8 @@ export interface ContractOptions {
 class Keeper<V> {
   readonly desired = new Map<string, V>();
   readonly driver: Driver<V>;
+  /** With faults there are failures to wait out: the owner's time is made to pass. */
+  readonly #clock = new FakeClock();
   readonly #reconciler: Reconciler<V>;
   readonly #world: DriverWorld<V>;
 
@@ -58,7 +66,7 @@ class Keeper<V> {
       driver,
       desired: this.desired,
       describe: world.lineOf,
-      clock: new SystemClock(),
+      clock: this.#clock,
       log: new SilentLog(),
       wake: () => undefined,
       repaired: () => undefined,
@@ -73,10 +81,23 @@ class Keeper<V> {
     this.#reconciler.mark(key);
   }
 
+  /** As the dataplane does it: what a pass that failed knew counts for nothing. */
   async pass(): Promise<void> {
-    await this.#reconciler.refresh();
-    await this.#reconciler.addsPass();
-    await this.#reconciler.removalsPass();
+    try {
+      await this.#reconciler.refresh();
+      await this.#reconciler.addsPass();
+      await this.#reconciler.removalsPass();
+    } catch (failure) {
+      if (!(failure instanceof KernelError)) throw failure;
+      this.#reconciler.resync(failure.message);
+    }
+  }
+
+  /** The periodic refresh, and time for what waits to be tried again. */
+  async refresh(): Promise<void> {
+    this.#reconciler.resync("refresh");
+    await this.settle();
+    await this.#clock.advance(LAST_RETRY_MS);
   }
 
   /** Passes until nothing is left to do: without polling the kernel, by what the driver reports. */
@@ -216,24 +237,68 @@ export function driverContract<V>(
     const step = fc.record({ kind: fc.constantFrom("want", "want", "drop", "hand", "pass"), pick: fc.nat(1_000) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (history) => {
-        const world = await makeWorld(t);
-        try {
-          const keeper = await keeperIn(world);
-          await keeper.settle();
-          const hands = Object.values(world.hands);
-          for (const { kind, pick } of history) {
-            const item = world.items[pick % world.items.length]!;
-            if (kind === "want" || kind === "drop") keeper.want(item, kind === "want");
-            else if (kind === "hand") await hands[pick % Math.max(hands.length, 1)]?.();
-            else await keeper.pass();
-          }
-          await world.mend();
-          await keeper.arrive();
-        } finally {
-          await world.close();
-        }
+        await live(await makeWorld(t), history);
+      }),
+      { numRuns: runs },
+    );
+  });
+
+  test(`${name}: faults only delay`, { skip }, async (t) => {
+    const probe = await makeWorld(t);
+    await probe.close();
+    if (!probe.kernel.faults) {
+      t.skip("the real kernel does not fail on request");
+      return;
+    }
+    const kinds = ["want", "want", "drop", "hand", "fault", "fault", "pass"] as const;
+    const step = fc.record({ kind: fc.constantFrom(...kinds), pick: fc.nat(1_000) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 24 }), async (history) => {
+        await live(await makeWorld(t), history);
       }),
       { numRuns: runs },
     );
   });
 }
+
+interface Step {
+  readonly kind: "want" | "drop" | "hand" | "fault" | "pass";
+  readonly pick: number;
+}
+
+/** Lives through a history, and sees that all is as desired when it has ended. */
+async function live<V>(world: DriverWorld<V>, history: readonly Step[]): Promise<void> {
+  try {
+    const keeper = new Keeper(await world.newDriver(), world);
+    await keeper.settle();
+    const hands = Object.values(world.hands);
+    for (const { kind, pick } of history) {
+      const item = world.items[pick % world.items.length]!;
+      if (kind === "want" || kind === "drop") keeper.want(item, kind === "want");
+      else if (kind === "hand") await hands[pick % Math.max(hands.length, 1)]?.();
+      else if (kind === "fault" && world.kernel.faults) faults[pick % faults.length]?.(world.kernel.faults);
+      else await keeper.pass();
+    }
+    world.kernel.faults?.clear();
+    await world.mend();
+    if (history.some(({ kind }) => kind === "fault")) await keeper.refresh();
+    await keeper.arrive();
+  } finally {
+    await world.close();
+  }
+}
+
+const EEXIST = 17;
+const ESRCH = 3;
+const ENETUNREACH = 101;
+
+const faults: readonly ((faults: Faults) => void)[] = [
+  (faults) => faults.refuse(EEXIST),
+  (faults) => faults.refuse(ESRCH, 2),
+  (faults) => faults.refuse(ENETUNREACH, 3),
+  (faults) => faults.interruptDumps(2),
+  (faults) => faults.interruptDumps(20),
+  (faults) => faults.cutAnswers(2),
+  (faults) => faults.loseAnswers(2),
+  (faults) => faults.loseNotifications(2),
+];

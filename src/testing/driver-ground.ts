@@ -4,17 +4,20 @@ import type { DriverDeps } from "../dataplane/drivers/deps.ts";
 import { parseAddress } from "../ip/address.ts";
 import { parseInterfaceAddress, parsePrefix } from "../ip/prefix.ts";
 import { LinkTable } from "../kernel/link-table.ts";
-import { Rtnetlink } from "../kernel/rtnetlink.ts";
+import { type Outcomes, Rtnetlink } from "../kernel/rtnetlink.ts";
 import type { Request } from "../kernel/rtnetlink-requests.ts";
 import type { Route } from "../netlink/rtnetlink/route.ts";
 import type { Netlink } from "../port/netlink.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import type { KernelView } from "./kernel-view.ts";
+import type { Faults } from "./memory-kernel/faults.ts";
 
 /** A network namespace, real or not. */
 export interface KernelUnderTest {
   readonly netlink: Netlink;
   readonly view: KernelView;
+  /** Of the memory kernel alone. */
+  readonly faults?: Faults;
   close(): void;
 }
 
@@ -46,21 +49,25 @@ export class Ground {
 
   /** Carries out requests as somebody else. Throws the first failure. */
   run(...requests: readonly Request[]): void {
-    const failure = this.#hand.execute(requests).find((error) => error !== undefined);
+    const failure = this.attempt(...requests).find((error) => error !== undefined);
     if (failure) throw failure;
   }
 
   /** The same where a failure is fine. */
-  attempt(...requests: readonly Request[]): void {
-    this.#hand.execute(requests);
+  attempt(...requests: readonly Request[]): Outcomes {
+    return this.#spared(() => this.#hand.execute(requests));
+  }
+
+  #spared<T>(work: () => T): T {
+    return this.kernel.faults ? this.kernel.faults.sparing(work) : work();
   }
 
   has(name: string): boolean {
-    return this.#hand.link(name) !== undefined;
+    return this.#spared(() => this.#hand.link(name)) !== undefined;
   }
 
   index(name: string): number {
-    const link = this.#hand.link(name);
+    const link = this.#spared(() => this.#hand.link(name));
     if (!link) throw new Error(`no device ${name}`);
     return link.index;
   }

@@ -97,6 +97,7 @@ export function routeWorld(
   mend();
   const first = "10.9.0.0/26";
   return {
+    kernel,
     newDriver: () => ground.newDriver((deps) => new RouteDriver(deps, { owns, ...options })),
     keyOf: routeKey,
     items,
@@ -106,22 +107,29 @@ export function routeWorld(
     tolerated: [`unicast ${first} via 10.1.0.66 dev eth0 table 254 proto 4 scope 0 metric 0`],
     hands: {
       "removes it": () =>
-        ground.attempt({ type: "deleteRoute", route: ground.route(first, { type: "other", protocol: 0, scope: 255 }) }),
+        void ground.attempt({
+          type: "deleteRoute",
+          route: ground.route(first, { type: "other", protocol: 0, scope: 255 }),
+        }),
       "sends it elsewhere": () =>
-        ground.attempt({ type: "replaceRoute", route: ground.route(first, { ...via("10.1.0.66"), protocol: 80 }) }),
-      "takes its place": () => ground.attempt({ type: "replaceRoute", route: ground.route(first, via("10.1.0.66")) }),
+        void ground.attempt({
+          type: "replaceRoute",
+          route: ground.route(first, { ...via("10.1.0.66"), protocol: 80 }),
+        }),
+      "takes its place": () =>
+        void ground.attempt({ type: "replaceRoute", route: ground.route(first, via("10.1.0.66")) }),
       "adds one behind it": () =>
-        ground.attempt({
+        void ground.attempt({
           type: "appendRoute",
           route: ground.route(first, { ...via("10.5.0.2", VXLAN, NextHopFlag.onlink), protocol: 3 }),
         }),
       "adds another in a pool": () =>
-        ground.attempt({
+        void ground.attempt({
           type: "replaceRoute",
           route: ground.route("10.9.66.0/24", { ...via("10.1.0.9"), protocol: 80 }),
         }),
       "adds another on a device": () =>
-        ground.attempt({
+        void ground.attempt({
           type: "replaceRoute",
           route: ground.route("10.88.0.0/24", { scope: 253, hops: [{ device: ground.index(POD) }] }),
         }),

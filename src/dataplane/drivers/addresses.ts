@@ -31,7 +31,7 @@ export function addressDriver(deps: DriverDeps, { isOurs }: AddressDriverOptions
     itemOf: ({ address }, device) => ({ device, address }),
     // The key is all there is.
     equal: () => true,
-    set: (item, index) => [{ type: "replaceAddress", address: addressOf(item, index) }],
+    set: (item, index) => ({ type: "replaceAddress", address: addressOf(item, index) }),
     unset: (item, index) => ({ type: "deleteAddress", address: addressOf(item, index) }),
   });
 }

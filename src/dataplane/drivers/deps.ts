@@ -1,7 +1,6 @@
 /** What every driver is given, and the small words they share. */
 import type { LinkChanged, LinkTable } from "../../kernel/link-table.ts";
-import type { Outcomes, Rtnetlink } from "../../kernel/rtnetlink.ts";
-import type { Request } from "../../kernel/rtnetlink-requests.ts";
+import type { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import { KernelError } from "../../port/netlink.ts";
 import type { Op } from "../../reconcile/plan.ts";
 
@@ -28,12 +27,9 @@ const GONE: ReadonlySet<string> = new Set(["ENOENT", "ESRCH", "ENODEV", "EADDRNO
 /** Whether a removal was refused since there is nothing to remove. */
 export const isGone = ({ errno }: KernelError): boolean => GONE.has(errno);
 
-/** Why an operation failed that was carried out by these requests; a removal of what is gone has not failed. */
-export function failureOf(requests: readonly Request[], outcomes: Outcomes): KernelError | undefined {
-  return outcomes.find(
-    (error, index) => error && !(requests[index]?.type.startsWith("delete") === true && isGone(error)),
-  );
-}
+/** Why an operation failed; one that removes what is gone has not. */
+export const failureOf = <V>(op: Op<V>, error: KernelError | undefined): KernelError | undefined =>
+  error && op.op === "remove" && isGone(error) ? undefined : error;
 
 /** What the operation is about. */
 export const itemOf = <V>(op: Op<V>): V => (op.op === "remove" ? op.was : op.value);

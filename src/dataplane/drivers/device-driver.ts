@@ -11,7 +11,7 @@ import type { IfIndex } from "../../netlink/rtnetlink/link.ts";
 import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { type DriverDeps, failureOf, itemOf as itemOfOp, missingDevice, nameLost } from "./deps.ts";
-import { Observer } from "./observer.ts";
+import { type Collection, Observer } from "./observer.ts";
 import { Serial } from "./serial.ts";
 
 /** One kind of object: `V` as the node state has it, `K` as the kernel shows it. */
@@ -28,11 +28,9 @@ export interface DeviceObjects<V, K> {
   /** Whether an object on a device of ours is ours. */
   readonly bearsMark: (object: K) => boolean;
   readonly itemOf: (object: K, device: string) => V;
-  /** Two objects under one key. */
-  readonly merge?: (a: V, b: V) => V;
   readonly equal: (desired: V, actual: V) => boolean;
   /** Adds, or replaces what was there. */
-  readonly set: (item: V, index: IfIndex, was: V | undefined) => readonly Request[];
+  readonly set: (item: V, index: IfIndex) => Request;
   readonly unset: (item: V, index: IfIndex) => Request;
 }
 
@@ -54,24 +52,23 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
   }
 
   readOwned(): Promise<ReadonlyMap<string, V>> {
+    return this.#serial.run(async () => {
+      await this.#deps.links.current();
+      this.#subscription?.drain();
+      return this.#observer.reading((found) => this.#read(found));
+    });
+  }
+
+  async #read(found: Collection<V>): Promise<void> {
     const { links, rtnetlink } = this.#deps;
-    const { isOurs, list, bearsMark, itemOf, keyOf, merge } = this.#kind;
-    return this.#serial.run(() =>
-      this.#observer.reading(async (found) => {
-        await links.current();
-        this.#subscription?.drain();
-        for (const { name, index } of [...links.all()].filter(({ name }) => isOurs(name))) {
-          const items = await rtnetlink.dump(list(index), (object) =>
-            object.index === index && bearsMark(object) ? itemOf(object, name) : undefined,
-          );
-          for (const item of items) {
-            const there = merge && found.items.get(keyOf(item));
-            found.set(keyOf(item), there ? merge(there, item) : item);
-          }
-        }
-        this.#subscription?.drain();
-      }),
-    );
+    const { isOurs, list, bearsMark, itemOf, keyOf } = this.#kind;
+    for (const { name, index } of [...links.all()].filter(({ name }) => isOurs(name))) {
+      const items = await rtnetlink.dump(list(index), (object) =>
+        object.index === index && bearsMark(object) ? itemOf(object, name) : undefined,
+      );
+      for (const item of items) found.set(keyOf(item), item);
+    }
+    this.#subscription?.drain();
   }
 
   equal(desired: V, actual: V): boolean {
@@ -79,39 +76,34 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
   }
 
   apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
+    return this.#serial.run(() => {
+      this.#deps.links.drain();
+      this.#subscription?.drain();
+      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
+    });
   }
 
   async #apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
     const { links, rtnetlink } = this.#deps;
-    links.drain();
-    this.#subscription?.drain();
     const failures: Failure[] = [];
-    const sent: { readonly op: Op<V>; readonly from: number; readonly to: number }[] = [];
+    const sent: Op<V>[] = [];
     const requests: Request[] = [];
     for (const op of ops) {
-      const { device } = itemOfOp(op);
-      const link = links.byName(device);
+      const item = itemOfOp(op);
+      const link = links.byName(item.device);
       if (link) {
-        const from = requests.length;
-        requests.push(...this.#requests(op, link.index));
-        sent.push({ op, from, to: requests.length });
+        sent.push(op);
+        requests.push(op.op === "remove" ? this.#kind.unset(item, link.index) : this.#kind.set(item, link.index));
       } else if (op.op === "remove") this.#observer.applied(op);
-      else failures.push(this.#observer.waitFor(device, { key: op.key, error: missingDevice(device) }));
+      else failures.push(this.#observer.waitFor(item.device, { key: op.key, error: missingDevice(item.device) }));
     }
     const outcomes = await rtnetlink.executeMany(requests);
-    for (const { op, from, to } of sent) {
-      const error = failureOf(requests.slice(from, to), outcomes.slice(from, to));
+    for (const [index, op] of sent.entries()) {
+      const error = failureOf(op, outcomes[index]);
       if (error) failures.push(this.#observer.waitFor(itemOfOp(op).device, { key: op.key, error }));
       else this.#observer.applied(op);
     }
-    this.#subscription?.drain();
     return failures;
-  }
-
-  #requests(op: Op<V>, index: IfIndex): readonly Request[] {
-    if (op.op === "remove") return [this.#kind.unset(op.was, index)];
-    return this.#kind.set(op.value, index, op.op === "replace" ? op.was : undefined);
   }
 
   watch(sink: DriverSink<V>): void {
@@ -119,24 +111,20 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
     const { groups, objectIn, isOurs, bearsMark, itemOf, keyOf } = this.#kind;
     const observer = this.#observer;
     observer.attach(sink);
-    this.#subscription = rtnetlink.subscribe(
-      groups,
-      {
-        event: (event) => {
-          const object = objectIn(event);
-          if (!object) return;
-          links.drain();
-          const device = links.byIndex(object.index)?.name;
-          if (device === undefined || !isOurs(device)) return;
-          const item = itemOf(object, device);
-          // What lost its mark under a key of ours is not ours any more.
-          if (event.isGone || !bearsMark(object)) observer.absent(keyOf(item));
-          else observer.present(keyOf(item), item);
-        },
-        overrun: (reason) => observer.resync(reason),
+    this.#subscription = rtnetlink.subscribe(groups, {
+      event: (event) => {
+        const object = objectIn(event);
+        if (!object) return;
+        links.drain();
+        const device = links.byIndex(object.index)?.name;
+        if (device === undefined || !isOurs(device)) return;
+        const item = itemOf(object, device);
+        // What lost its mark under a key of ours is not ours any more.
+        if (event.isGone || !bearsMark(object)) observer.absent(keyOf(item));
+        else observer.present(keyOf(item), item);
       },
-      { exceptOwn: true },
-    );
+      overrun: (reason) => observer.resync(reason),
+    });
     this.#stopListening = links.listen({
       changed: (change) => {
         const lost = nameLost(change);

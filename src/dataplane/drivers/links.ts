@@ -11,7 +11,7 @@ import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import type { Link } from "../../netlink/rtnetlink/link.ts";
 import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
-import { type DriverDeps, failureOf, itemOf, missingDevice, nameLost } from "./deps.ts";
+import { type DriverDeps, isGone, itemOf, missingDevice, nameLost } from "./deps.ts";
 import { Observer } from "./observer.ts";
 import { Serial } from "./serial.ts";
 
@@ -35,12 +35,12 @@ export class LinkDriver implements Driver<LinkItem> {
 
   readOwned(): Promise<ReadonlyMap<string, LinkItem>> {
     const { links } = this.#deps;
-    return this.#serial.run(() =>
-      this.#observer.reading(async (found) => {
-        await links.reload();
+    return this.#serial.run(async () => {
+      await links.reload();
+      return this.#observer.reading(async (found) => {
         for (const link of links.all()) if (this.#isOurs(link.name)) found.set(link.name, this.#itemOf(link));
-      }),
-    );
+      });
+    });
   }
 
   equal(desired: LinkItem, actual: LinkItem): boolean {
@@ -48,7 +48,10 @@ export class LinkDriver implements Driver<LinkItem> {
   }
 
   apply(ops: readonly Op<LinkItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
+    return this.#serial.run(() => {
+      this.#deps.links.drain();
+      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
+    });
   }
 
   async #apply(ops: readonly Op<LinkItem>[]): Promise<readonly Failure[]> {
@@ -58,7 +61,6 @@ export class LinkDriver implements Driver<LinkItem> {
       const failure = await this.#applyOne(op);
       if (failure) failures.push(failure);
     }
-    this.#deps.links.drain();
     return failures;
   }
 
@@ -71,7 +73,9 @@ export class LinkDriver implements Driver<LinkItem> {
       const { parent } = itemOf(op);
       return this.#observer.waitFor(parent, { key: op.key, error: missingDevice(parent) });
     }
-    const error = failureOf(requests, await rtnetlink.executeOffLoop(requests));
+    const outcomes = await rtnetlink.executeOffLoop(requests);
+    // Of a device that is made anew the removal may find nothing.
+    const error = outcomes.find((outcome, index) => outcome && !(isRemoval(requests[index]) && isGone(outcome)));
     return error && { key: op.key, error };
   }
 
@@ -128,6 +132,8 @@ export class LinkDriver implements Driver<LinkItem> {
     this.#stopListening();
   }
 }
+
+const isRemoval = (request: Request | undefined): boolean => request?.type === "deleteLink";
 
 const removal = (link: Link | undefined): readonly Request[] => (link ? [{ type: "deleteLink", link: link.name }] : []);
 

@@ -5,7 +5,6 @@
 import { type FdbItem, fdbKey, type NeighbourItem, neighbourKey } from "../../compile/node-state.ts";
 import { ipv4Of } from "../../ip/address.ts";
 import { forwarding, neighbours } from "../../kernel/rtnetlink-dumps.ts";
-import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import { NeighbourFlag, NeighbourState } from "../../netlink/rtnetlink/codes.ts";
 import type { IfIndex } from "../../netlink/rtnetlink/link.ts";
 import type { ForwardingEntry, Neighbour } from "../../netlink/rtnetlink/neighbour.ts";
@@ -29,7 +28,7 @@ export function neighbourDriver(deps: DriverDeps, { isOurs }: TunnelDriverOption
     bearsMark: ({ state, flags }) => (state & NeighbourState.permanent) !== 0 && (flags & NeighbourFlag.proxy) === 0,
     itemOf: ({ address, mac }, device) => ({ device, address, mac: mac ?? "" }),
     equal: (desired, actual) => desired.mac === actual.mac,
-    set: (item, index) => [{ type: "replaceNeighbour", neighbour: neighbourOf(item, index) }],
+    set: (item, index) => ({ type: "replaceNeighbour", neighbour: neighbourOf(item, index) }),
     unset: (item, index) => ({ type: "deleteNeighbour", neighbour: neighbourOf(item, index) }),
   });
 }
@@ -42,9 +41,10 @@ const neighbourOf = ({ address, mac }: NeighbourItem, index: IfIndex): Neighbour
   flags: 0,
 });
 
-/** Stands for several destinations of one MAC, which only a foreign hand makes: every frame would go to all of them. */
-const SEVERAL = ipv4Of(0);
+/** What an entry without a destination has, which is none of ours: frames would go nowhere. */
+const NOWHERE = ipv4Of(0);
 
+/** One MAC has one destination; only the zero MAC, which is no node's, may have several, and goes with all of them. */
 export function fdbDriver(deps: DriverDeps, { isOurs }: TunnelDriverOptions): Driver<FdbItem> {
   return new DeviceDriver<FdbItem, ForwardingEntry>(deps, {
     name: "fdb",
@@ -54,23 +54,14 @@ export function fdbDriver(deps: DriverDeps, { isOurs }: TunnelDriverOptions): Dr
     groups: ["neighbour"],
     objectIn: (event) => (event.type === "forwarding" ? event.entry : undefined),
     bearsMark: ({ state, flags }) => (state & NeighbourState.permanent) !== 0 && (flags & NeighbourFlag.self) !== 0,
-    itemOf: ({ mac, destination }, device) => ({ device, mac, destination: destination ?? SEVERAL }),
-    merge: (a) => ({ ...a, destination: SEVERAL }),
+    itemOf: ({ mac, destination }, device) => ({ device, mac, destination: destination ?? NOWHERE }),
     equal: (desired, actual) => desired.destination === actual.destination,
-    set: setEntry,
+    set: ({ mac, destination }, index) => ({
+      type: "replaceForwarding",
+      entry: { ...entryOf(mac, index), destination },
+    }),
     unset: ({ mac }, index) => ({ type: "deleteForwarding", entry: entryOf(mac, index) }),
   });
-}
-
-/**
- * The kernel's replace changes one destination of a MAC and does nothing where the new one is among several: what was
- * there is taken away behind it, and several go first.
- */
-function setEntry({ mac, destination }: FdbItem, index: IfIndex, was: FdbItem | undefined): readonly Request[] {
-  const set: Request = { type: "replaceForwarding", entry: { ...entryOf(mac, index), destination } };
-  if (!was) return [set];
-  if (was.destination === SEVERAL) return [{ type: "deleteForwarding", entry: entryOf(mac, index) }, set];
-  return [set, { type: "deleteForwarding", entry: { ...entryOf(mac, index), destination: was.destination } }];
 }
 
 /** Without a destination: the entry with all of them. */

@@ -5,14 +5,19 @@
  *
  * While the driver reads the kernel, what notifications say is laid over what the dump finds: either may be the newer one for
  * a key, and notifications are the ones that come in order. While it writes, they wait until the owner has taken in
- * the outcome: one that tells of the time before the write then costs an operation too many, one that tells of the time
- * after it is not overwritten.
+ * the outcome, so that the outcome does not overwrite what came after it.
  */
 import type { LinkChanged } from "../../kernel/link-table.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { DeviceKeys } from "./device-keys.ts";
+
+interface Held<V> {
+  /** The key that it is about, if about one. */
+  readonly key: string | undefined;
+  readonly what: (sink: DriverSink<V>) => void;
+}
 
 export class Observer<V> {
   readonly #devicesOf: (item: V) => readonly string[];
@@ -21,7 +26,7 @@ export class Observer<V> {
   #sink: DriverSink<V> | undefined;
   #during: Map<string, V | undefined> | undefined;
   #isWriting = false;
-  #held: (() => void)[] = [];
+  #held: Held<V>[] = [];
 
   /** `devicesOf`: names of the devices that the kernel's object hangs on. */
   constructor(devicesOf: (item: V) => readonly string[]) {
@@ -40,7 +45,7 @@ export class Observer<V> {
 
   /**
    * The kernel holds nothing there now. That the key hangs on a device is not forgotten: this may tell of the time before a
-   * write of ours, and to report a loss too many costs nothing.
+   * write of ours, and a loss that is reported once too often costs nothing.
    */
   absent(key: string): void {
     this.#tell(key, undefined);
@@ -48,20 +53,17 @@ export class Observer<V> {
 
   #tell(key: string, actual: V | undefined): void {
     this.#during?.set(key, actual);
-    this.#say((sink) => sink.observed(key, actual));
+    this.#say((sink) => sink.observed(key, actual), key);
   }
 
-  #say(what: (sink: DriverSink<V>) => void): void {
-    const say = (): void => {
-      if (this.#sink) what(this.#sink);
-    };
-    if (this.#isWriting || this.#held.length > 0) this.#held.push(say);
-    else say();
+  #say(what: (sink: DriverSink<V>) => void, key?: string): void {
+    if (this.#isWriting || this.#held.length > 0) this.#held.push({ key, what });
+    else if (this.#sink) what(this.#sink);
   }
 
   #release(): void {
     if (this.#isWriting) return;
-    for (const say of this.#held.splice(0)) say();
+    for (const { what } of this.#held.splice(0)) if (this.#sink) what(this.#sink);
   }
 
   resync(reason: string): void {
@@ -90,15 +92,31 @@ export class Observer<V> {
     return found.items;
   }
 
-  /** Carries out operations; what is observed meanwhile is reported in a later turn. One at a time. */
-  async writing<T>(clock: Clock, write: () => Promise<T>): Promise<T> {
+  /**
+   * Carries out operations; what is observed meanwhile is reported in a later turn. `silent`: operations that the kernel does
+   * not report to us. Whether another's change of one of their keys came before ours or after it cannot be told then, so
+   * everything is to be read again. One at a time.
+   */
+  async writing<T>(clock: Clock, write: () => Promise<T>, silent: readonly Op<V>[] = []): Promise<T> {
+    this.#release();
     this.#isWriting = true;
     try {
       return await write();
     } finally {
       this.#isWriting = false;
-      if (this.#held.length > 0) void clock.yield().then(() => this.#release());
+      if (this.#held.length > 0) {
+        this.#settleDoubts(silent);
+        void clock.yield().then(() => this.#release());
+      }
     }
+  }
+
+  #settleDoubts(silent: readonly Op<V>[]): void {
+    const written = new Set(silent.map(({ key }) => key));
+    const certain = this.#held.filter(({ key }) => key === undefined || !written.has(key));
+    if (certain.length === this.#held.length) return;
+    const what = (sink: DriverSink<V>): void => sink.resync("others changed what was just being written");
+    this.#held = [...certain, { key: undefined, what }];
   }
 
   /** Nothing is reported any more. */

@@ -133,9 +133,9 @@ export class RouteWriter {
       const id = ids[index] ?? 0;
       if (!op) continue;
       const error = failed.size === 0 ? undefined : failed.get(index);
-      if (!error || (op.op === "remove" && isGone(error))) this.#succeeded(op, id);
-      else if (error.errno === "EEXIST") result.others.push(op);
-      else {
+      if (!failureOf(op, error)) this.#succeeded(op, id);
+      else if (error?.errno === "EEXIST") result.others.push(op);
+      else if (error) {
         // An object that somebody removed is made anew next time.
         if (error.errno === "EINVAL" && op.op !== "remove") this.#objects.lost(id);
         result.failures.push(this.#failed(op, error));
@@ -166,23 +166,20 @@ export class RouteWriter {
   #writeInSteps(op: Op<RouteItem>): KernelError | undefined {
     const several = (this.#several.get(op.key) ?? []).map((route): Request => ({ type: "deleteRoute", route }));
     this.#several.delete(op.key);
+    const { rtnetlink } = this.#deps;
     if (op.op === "remove") {
-      if (several.length > 0) return this.#run(several);
-      return this.#run([{ type: "deleteRoute", route: removalOf(this.#encoder.route(op.was)) }]);
+      const plain: Request = { type: "deleteRoute", route: removalOf(this.#encoder.route(op.was)) };
+      return rtnetlink.execute(several.length > 0 ? several : [plain]).find((error) => error && !isGone(error));
     }
     const route = this.#encoder.route(op.value);
     const add: Request = { type: "replaceRoute", route };
-    const error = this.#run([...several, add]);
+    const error = rtnetlink.execute([...several, add]).at(-1);
     const changesKind = op.op === "replace" && typeof route.destination.address === "bigint";
     if (error?.errno !== "EEXIST" && !changesKind) return error;
     for (let removed = 0; removed < MAKE_WAY; removed++) {
-      if (this.#deps.rtnetlink.execute([{ type: "deleteRoute", route: bare(route) }])[0]) break;
+      if (rtnetlink.execute([{ type: "deleteRoute", route: bare(route) }])[0]) break;
     }
-    return this.#run([add]);
-  }
-
-  #run(requests: readonly Request[]): KernelError | undefined {
-    return failureOf(requests, this.#deps.rtnetlink.execute(requests));
+    return rtnetlink.execute([add])[0];
   }
 }
 

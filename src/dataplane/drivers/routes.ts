@@ -65,31 +65,33 @@ export class RouteDriver implements Driver<RouteItem> {
   }
 
   readOwned(): Promise<ReadonlyMap<string, RouteItem>> {
-    const { links, rtnetlink } = this.#deps;
-    return this.#serial.run(() =>
-      this.#observer.reading(async (found) => {
-        await links.current();
-        this.#subscription?.drain();
-        const objects = await rtnetlink.dump(nexthops());
-        let previous: Route | undefined;
-        await rtnetlink.dumpEach(routes(), {
-          restart: () => {
-            previous = undefined;
-            found.clear();
-            this.#several.clear();
-            this.#held.clear();
-            this.#objects.read(objects);
-          },
-          visit: (route) => {
-            // The kernel lists those of one key together, the one that counts first.
-            const before = previous !== undefined && sharesKey(previous, route) ? previous : undefined;
-            previous = route;
-            this.#found(route, before, found);
-          },
-        });
-        this.#subscription?.drain();
-      }),
-    );
+    return this.#serial.run(async () => {
+      await this.#deps.links.current();
+      this.#subscription?.drain();
+      return this.#observer.reading((found) => this.#read(found));
+    });
+  }
+
+  async #read(found: Collection<RouteItem>): Promise<void> {
+    const { rtnetlink } = this.#deps;
+    const objects = await rtnetlink.dump(nexthops());
+    let previous: Route | undefined;
+    await rtnetlink.dumpEach(routes(), {
+      restart: () => {
+        previous = undefined;
+        found.clear();
+        this.#several.clear();
+        this.#held.clear();
+        this.#objects.read(objects);
+      },
+      visit: (route) => {
+        // The kernel lists those of one key together, the one that counts first.
+        const before = previous !== undefined && sharesKey(previous, route) ? previous : undefined;
+        previous = route;
+        this.#found(route, before, found);
+      },
+    });
+    this.#subscription?.drain();
   }
 
   /** Takes in a route that was listed, behind another of the same key or not. */
@@ -127,13 +129,16 @@ export class RouteDriver implements Driver<RouteItem> {
   }
 
   apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
+    const { links, rtnetlink } = this.#deps;
+    return this.#serial.run(() => {
+      links.drain();
+      this.#subscription?.drain();
+      return this.#observer.writing(rtnetlink.clock, () => this.#apply(ops), ops);
+    });
   }
 
   async #apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
-    const { links, rtnetlink } = this.#deps;
-    links.drain();
-    this.#subscription?.drain();
+    const { rtnetlink } = this.#deps;
     const failures: Failure[] = [];
     const budget = new TurnBudget(rtnetlink.clock);
     const wantsObjects = this.#held.size + ops.length >= this.#nexthopObjectsFrom;
@@ -143,6 +148,7 @@ export class RouteDriver implements Driver<RouteItem> {
       if (budget.isSpent) await budget.rest();
     }
     await rtnetlink.executeMany(this.#objects.takeUnused());
+    // What others have done until now is known before the owner takes in the outcome.
     this.#subscription?.drain();
     return failures;
   }

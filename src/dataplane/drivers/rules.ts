@@ -54,7 +54,10 @@ export class RuleDriver implements Driver<RuleItem> {
   }
 
   apply(ops: readonly Op<RuleItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
+    return this.#serial.run(() => {
+      this.#subscription?.drain();
+      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
+    });
   }
 
   async #apply(ops: readonly Op<RuleItem>[]): Promise<readonly Failure[]> {
@@ -64,30 +67,25 @@ export class RuleDriver implements Driver<RuleItem> {
     const outcomes = await this.#deps.rtnetlink.executeMany(requests);
     const failures: Failure[] = [];
     for (const [index, op] of ops.entries()) {
-      const error = failureOf(requests.slice(index, index + 1), outcomes.slice(index, index + 1));
+      const error = failureOf(op, outcomes[index]);
       // Adding what is there already is what was asked for.
       if (error && error.errno !== "EEXIST") failures.push({ key: op.key, error });
       else this.#observer.applied(op);
     }
-    this.#subscription?.drain();
     return failures;
   }
 
   watch(sink: DriverSink<RuleItem>): void {
     this.#observer.attach(sink);
-    this.#subscription = this.#deps.rtnetlink.subscribe(
-      ["ipv4Rule", "ipv6Rule"],
-      {
-        event: (event) => {
-          if (event.type !== "rule" || !this.#isOurs(event.rule)) return;
-          const item = itemOfRule(event.rule);
-          if (event.isGone) this.#observer.absent(ruleKey(item));
-          else this.#observer.present(ruleKey(item), item);
-        },
-        overrun: (reason) => this.#observer.resync(reason),
+    this.#subscription = this.#deps.rtnetlink.subscribe(["ipv4Rule", "ipv6Rule"], {
+      event: (event) => {
+        if (event.type !== "rule" || !this.#isOurs(event.rule)) return;
+        const item = itemOfRule(event.rule);
+        if (event.isGone) this.#observer.absent(ruleKey(item));
+        else this.#observer.present(ruleKey(item), item);
       },
-      { exceptOwn: true },
-    );
+      overrun: (reason) => this.#observer.resync(reason),
+    });
   }
 
   close(): void {

@@ -42,17 +42,17 @@ export class SysctlDriver implements Driver<SysctlItem> {
   }
 
   readOwned(): Promise<ReadonlyMap<string, SysctlItem>> {
-    return this.#serial.run(() =>
-      this.#observer.reading(async (found) => {
-        await this.#deps.links.current();
+    return this.#serial.run(async () => {
+      await this.#deps.links.current();
+      return this.#observer.reading(async (found) => {
         let read = 0;
         for (const path of [...this.#written.keys()]) {
           const item = this.#read(path);
           if (item) found.set(path, item);
           if (++read % SLICE === 0) await this.#deps.rtnetlink.clock.yield();
         }
-      }),
-    );
+      });
+    });
   }
 
   #read(path: string): SysctlItem | undefined {
@@ -65,7 +65,11 @@ export class SysctlDriver implements Driver<SysctlItem> {
   }
 
   apply(ops: readonly Op<SysctlItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops)));
+    return this.#serial.run(() => {
+      this.#deps.links.drain();
+      this.#subscription?.drain();
+      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
+    });
   }
 
   async #apply(ops: readonly Op<SysctlItem>[]): Promise<readonly Failure[]> {
@@ -76,7 +80,6 @@ export class SysctlDriver implements Driver<SysctlItem> {
       else this.#observer.applied(op);
       if ((index + 1) % SLICE === 0) await this.#deps.rtnetlink.clock.yield();
     }
-    this.#subscription?.drain();
     return failures;
   }
 

@@ -1,0 +1,21 @@
+/** The contract of drivers on the memory kernel, which speaks netlink in octets and fails on purpose. */
+import { driverContract } from "../../testing/driver-contract.ts";
+import type { KernelUnderTest } from "../../testing/driver-ground.ts";
+import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../testing/driver-worlds.ts";
+import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
+import { routeWorld } from "../../testing/route-world.ts";
+
+function memoryKernel(): KernelUnderTest {
+  const kernel = new MemoryKernel();
+  return { netlink: kernel, view: kernel.view, faults: kernel.faults, close: () => kernel.close() };
+}
+
+const options = { runs: 100 } as const;
+
+driverContract("links", async () => linkWorld(memoryKernel()), options);
+driverContract("addresses", async () => addressWorld(memoryKernel()), options);
+driverContract("neighbours", async () => neighbourWorld(memoryKernel()), options);
+driverContract("fdb", async () => fdbWorld(memoryKernel()), options);
+driverContract("rules", async () => ruleWorld(memoryKernel()), options);
+driverContract("routes", async () => routeWorld(memoryKernel()), options);
+driverContract("routes by nexthop objects", async () => routeWorld(memoryKernel(), { nexthopObjectsFrom: 0 }), options);
