@@ -18,7 +18,7 @@ exec 9>"${TMPDIR:-/tmp}/ocicat-setup-$(id -u)-$(pwd | cksum | cut -d" " -f1).loc
 if command -v flock >/dev/null 2>&1; then flock 9; fi
 is_current && exit 0
 
-echo "ocicat: installing dependencies (once, some 400 MB; a minute or less) …" >&2
+echo "ocicat: installing dependencies (once, some 400 MB) …" >&2
 log=$(mktemp)
 if ! npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >"$log" 2>&1; then
   cat "$log" >&2

@@ -12,7 +12,7 @@ esac
 if [ ! -d "node_modules/$parser" ]; then
   version=$(sh tools/node.sh -p 'require("./node_modules/oxc-parser/package.json").version')
   folder=$(mktemp -d)
-  npm pack --silent --pack-destination "$folder" "$parser@$version" >/dev/null
+  npm pack --loglevel=error --pack-destination "$folder" "$parser@$version" >/dev/null
   mkdir -p "node_modules/$parser"
   tar -xzf "$folder"/*.tgz -C "node_modules/$parser" --strip-components=1
   rm -rf "$folder"
