@@ -6,7 +6,8 @@ import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryLog } from "../testing/memory-log.ts";
 import { SilentLog } from "../testing/silent-log.ts";
 import { Committer } from "./committer.ts";
-import { type Change, Mvcc } from "./mvcc.ts";
+import type { Change } from "./item.ts";
+import { Mvcc } from "./mvcc.ts";
 
 function setUp() {
   const log = new MemoryLog();

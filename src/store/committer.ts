@@ -8,10 +8,12 @@
  */
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
-import { LogError, type LogLease, type RevisionLog } from "../port/revision-log.ts";
+import { LogError, type RevisionLog } from "../port/revision-log.ts";
 import { RpcError } from "../port/rpc.ts";
+import { Batch, type Draft } from "./draft.ts";
 import { noSpace, stopped } from "./errors.ts";
-import { type Change, logRowOf, type Mvcc } from "./mvcc.ts";
+import { type Change, logRowOf } from "./item.ts";
+import type { Mvcc } from "./mvcc.ts";
 
 /** How long one turn may carry out work before it writes: half of the budget of a turn, the write takes its own time. */
 const TURN_MS = 8;
@@ -20,19 +22,6 @@ const TURNS_FOR_EACH = 8;
 const MOST_TURNS = 160;
 /** Rows that are written in a few milliseconds. */
 const ROWS_AT_ONCE = 1_000;
-
-/** What a piece of work may do. All of its changes have one revision. */
-export interface Draft {
-  /** That of the changes, if there are any. */
-  readonly revision: number;
-  readonly hasChanged: boolean;
-  put(key: string, value: string, lease: bigint): Change;
-  /** Deletes a key that is there. */
-  delete(key: string): Change;
-  /** `undo` takes back what the grant did outside of the log. */
-  grant(lease: LogLease, undo: () => void): void;
-  revoke(id: bigint, undo: () => void): void;
-}
 
 interface Job {
   readonly work: (draft: Draft) => unknown;
@@ -203,75 +192,5 @@ export class Committer {
       if (failure.code === "full") throw noSpace({ cause: failure });
       throw new RpcError("unavailable", `etcdserver: ${failure.message}`, { cause: failure });
     }
-  }
-}
-
-/** What one write will make durable, with the way back. */
-class Batch implements Draft {
-  readonly #mvcc: Mvcc;
-  readonly #undos: (() => void)[] = [];
-  readonly changes: Change[] = [];
-  readonly granted: LogLease[] = [];
-  readonly revoked: bigint[] = [];
-  /** Changes before the piece of work that is carried out now. */
-  #before = 0;
-  revision = 0;
-
-  constructor(mvcc: Mvcc) {
-    this.#mvcc = mvcc;
-  }
-
-  carryOut(work: (draft: Draft) => unknown): unknown {
-    const { changes, granted, revoked } = this;
-    const mark = { undos: this.#undos.length, granted: granted.length, revoked: revoked.length };
-    this.#before = changes.length;
-    this.revision = this.#mvcc.head + 1;
-    try {
-      const value = work(this);
-      if (this.hasChanged) this.#mvcc.advanceTo(this.revision);
-      return value;
-    } catch (failure) {
-      this.undoTo(mark.undos);
-      changes.length = this.#before;
-      granted.length = mark.granted;
-      revoked.length = mark.revoked;
-      throw failure;
-    }
-  }
-
-  undoTo(mark: number): void {
-    while (this.#undos.length > mark) this.#undos.pop()?.();
-  }
-
-  get hasChanged(): boolean {
-    return this.changes.length > this.#before;
-  }
-
-  get isEmpty(): boolean {
-    return this.changes.length + this.granted.length + this.revoked.length === 0;
-  }
-
-  put(key: string, value: string, lease: bigint): Change {
-    return this.#made(this.#mvcc.put(this.revision, key, value, lease));
-  }
-
-  delete(key: string): Change {
-    return this.#made(this.#mvcc.delete(this.revision, key));
-  }
-
-  #made(change: Change): Change {
-    this.changes.push(change);
-    this.#undos.push(() => this.#mvcc.undo(change));
-    return change;
-  }
-
-  grant(lease: LogLease, undo: () => void): void {
-    this.granted.push(lease);
-    this.#undos.push(undo);
-  }
-
-  revoke(id: bigint, undo: () => void): void {
-    this.revoked.push(id);
-    this.#undos.push(undo);
   }
 }

@@ -7,7 +7,8 @@ import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { LogLease } from "../port/revision-log.ts";
 import { RpcError } from "../port/rpc.ts";
-import type { Committer, Draft } from "./committer.ts";
+import type { Committer } from "./committer.ts";
+import type { Draft } from "./draft.ts";
 import { leaseExists, leaseNotFound, leaseTtlTooLarge } from "./errors.ts";
 import type { Mvcc } from "./mvcc.ts";
 

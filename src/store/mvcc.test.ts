@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MemoryLog } from "../testing/memory-log.ts";
-import { type Change, logRowOf, Mvcc } from "./mvcc.ts";
+import { type Change, logRowOf } from "./item.ts";
+import { Mvcc } from "./mvcc.ts";
 
 const everything = { begin: "\0", end: undefined };
 const key = fc.constantFrom("a", "aa", "b", "c");

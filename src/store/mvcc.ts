@@ -2,57 +2,14 @@
  * Keys with their history: the ordered index in memory, over a log on disk that holds every row. Items are immutable,
  * so what a reader holds stays what it was however long it takes; the current value of a key is kept in memory as long
  * as all kept ones fit `cacheOctets` or the log does not have it yet, older values are read from the log.
- *
- * Each key knows where its older rows lie; a queue holds the rows that were superseded in the order in which that
- * happened, which is the order in which compaction may remove them.
  */
 import type { LogRow, RevisionLog } from "../port/revision-log.ts";
 import { compacted, futureRevision } from "./errors.ts";
-import { type Entry, KeyIndex } from "./key-index.ts";
+import { type Change, type Item, itemOf, type WholeItem } from "./item.ts";
+import { KeyHistory, KeyState } from "./key-history.ts";
+import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
-
-/** What a key is at a revision. */
-export interface Item {
-  readonly key: string;
-  readonly createRevision: number;
-  readonly modRevision: number;
-  readonly version: number;
-  readonly lease: bigint;
-  /** As octet text; undefined: not in memory, ask `valueOf`. */
-  readonly value: string | undefined;
-  readonly sequence: number;
-}
-
-/** One key's change at one revision. */
-export interface Change {
-  readonly revision: number;
-  readonly sequence: number;
-  readonly key: string;
-  readonly before: Item | undefined;
-  /** With its value; undefined: deleted. */
-  readonly after: (Item & { readonly value: string }) | undefined;
-}
-
-class KeyState implements Entry {
-  readonly key: string;
-  item: Item | undefined;
-  /** Positions of the rows before the current item, in order; negative for a deletion. */
-  older: number[] | undefined;
-
-  constructor(key: string) {
-    this.key = key;
-  }
-
-  get isLive(): boolean {
-    return this.item !== undefined;
-  }
-}
-
-interface Superseded {
-  readonly state: KeyState;
-  readonly sequence: number;
-  readonly at: number;
-}
+import { LeaseKeys } from "./lease-keys.ts";
 
 export interface MvccOptions {
   /** Octets of values that may be kept in memory. */
@@ -63,10 +20,8 @@ export class Mvcc {
   readonly #log: RevisionLog;
   readonly #cacheOctets: number;
   readonly #index = new KeyIndex<KeyState>();
-  readonly #keysByLease = new Map<bigint, Set<string>>();
-  #superseded: Superseded[] = [];
-  /** Where the queue of superseded rows begins. */
-  #removed = 0;
+  readonly #history = new KeyHistory();
+  readonly #leaseKeys = new LeaseKeys();
   #head = 1;
   #revision = 1;
   #compactedRevision: number;
@@ -125,10 +80,11 @@ export class Mvcc {
     this.checkRevision(revision);
     const end = this.#log.positionOf(revision + 1);
     const found: (Item | number)[] = [];
-    this.#index.forEach(range, ({ item, older }) => {
+    this.#index.forEach(range, (state) => {
+      const { item } = state;
       if (item && item.sequence < end) found.push(item);
-      else if (older) {
-        const row = lastBefore(older, end);
+      else {
+        const row = state.lastBefore(end);
         if (row > 0) found.push(row);
       }
       return undefined;
@@ -143,26 +99,26 @@ export class Mvcc {
   }
 
   /** The item of a row in the log. Throws `compacted` when the row was removed. */
-  itemAt(sequence: number): Item & { readonly value: string } {
+  itemAt(sequence: number): WholeItem {
     const row = this.#log.row(sequence);
     if (row?.value === undefined) throw compacted();
     return { ...itemOf(row), value: row.value };
   }
 
   /** The item with its value. Throws `compacted` when it is in memory no more and its row was removed. */
-  withValue(item: Item): Item & { readonly value: string } {
-    return item.value === undefined ? this.itemAt(item.sequence) : (item as Item & { readonly value: string });
+  withValue(item: Item): WholeItem {
+    return item.value === undefined ? this.itemAt(item.sequence) : (item as WholeItem);
   }
 
   /** The key before a row; undefined when it was not there, or when that is forgotten. */
   before(key: string, sequence: number): Item | undefined {
-    const row = lastBefore(this.#index.get(key)?.older ?? [], sequence);
+    const row = this.#index.get(key)?.lastBefore(sequence) ?? 0;
     return row > 0 ? this.itemAt(row) : undefined;
   }
 
   /** Keys that go when the lease ends. */
   keysOf(lease: bigint): ReadonlySet<string> {
-    return this.#keysByLease.get(lease) ?? new Set();
+    return this.#leaseKeys.of(lease);
   }
 
   put(revision: number, key: string, value: string, lease: bigint): Change {
@@ -177,7 +133,7 @@ export class Mvcc {
       value,
       sequence: ++this.#headSequence,
     };
-    this.#supersede(state, revision);
+    this.#history.supersede(state, revision);
     this.#setItem(state, after);
     return { revision, sequence: after.sequence, key, before, after };
   }
@@ -187,9 +143,9 @@ export class Mvcc {
     const state = this.#stateOf(key);
     const before = state.item;
     const sequence = ++this.#headSequence;
-    this.#supersede(state, revision);
+    this.#history.supersede(state, revision);
     this.#setItem(state, undefined);
-    this.#buryAt(state, sequence, revision);
+    this.#history.bury(state, sequence, revision);
     return { revision, sequence, key, before, after: undefined };
   }
 
@@ -218,15 +174,15 @@ export class Mvcc {
   /** Takes the last change back. */
   undo({ key, before, after, revision, sequence }: Change): void {
     const state = this.#stateOf(key);
-    if (!after) this.#unsupersede(state);
-    if (before) this.#unsupersede(state);
+    if (!after) this.#history.undo(state);
+    if (before) this.#history.undo(state);
     this.#setItem(state, before);
     if (!state.item && !state.older) this.#index.remove(state);
     this.#headSequence = sequence - 1;
     this.#head = Math.min(this.#head, revision - 1);
   }
 
-  /** Forgets history before a revision. Throws `compacted`, `futureRevision`. What it frees, `removable` gives. */
+  /** Forgets history before a revision. Throws `compacted`, `futureRevision`. What it frees, `takeRemovable` gives. */
   compact(revision: number): void {
     if (revision <= this.#compactedRevision) throw compacted();
     if (revision > this.#revision) throw futureRevision();
@@ -234,23 +190,16 @@ export class Mvcc {
     this.#compactedRevision = revision;
   }
 
-  /** Takes up to `limit` rows off the queue that no reader may ask for any more: they are to be removed from the log. */
+  /** Takes up to `limit` rows out of the history that no reader may ask for any more: they are to be removed from the log. */
   takeRemovable(limit: number): number[] {
     const sequences: number[] = [];
     while (sequences.length < limit) {
-      const next = this.#superseded[this.#removed];
       // What ended at the very revision stays: a watch may start there and must be told of deletions.
-      if (!next || next.at >= this.#compactedRevision) break;
-      this.#removed++;
-      const { state, sequence } = next;
-      state.older?.shift();
-      if (state.older?.length === 0) state.older = undefined;
+      const row = this.#history.takeBefore(this.#compactedRevision);
+      if (!row) break;
+      const { state, sequence } = row;
       if (!state.item && !state.older) this.#index.remove(state);
       sequences.push(sequence);
-    }
-    if (this.#removed > 1_000 && this.#removed * 2 > this.#superseded.length) {
-      this.#superseded = this.#superseded.slice(this.#removed);
-      this.#removed = 0;
     }
     return sequences;
   }
@@ -259,10 +208,10 @@ export class Mvcc {
     const state = this.#stateOf(row.key);
     this.#sequence = this.#headSequence = row.sequence;
     this.#revision = this.#head = row.revision;
-    this.#supersede(state, row.revision);
+    this.#history.supersede(state, row.revision);
     if (row.value === undefined) {
       this.#setItem(state, undefined);
-      this.#buryAt(state, row.sequence, row.revision);
+      this.#history.bury(state, row.sequence, row.revision);
     } else {
       this.#setItem(state, itemOf(row));
       if (this.#cached > this.#cacheOctets) this.#drop(state);
@@ -277,75 +226,11 @@ export class Mvcc {
     return state;
   }
 
-  /** The current item, if any, becomes an older row. */
-  #supersede(state: KeyState, at: number): void {
-    if (!state.item) return;
-    const { sequence } = state.item;
-    state.older ??= [];
-    state.older.push(sequence);
-    this.#superseded.push({ state, sequence, at });
-  }
-
-  /** The row of a deletion is an older row from the start. */
-  #buryAt(state: KeyState, sequence: number, at: number): void {
-    state.older ??= [];
-    state.older.push(-sequence);
-    this.#superseded.push({ state, sequence, at });
-  }
-
-  #unsupersede(state: KeyState): void {
-    this.#superseded.pop();
-    state.older?.pop();
-    if (state.older?.length === 0) state.older = undefined;
-  }
-
   #setItem(state: KeyState, item: Item | undefined): void {
     const before = state.item;
     state.item = item;
     this.#cached += (item?.value?.length ?? 0) - (before?.value?.length ?? 0);
     if ((before === undefined) !== (item === undefined)) this.#index.countLive(state.key, item ? 1 : -1);
-    if (before?.lease === item?.lease) return;
-    if (before) this.#detach(before);
-    if (item) this.#attach(item);
-  }
-
-  #attach({ key, lease }: Item): void {
-    if (lease === 0n) return;
-    const keys = this.#keysByLease.get(lease);
-    if (keys) keys.add(key);
-    else this.#keysByLease.set(lease, new Set([key]));
-  }
-
-  #detach({ key, lease }: Item): void {
-    const keys = this.#keysByLease.get(lease);
-    keys?.delete(key);
-    if (keys?.size === 0) this.#keysByLease.delete(lease);
+    this.#leaseKeys.move(before, item);
   }
 }
-
-/** The last row before a position, negative for a deletion; 0 when there is none. */
-function lastBefore(rows: readonly number[], position: number): number {
-  let at = rows.length - 1;
-  while (at >= 0 && Math.abs(rows[at] ?? 0) >= position) at--;
-  return rows[at] ?? 0;
-}
-
-const itemOf = ({ key, createRevision, revision, version, lease, value, sequence }: LogRow): Item => ({
-  key,
-  createRevision,
-  modRevision: revision,
-  version,
-  lease,
-  value,
-  sequence,
-});
-
-export const logRowOf = ({ sequence, revision, key, after }: Change): LogRow => ({
-  sequence,
-  revision,
-  key,
-  createRevision: after?.createRevision ?? 0,
-  version: after?.version ?? 0,
-  lease: after?.lease ?? 0n,
-  value: after?.value,
-});

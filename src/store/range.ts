@@ -4,9 +4,10 @@ import { encodeInto } from "../wire/protobuf.ts";
 import { OctetSink } from "../wire/protobuf-octets.ts";
 import { type RangeAnswer, rangeAnswer, type Shown } from "./answers.ts";
 import { emptyKey, invalidSortOption } from "./errors.ts";
+import type { Item } from "./item.ts";
 import { keyRange } from "./key-range.ts";
 import type { Lane } from "./lane.ts";
-import type { Item, Mvcc } from "./mvcc.ts";
+import type { Mvcc } from "./mvcc.ts";
 
 /** Octets of a frame before its message: compressed or not, length. */
 const FRAME_HEAD = 5;

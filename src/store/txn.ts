@@ -13,10 +13,11 @@ import {
   type TxnRequest,
 } from "../wire/etcd/kv.ts";
 import type { DeleteRangeAnswer, OpAnswer, PutAnswer, TxnAnswer } from "./answers.ts";
-import type { Draft } from "./committer.ts";
+import type { Draft } from "./draft.ts";
 import { keyNotFound, leaseNotFound } from "./errors.ts";
+import type { Item } from "./item.ts";
 import { keyRange } from "./key-range.ts";
-import type { Item, Mvcc } from "./mvcc.ts";
+import type { Mvcc } from "./mvcc.ts";
 import { answerRange, findRange } from "./range.ts";
 
 export interface TxnDeps {

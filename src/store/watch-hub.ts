@@ -13,9 +13,10 @@ import { LogError, type LogRow, type RevisionLog } from "../port/revision-log.ts
 import { RpcError } from "../port/rpc.ts";
 import type { Shown } from "./answers.ts";
 import { InterestIndex } from "./interest-index.ts";
+import type { Change, Item } from "./item.ts";
 import { KeyEvent } from "./key-event.ts";
 import type { Lane } from "./lane.ts";
-import type { Change, Item, Mvcc } from "./mvcc.ts";
+import type { Mvcc } from "./mvcc.ts";
 import type { Outlet, Watcher } from "./watcher.ts";
 
 /** Octets that may wait for a reader that is behind. */
