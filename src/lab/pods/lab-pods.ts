@@ -6,6 +6,7 @@ import type { Clock } from "../../port/clock.ts";
 import type { EchoService, EchoServices } from "../../port/echo-services.ts";
 import type { HostFolders } from "../../port/host-folders.ts";
 import type { Place, Places } from "../../port/places.ts";
+import type { Programs } from "../../port/programs.ts";
 import type { LabHost } from "../lab-host.ts";
 import { type PodSpec, podKey } from "../topology.ts";
 import { applyAll, withRtnetlink } from "../underlay/apply.ts";
@@ -29,12 +30,16 @@ export interface PodDeps {
   readonly folders: HostFolders;
   readonly cni: CniRuntime;
   readonly services: EchoServices;
+  readonly programs: Pick<Programs, "tail">;
   readonly clock: Clock;
   /** 64 hexadecimal digits, different each time. */
   readonly newContainerId: () => string;
 }
 
-export class PodError extends CodedError<"podExists" | "noPod" | "noHost", { pod: string }> {}
+/** Lines of an agent's output that tell why it does not answer. */
+const SHOWN_LINES = 12;
+
+export class PodError extends CodedError<"podExists" | "noPod" | "noHost" | "podStuck", { pod: string }> {}
 
 export class LabPods {
   readonly #hosts: ReadonlyMap<string, LabHost>;
@@ -91,34 +96,31 @@ export class LabPods {
     const place = places.make(() => folders.enterPod(spec.name), host.place);
     const netns = netnsName(spec);
     const sandbox = this.#sandbox(spec, netns);
-    let isShown = false;
+    const undo = [() => place.close()];
     try {
       applyAll(place.net, clock, [{ type: "setLink", link: "lo", change: { up: true } }]);
       folders.showNet(host.place, netns, place.net);
-      isShown = true;
-      const result = await this.#addOrUndo(host, sandbox);
+      undo.push(() => folders.hideNet(host.place, netns));
+      const result = await this.#deps.cni.add(host.place, sandbox);
       const addresses = resultAddresses(result).flatMap((text) => tryParseAddress(text) ?? []);
       const mtu = withRtnetlink(place.net, clock, (rtnetlink) => rtnetlink.link("eth0")?.mtu ?? 0);
       const address = addresses[0] === undefined ? "no address" : formatAddress(addresses[0]);
       const service = services.start(place.net, `${key} (${address}) on ${host.name}`, spec.serve);
       return { spec, key, host, place, sandbox, result, addresses, mtu, service };
     } catch (failure) {
-      if (isShown) folders.hideNet(host.place, netns);
-      place.close();
-      throw failure;
+      // A runtime calls DEL after an ADD that failed, whatever it left; the first failure is the one to tell.
+      await this.#deps.cni.remove(host.place, sandbox, undefined).catch(() => undefined);
+      for (const step of undo.reverse()) step();
+      throw this.#withLastWords(failure, host, key);
     }
   }
 
-  /** A runtime calls DEL after an ADD that failed, whatever it left. */
-  async #addOrUndo(host: LabHost, sandbox: Sandbox): Promise<JsonObject> {
-    const { cni } = this.#deps;
-    try {
-      return await cni.add(host.place, sandbox);
-    } catch (failure) {
-      // The ADD's failure is the one to tell.
-      await cni.remove(host.place, sandbox, undefined).catch(() => undefined);
-      throw failure;
-    }
+  /** A plugin that hangs says nothing; the agent that it waits for may. */
+  #withLastWords(failure: unknown, host: LabHost, key: string): unknown {
+    if (!(failure instanceof CodedError && failure.code === "tooSlow")) return failure;
+    const tail = this.#deps.programs.tail(`${host.folder}/agent.log`, SHOWN_LINES).replaceAll(/^/gm, "  ");
+    const message = `pod '${key}': ${failure.message}; the output of ${host.name}'s agent ends with\n${tail}`;
+    return new PodError("podStuck", message, { pod: key }, { cause: failure });
   }
 
   #sandbox(spec: PodSpec, netns: string): Sandbox {
