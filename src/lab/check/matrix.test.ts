@@ -45,4 +45,7 @@ test("failures tell which probes fail and why; proofs show one frame for each pa
   assert.deepEqual(printFailures(report, plain), ["a → b: fails: icmp at 1450", "    dropped"]);
   assert.deepEqual(printProofs(report, plain), ["vxlan, as captured on the wire (a → b):", "    vxlan packet"]);
   assert.match(printVerdict(report, plain), /^1 of 2 pairs of 2 pods reach each other/);
+  const nobody = { ...report, pods: [], pairs: [] };
+  assert.match(printVerdict(nobody, plain), /^nothing to check: a pair takes two pods, and there is none/);
+  assert.deepEqual(printMatrix(nobody, plain), ["  from \\ to"]);
 });

@@ -79,9 +79,11 @@ export function printProofs(report: CheckReport, paint: Paint): string[] {
 
 /** One line that says it all. */
 export function printVerdict({ pairs, pods, tookMs }: CheckReport, paint: Paint): string {
+  if (pairs.length === 0)
+    return paint("dim", `nothing to check: a pair takes two pods, and there is ${pods.length || "none"}`);
   const passed = pairs.filter(({ ok }) => ok).length;
   const text = `${passed} of ${pairs.length} pairs of ${pods.length} pods reach each other by ICMP, TCP and UDP, small and at the MTU with DF (${(tookMs / 1000).toFixed(1)} s)`;
-  return paint(passed === pairs.length && pairs.length > 0 ? "good" : "bad", text);
+  return paint(passed === pairs.length ? "good" : "bad", text);
 }
 
 /** Names without namespace and, where they would fill the line, with only their end, which tells replicas apart. */
