@@ -213,8 +213,12 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
   });
 
   test("on a terminal the matrix is refreshed in place, and Ctrl-C ends it", async () => {
-    const command = `OCICAT_LAB_DIR=${labs()} ${ocicatCommand} start ${topology}`;
-    const script = spawn("script", ["-qefc", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+    // `exec`: a shell that stays would itself die of the Ctrl-C, which the terminal sends to all that run in front.
+    const command = `exec ${ocicatCommand} start ${topology}`;
+    const script = spawn("script", ["-qefc", command, "/dev/null"], {
+      env: env(),
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     fronts.push(script);
     let said = "";
     script.stdout.on("data", (chunk) => {

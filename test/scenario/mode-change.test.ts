@@ -12,6 +12,8 @@ const routeToSameSubnet = {
   Always: "192.168.133.192/26 via 192.168.133.192 dev vxlan.calico onlink",
   CrossSubnet: "192.168.133.192/26 via 10.30.0.56 dev ens5 proto 80",
 } as const;
+/** So many flow in a mode before it is left again. */
+const DATAGRAMS_IN_EACH = 500;
 type Mode = keyof typeof routeToSameSubnet;
 
 const skip = cannotRunLabs() ?? false;
@@ -35,7 +37,7 @@ describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () 
 
   /** From pod-1, while the mode goes to CrossSubnet and back. */
   const thereAndBack = (change: (from: Mode, to: Mode) => Promise<Outcome>, answer: string) =>
-    underTraffic(bed, "pod-1", TARGETS, async () => {
+    underTraffic(bed, "pod-1", TARGETS, async ({ more }) => {
       for (const [from, to] of [
         ["Always", "CrossSubnet"],
         ["CrossSubnet", "Always"],
@@ -43,6 +45,7 @@ describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () 
         const outcome = await change(from, to);
         assert.equal(outcome.stdout, answer, outcome.stderr);
         await isIn(to);
+        await more(DATAGRAMS_IN_EACH);
       }
     });
 
@@ -53,7 +56,6 @@ describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () 
         "Successfully patched 1 'IPPool' resource\n",
       );
       assertNothingLost(traffic);
-      assert.ok(traffic.flows.every(({ sent }) => sent > 1_000));
     }
   });
 

@@ -1,7 +1,8 @@
 /**
  * Run inside a pod (`node traffic-source.ts ADDRESS…`): a UDP datagram a millisecond to the echo service of each address,
  * and one TCP connection to each with a line every ten milliseconds, until standard input ends. Prints `flowing` when
- * every address has answered both ways, and at the end what became of it as one line of JSON.
+ * every address has answered both ways, then `sent N` each time that another hundred datagrams have gone to each, and at
+ * the end what became of it as one line of JSON.
  */
 import dgram from "node:dgram";
 import { once } from "node:events";
@@ -13,6 +14,7 @@ const ECHO_PORT = 7;
 const LAST_ANSWER_MS = 1_500;
 const LINE_EVERY_TICKS = 10;
 const MOST_AT_ONCE = 20;
+const TELL_EVERY_TICKS = 100;
 
 class Target {
   readonly address: string;
@@ -86,6 +88,7 @@ while (isWanted) {
   while (ticks < due) {
     ticks++;
     for (const target of targets) target.tick(ticks);
+    if (ticks % TELL_EVERY_TICKS === 0) process.stdout.write(`sent ${ticks}\n`);
   }
   if (!isTold && targets.every(({ linesEchoed }) => linesEchoed > 0)) {
     isTold = true;

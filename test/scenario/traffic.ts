@@ -1,6 +1,7 @@
 /** Traffic between pods while something else happens: what was sent, what was lost, which connections lived. */
 import assert from "node:assert/strict";
 import path from "node:path";
+import { eventually } from "./eventually.ts";
 import type { Testbed } from "./testbed.ts";
 
 /** What became of the packets to one address. */
@@ -25,12 +26,18 @@ export interface Traffic {
   readonly unread: number;
 }
 
+/** The traffic while it flows. */
+export interface Flowing {
+  /** Waits until so many more datagrams have gone to each address. */
+  more(datagrams: number): Promise<void>;
+}
+
 /** From a pod to others, given by name and address, while `during` runs. */
 export async function underTraffic(
   bed: Testbed,
   pod: string,
   targets: Readonly<Record<string, string>>,
-  during: () => Promise<unknown>,
+  during: (flowing: Flowing) => Promise<unknown>,
 ): Promise<Traffic> {
   const places = [pod, ...Object.keys(targets)];
   const unreadBefore = await unread(bed, places);
@@ -38,11 +45,17 @@ export async function underTraffic(
   const running = bed.start(pod, process.execPath, source, ...Object.values(targets));
   try {
     await running.says(/flowing/);
-    await during();
+    const lastTold = () => running.stdout.split("\n").findLast((line) => /^sent \d+$/.test(line));
+    const sent = () => Number(lastTold()?.split(" ")[1] ?? 0);
+    const more = async (datagrams: number) => {
+      const goal = sent() + datagrams;
+      await eventually(() => assert.ok(sent() >= goal, `${sent()} of ${goal} datagrams were sent`));
+    };
+    await during({ more });
   } finally {
     await running.end();
   }
-  const [, result = ""] = running.stdout.split("\n");
+  const result = running.stdout.trimEnd().split("\n").at(-1) ?? "";
   return { flows: JSON.parse(result) as readonly Flow[], unread: (await unread(bed, places)) - unreadBefore };
 }
 
