@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { SystemClock } from "../adapter/clock.ts";
 import type { Clock } from "../port/clock.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
@@ -132,6 +133,35 @@ test("watches that asked for it hear of progress by themselves, when there was s
     stream.received.slice(2).map(({ watchId, header, events }) => [watchId, header?.revision, events.length]),
     [[3, 2, 0]],
   );
+});
+
+test("neither readers nor watches hear of what is not durable yet, and then once", async (t) => {
+  const { put, range, watch, log } = setUp(t);
+  await put("a", "1");
+  const disk = Promise.withResolvers<void>();
+  log.syncing = disk.promise;
+  const writing = Promise.all([put("a", "2"), put("a", "3")]);
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
+  };
+  await turns();
+  assert.equal([...log.rows()].length, 3, "they are written");
+  const stream = watch();
+  stream.send(create({ key: "a", startRevision: 2 }));
+  let answered = false;
+  const reading = range("a").then(({ kvs, header }) => {
+    answered = true;
+    return [Buffer.from(kvs[0]!.value).toString(), header?.revision];
+  });
+  await turns();
+  assert.equal(answered, false);
+  assert.deepEqual(shown(eventsOf(stream.received)), ["2 put a 1 was -"]);
+  disk.resolve();
+  await writing;
+  assert.deepEqual(await reading, ["3", 4]);
+  await stream.until(() => eventsOf(stream.received).length >= 3);
+  await turns();
+  assert.deepEqual(shown(eventsOf(stream.received)), ["2 put a 1 was -", "3 put a 2 was -", "4 put a 3 was -"]);
 });
 
 test("a reader that is far behind costs no memory and misses nothing", async (t) => {
