@@ -9,8 +9,8 @@ export interface Failure {
 
 /**
  * What notifications say of objects of a driver's kind, whoever changed them: a foreign hand, the kernel itself, or us.
- * A driver may leave out its own changes, whose outcome `apply` tells. Nothing is said while `apply` runs; what happened
- * meanwhile is said in a later turn, when its owner has taken in the outcome.
+ * A driver may leave out its own changes, whose outcome `apply` tells. When `apply` begins it says what is known until
+ * then; what happens while it runs is said in a later turn, when its owner has taken in the outcome.
  */
 export interface DriverSink<V> {
   /**

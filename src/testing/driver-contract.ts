@@ -218,6 +218,22 @@ export function driverContract<V>(
     }
   });
 
+  inWorld("what others do right before an operation on the same key is not lost", async (world) => {
+    const keeper = await keeperIn(world);
+    await keeper.settle();
+    for (const [hand, act] of Object.entries(world.hands)) {
+      for (const item of world.items) {
+        keeper.want(item, true);
+        await keeper.settle();
+        keeper.want(item, false);
+        await act();
+        await keeper.pass();
+        await world.mend();
+        await keeper.arrive(`after "${hand}"`);
+      }
+    }
+  });
+
   inWorld("what is hindered fails by its key, holds up nothing else, and is done when it can be", async (world) => {
     if (!world.hinder) return;
     const keeper = await keeperIn(world);

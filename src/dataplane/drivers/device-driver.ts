@@ -76,11 +76,11 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
   }
 
   apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => {
+    const drain = () => {
       this.#deps.links.drain();
       this.#subscription?.drain();
-      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
-    });
+    };
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, drain, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {

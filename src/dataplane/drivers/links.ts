@@ -48,10 +48,14 @@ export class LinkDriver implements Driver<LinkItem> {
   }
 
   apply(ops: readonly Op<LinkItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => {
-      this.#deps.links.drain();
-      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
-    });
+    const { links, rtnetlink } = this.#deps;
+    return this.#serial.run(() =>
+      this.#observer.writing(
+        rtnetlink.clock,
+        () => links.drain(),
+        () => this.#apply(ops),
+      ),
+    );
   }
 
   async #apply(ops: readonly Op<LinkItem>[]): Promise<readonly Failure[]> {

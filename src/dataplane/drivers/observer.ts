@@ -4,8 +4,8 @@
  * what failed for want of a device can be set when it comes.
  *
  * While the driver reads the kernel, what notifications say is laid over what the dump finds: either may be the newer one for
- * a key, and notifications are the ones that come in order. While it writes, they wait until the owner has taken in
- * the outcome, so that the outcome does not overwrite what came after it.
+ * a key, and notifications are the ones that come in order. What is known before it writes is said before the owner takes in
+ * the outcome, what comes while it writes after that, so that the outcome does not overwrite what came after it.
  */
 import type { LinkChanged } from "../../kernel/link-table.ts";
 import type { Clock } from "../../port/clock.ts";
@@ -27,6 +27,8 @@ export class Observer<V> {
   #during: Map<string, V | undefined> | undefined;
   #isWriting = false;
   #held: Held<V>[] = [];
+  /** Keys that were said something of since it was begun to collect them. */
+  #said: Set<string> | undefined;
 
   /** `devicesOf`: names of the devices that the kernel's object hangs on. */
   constructor(devicesOf: (item: V) => readonly string[]) {
@@ -58,12 +60,17 @@ export class Observer<V> {
 
   #say(what: (sink: DriverSink<V>) => void, key?: string): void {
     if (this.#isWriting || this.#held.length > 0) this.#held.push({ key, what });
-    else if (this.#sink) what(this.#sink);
+    else this.#sayNow({ key, what });
+  }
+
+  #sayNow({ key, what }: Held<V>): void {
+    if (key !== undefined) this.#said?.add(key);
+    if (this.#sink) what(this.#sink);
   }
 
   #release(): void {
     if (this.#isWriting) return;
-    for (const { what } of this.#held.splice(0)) if (this.#sink) what(this.#sink);
+    for (const held of this.#held.splice(0)) this.#sayNow(held);
   }
 
   resync(reason: string): void {
@@ -93,28 +100,39 @@ export class Observer<V> {
   }
 
   /**
-   * Carries out operations; what is observed meanwhile is reported in a later turn. `silent`: operations that the kernel does
-   * not report to us. Whether another's change of one of their keys came before ours or after it cannot be told then, so
-   * everything is to be read again. One at a time.
+   * Carries out operations. `drain` takes in what the kernel has reported until now; it was not known when the operations
+   * were decided. What is observed while they are carried out is reported in a later turn. `silent`: operations that the kernel
+   * does not report to us. What became of one whose key others changed meanwhile cannot be told then (a removal may have found
+   * another's object, which it leaves), so everything is to be read again. One at a time.
    */
-  async writing<T>(clock: Clock, write: () => Promise<T>, silent: readonly Op<V>[] = []): Promise<T> {
+  async writing<T>(
+    clock: Clock,
+    drain: () => void,
+    write: () => Promise<T>,
+    silent: readonly Op<V>[] = [],
+  ): Promise<T> {
+    const before = new Set<string>();
+    this.#said = before;
     this.#release();
+    drain();
+    this.#said = undefined;
     this.#isWriting = true;
     try {
       return await write();
     } finally {
       this.#isWriting = false;
-      if (this.#held.length > 0) {
-        this.#settleDoubts(silent);
-        void clock.yield().then(() => this.#release());
-      }
+      this.#settleDoubts(silent, before);
+      if (this.#held.length > 0) void clock.yield().then(() => this.#release());
     }
   }
 
-  #settleDoubts(silent: readonly Op<V>[]): void {
-    const written = new Set(silent.map(({ key }) => key));
-    const certain = this.#held.filter(({ key }) => key === undefined || !written.has(key));
-    if (certain.length === this.#held.length) return;
+  #settleDoubts(silent: readonly Op<V>[], before: ReadonlySet<string>): void {
+    if (before.size === 0 && this.#held.length === 0) return;
+    const observed = new Set(this.#held.map(({ key }) => key));
+    const isDoubtful = (key: string): boolean => before.has(key) || observed.has(key);
+    const doubtful = new Set(silent.flatMap(({ key }) => (isDoubtful(key) ? [key] : [])));
+    if (doubtful.size === 0) return;
+    const certain = this.#held.filter(({ key }) => key === undefined || !doubtful.has(key));
     const what = (sink: DriverSink<V>): void => sink.resync("others changed what was just being written");
     this.#held = [...certain, { key: undefined, what }];
   }

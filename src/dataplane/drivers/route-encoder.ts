@@ -39,9 +39,8 @@ export class RouteEncoder {
   /** Writes the message of an operation whose route has at most one next hop; `nexthopId` 0 for a plain one. */
   encode(writer: Writer, op: Op<RouteItem>, nexthopId: number): void {
     const item = itemOf(op);
-    if (this.#fill(item)) {
+    if (this.#fill(item, nexthopId)) {
       const fields = this.#fields;
-      fields.nexthopId = nexthopId;
       if (op.op === "remove") {
         fields.scope = Scope.nowhere;
         fields.source = 0;
@@ -62,7 +61,8 @@ export class RouteEncoder {
   }
 
   /** Whether the route is of the kind that goes out in bulk. */
-  #fill({ destination, table, type, protocol, scope, metric, source, mtu, nextHops }: RouteItem): boolean {
+  #fill(item: RouteItem, nexthopId: number): boolean {
+    const { destination, table, type, protocol, scope, metric, source, mtu, nextHops } = item;
     const fields = this.#fields;
     const hop = nextHops[0];
     if (typeof hop?.gateway === "bigint" || typeof source === "bigint") return false;
@@ -74,9 +74,11 @@ export class RouteEncoder {
     fields.metric = metric;
     fields.source = source ?? 0;
     fields.mtu = mtu ?? 0;
-    fields.device = hop?.device === undefined ? 0 : (this.#links.byName(hop.device)?.index ?? 0);
-    fields.gateway = hop?.gateway ?? 0;
-    fields.isOnlink = hop?.onlink ?? false;
+    fields.nexthopId = nexthopId;
+    const isPlain = nexthopId === 0 && hop !== undefined;
+    fields.device = isPlain && hop.device !== undefined ? (this.#links.byName(hop.device)?.index ?? 0) : 0;
+    fields.gateway = isPlain ? (hop.gateway ?? 0) : 0;
+    fields.isOnlink = isPlain && hop.onlink === true;
     return true;
   }
 

@@ -9,7 +9,6 @@ import { type RouteItem, routeKey } from "../../compile/node-state.ts";
 import type { LinkChanged } from "../../kernel/link-table.ts";
 import { nexthops, routes } from "../../kernel/rtnetlink-dumps.ts";
 import type { Subscription } from "../../kernel/rtnetlink-subscription.ts";
-import { TurnBudget } from "../../kernel/turn-budget.ts";
 import { RouteProtocol } from "../../netlink/rtnetlink/codes.ts";
 import type { RtnetlinkEvent } from "../../netlink/rtnetlink/event.ts";
 import type { Route } from "../../netlink/rtnetlink/route.ts";
@@ -26,8 +25,8 @@ import { Serial } from "./serial.ts";
 /** From so many routes on, gateways are shared as nexthop objects (kernel notes: distinct gateways are the cost). */
 export const NEXTHOP_OBJECTS_FROM = 512;
 
-/** Operations that are prepared, sent and accounted for together: each step takes a few milliseconds. */
-const PART = 8_192;
+/** Operations that are prepared, sent and accounted for together: each step takes a millisecond or two. */
+const PART = 2_048;
 
 export interface RouteDriverOptions {
   /** Whether a route that was found is ours. */
@@ -50,6 +49,9 @@ export class RouteDriver implements Driver<RouteItem> {
   readonly #several = new Map<string, readonly Route[]>();
   readonly #writer: RouteWriter;
   #subscription: Subscription | undefined;
+  /** Additions by others that were reported, and those of them that were taken in whole. */
+  #reported = 0;
+  #handled = 0;
   #stopListening = (): void => undefined;
 
   constructor(deps: DriverDeps, options: RouteDriverOptions) {
@@ -130,24 +132,28 @@ export class RouteDriver implements Driver<RouteItem> {
 
   apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
     const { links, rtnetlink } = this.#deps;
-    return this.#serial.run(() => {
+    const drain = () => {
       links.drain();
       this.#subscription?.drain();
-      return this.#observer.writing(rtnetlink.clock, () => this.#apply(ops), ops);
-    });
+    };
+    return this.#serial.run(() => this.#observer.writing(rtnetlink.clock, drain, () => this.#apply(ops), ops));
   }
 
   async #apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
-    const { rtnetlink } = this.#deps;
-    const failures: Failure[] = [];
-    const budget = new TurnBudget(rtnetlink.clock);
     const wantsObjects = this.#held.size + ops.length >= this.#nexthopObjectsFrom;
+    const failures: Failure[] = [];
+    let before: Promise<readonly Failure[]> | undefined;
     for (let from = 0; from < ops.length; from += PART) {
       const part = ops.length <= PART ? ops : ops.slice(from, from + PART);
-      failures.push(...(await this.#writer.write(part, wantsObjects)));
-      if (budget.isSpent) await budget.rest();
+      // While the kernel works on one part, the next is prepared.
+      const now = this.#writer.write(part, wantsObjects);
+      // It is awaited below; until then a failure of the one before must not leave it unheard.
+      now.catch(() => undefined);
+      if (before) failures.push(...(await before));
+      before = now;
     }
-    await rtnetlink.executeMany(this.#objects.takeUnused());
+    if (before) failures.push(...(await before));
+    await this.#deps.rtnetlink.executeMany(this.#objects.takeUnused());
     // What others have done until now is known before the owner takes in the outcome.
     this.#subscription?.drain();
     return failures;
@@ -168,12 +174,14 @@ export class RouteDriver implements Driver<RouteItem> {
   }
 
   #event(event: RtnetlinkEvent): void {
+    if (isAddition(event)) this.#reported++;
     this.#deps.links.drain();
     if (event.type === "route") this.#routeEvent(event);
     else if (event.type === "nexthop" && NexthopObjects.isOurs(event.nexthop.id)) {
       // Its routes go with it, or lead elsewhere, and the kernel does not say which.
       this.#observer.resync(`nexthop object ${event.nexthop.id} was ${event.isGone ? "removed" : "changed"}`);
     }
+    this.#handled = this.#reported;
   }
 
   #routeEvent({ route, isGone, place }: Extract<RtnetlinkEvent, { type: "route" }>): void {
@@ -202,12 +210,20 @@ export class RouteDriver implements Driver<RouteItem> {
   #linkChanged(change: LinkChanged): void {
     const { before, after } = change;
     const lost = nameLost(change) ?? (before?.up && after && !after.up ? before.name : undefined);
-    if (lost !== undefined) this.#observer.deviceLost(lost, (key) => this.#held.delete(key));
+    if (lost !== undefined) this.#deviceLost(lost);
     // An object does not outlive even the loss of the carrier, and its routes go with it.
     if (before && (lost !== undefined || (before.running && !after?.running)) && this.#objects.isOn(before.index)) {
       this.#observer.resync(`device ${before.name} took its nexthop objects with it`);
     }
     this.#observer.deviceChanged(change);
+  }
+
+  /** Links and routes are reported by two sockets, whose order is lost, and the kernel drops a device's routes in silence. */
+  #deviceLost(name: string): void {
+    const taken = this.#handled;
+    this.#subscription?.drain();
+    this.#observer.deviceLost(name, (key) => this.#held.delete(key));
+    if (this.#reported > taken) this.#observer.resync(`routes were reported while device ${name} went`);
   }
 
   close(): void {
@@ -216,6 +232,13 @@ export class RouteDriver implements Driver<RouteItem> {
     this.#stopListening();
   }
 }
+
+/** What a device may take away in silence: an IPv4 route that is not the kernel's own. */
+const isAddition = (event: RtnetlinkEvent): boolean =>
+  event.type === "route" &&
+  !event.isGone &&
+  typeof event.route.destination.address === "number" &&
+  event.route.protocol !== RouteProtocol.kernel;
 
 const sharesKey = (a: Route, b: Route): boolean =>
   a.destination.address === b.destination.address &&

@@ -54,10 +54,8 @@ export class RuleDriver implements Driver<RuleItem> {
   }
 
   apply(ops: readonly Op<RuleItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => {
-      this.#subscription?.drain();
-      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
-    });
+    const drain = () => this.#subscription?.drain();
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, drain, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<RuleItem>[]): Promise<readonly Failure[]> {

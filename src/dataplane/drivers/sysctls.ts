@@ -65,11 +65,11 @@ export class SysctlDriver implements Driver<SysctlItem> {
   }
 
   apply(ops: readonly Op<SysctlItem>[]): Promise<readonly Failure[]> {
-    return this.#serial.run(() => {
+    const drain = () => {
       this.#deps.links.drain();
       this.#subscription?.drain();
-      return this.#observer.writing(this.#deps.rtnetlink.clock, () => this.#apply(ops));
-    });
+    };
+    return this.#serial.run(() => this.#observer.writing(this.#deps.rtnetlink.clock, drain, () => this.#apply(ops)));
   }
 
   async #apply(ops: readonly Op<SysctlItem>[]): Promise<readonly Failure[]> {
