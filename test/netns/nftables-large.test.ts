@@ -1,7 +1,6 @@
-/** Very large sets: how they reach the kernel, in what time, and how long they keep the event loop. */
+/** Very large sets: how they reach the kernel. How long that takes is for `bench/nft-elements.ts` to say. */
 import assert from "node:assert/strict";
-import { type PerformanceEntry, PerformanceObserver, performance } from "node:perf_hooks";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
 import { NftTableDriver } from "../../src/kernel/nftables/table-driver.ts";
 import { accept, drop } from "../../src/netlink/nftables/action.ts";
@@ -62,54 +61,6 @@ function measured({ net }: TestNamespace): { readonly netlink: Netlink; readonly
   return { netlink, sizes };
 }
 
-interface Turn {
-  readonly start: number;
-  readonly end: number;
-  readonly cpuMs: number;
-}
-
-/**
- * Runs the work and returns the milliseconds of CPU that its longest turn took on this thread, less the pauses of the
- * garbage collector, which come when they like.
- */
-async function longestTurn(t: TestContext, what: string, work: () => Promise<unknown>): Promise<number> {
-  const cpuMs = (): number => {
-    const { user, system } = process.threadCpuUsage();
-    return (user + system) / 1000;
-  };
-  const pauses: PerformanceEntry[] = [];
-  const collector = new PerformanceObserver((list) => pauses.push(...list.getEntries()));
-  collector.observe({ entryTypes: ["gc"] });
-  const turns: Turn[] = [];
-  let isRunning = true;
-  let last = { at: performance.now(), cpuMs: cpuMs() };
-  const turn = (): void => {
-    const now = { at: performance.now(), cpuMs: cpuMs() };
-    const used = now.cpuMs - last.cpuMs;
-    if (used > 5 || turns.length === 0) turns.push({ start: last.at, end: now.at, cpuMs: used });
-    last = now;
-    if (isRunning) setImmediate(turn);
-  };
-  setImmediate(turn);
-  const start = performance.now();
-  await work();
-  const took = performance.now() - start;
-  await new SystemClock().yield();
-  isRunning = false;
-  pauses.push(...collector.takeRecords());
-  collector.disconnect();
-  const pausedMs = (within: Turn): number =>
-    pauses
-      .filter(({ startTime }) => startTime >= within.start && startTime < within.end)
-      .reduce((sum, { duration }) => sum + duration, 0);
-  const whole = Math.max(...turns.map((one) => one.cpuMs));
-  const longest = Math.max(...turns.map((one) => one.cpuMs - pausedMs(one)));
-  t.diagnostic(
-    `${what}: ${took.toFixed(0)} ms, longest turn ${longest.toFixed(1)} ms of CPU (${whole.toFixed(1)} with GC)`,
-  );
-  return longest;
-}
-
 const listedElements = (namespace: TestNamespace): number => {
   const { nftables } = JSON.parse(namespace.run("nft", "-j", "list", "set", "ip", "calico", "networks")) as {
     nftables: { set?: { elem: unknown[] } }[];
@@ -117,7 +68,7 @@ const listedElements = (namespace: TestNamespace): number => {
   return nftables.find(({ set }) => set)?.set?.elem.length ?? 0;
 };
 
-test("100,000 networks are written before the rules that use them, and no turn is longer than 20 ms", {
+test("100,000 networks are written before the rules that use them, in parts that any socket takes", {
   skip,
 }, async (t) => {
   const namespace = namespaceFor(t);
@@ -125,24 +76,22 @@ test("100,000 networks are written before the rules that use them, and no turn i
   const clock = new SystemClock();
   const driver = new NftTableDriver(netlink, { log: new SilentLog(), clock });
   t.after(() => driver.close());
-  const turns: number[] = [];
-  const measure = async (what: string, work: () => Promise<unknown>) => turns.push(await longestTurn(t, what, work));
-  await measure("fill", () => driver.apply(table(networks), key));
+  await driver.apply(table(networks), key);
   assert.equal(listedElements(namespace), COUNT);
   assert.ok(Math.max(...sizes) <= SMALLEST_SEND_BUFFER);
   const last = sizes.length;
-  await measure("one more", () => driver.apply(table([...networks, "11.0.0.0/8"]), key));
-  assert.ok(sizes.slice(last).every((size) => size < 1024));
-  await measure("one less", () => driver.apply(table(networks), key));
-  await measure("compare after a restart", async () => {
-    const restarted = new NftTableDriver(netlink, { log: new SilentLog(), clock });
-    t.after(() => restarted.close());
-    assert.equal((await restarted.apply(table(networks), key)).transactions, 0);
-  });
+  await driver.apply(table([...networks, "11.0.0.0/8"]), key);
+  assert.ok(
+    sizes.slice(last).every((size) => size < 1024),
+    "one more is one small message",
+  );
+  await driver.apply(table(networks), key);
+  const restarted = new NftTableDriver(netlink, { log: new SilentLog(), clock });
+  t.after(() => restarted.close());
+  assert.equal((await restarted.apply(table(networks), key)).transactions, 0, "after a restart nothing is rewritten");
   const narrowed = networks.map((text, index) => (index % 5 === 0 ? text.replace("/31", "") : text));
-  await measure("replace 20,000 by overlapping ones", () => driver.apply(table(narrowed), key));
+  await driver.apply(table(narrowed), key);
   assert.equal(listedElements(namespace), COUNT);
   assert.ok(Math.max(...sizes) <= SMALLEST_SEND_BUFFER);
-  await measure("remove", () => driver.apply(undefined, key));
-  assert.ok(Math.max(...turns) < 20, `longest turns in ms: ${turns.map((ms) => ms.toFixed(1)).join(", ")}`);
+  await driver.apply(undefined, key);
 });
