@@ -89,6 +89,11 @@ export class Ground {
     this.attempt({ type: "replaceAddress", address });
   }
 
+  removeAddress(name: string, text: string): void {
+    const address = { index: this.index(name), address: parseInterfaceAddress(text) };
+    this.attempt({ type: "deleteAddress", address });
+  }
+
   makeVxlan(name = VXLAN, vni = 4096): void {
     if (this.has(name)) return;
     this.run({

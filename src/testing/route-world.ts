@@ -79,6 +79,7 @@ export function routeWorld(
   const ground = Ground.withDevices(kernel);
   const mend = () => {
     ground.up("eth0", "eth0p");
+    ground.addAddress("eth0", "10.1.0.1/24");
     ground.addAddress("eth0", "fd01::1/64");
     ground.makePod(POD);
     ground.makeVxlan();
@@ -136,6 +137,14 @@ export function routeWorld(
       "sets the tunnel down and up": () => {
         ground.down(VXLAN);
         ground.up(VXLAN);
+      },
+      "takes the NIC's address and gives it back": () => {
+        ground.removeAddress("eth0", "10.1.0.1/24");
+        ground.addAddress("eth0", "10.1.0.1/24");
+      },
+      "gives the tunnel an address and takes it": () => {
+        ground.addAddress(VXLAN, "10.5.0.9/32");
+        ground.removeAddress(VXLAN, "10.5.0.9/32");
       },
       "takes the carrier and gives it back": () => {
         ground.down("eth0p");

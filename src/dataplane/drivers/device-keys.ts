@@ -16,6 +16,10 @@ export class DeviceKeys {
     else if (typeof there === "object" && there.delete(key) && there.size === 0) this.#keys.delete(device);
   }
 
+  has(device: string): boolean {
+    return this.#keys.has(device);
+  }
+
   /** Removes and returns the keys of a device. */
   take(device: string): Iterable<string> {
     const there = this.#keys.get(device);

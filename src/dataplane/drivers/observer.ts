@@ -155,6 +155,11 @@ export class Observer<V> {
     return failure;
   }
 
+  /** Whether something of ours hangs on the device. */
+  carries(device: string): boolean {
+    return this.#carried.has(device);
+  }
+
   /** Reports what a device has taken with it. */
   deviceLost(name: string, lost: (key: string) => void = () => undefined): void {
     for (const key of this.#carried.take(name)) {

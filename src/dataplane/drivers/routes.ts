@@ -9,6 +9,7 @@ import { type RouteItem, routeKey } from "../../compile/node-state.ts";
 import type { LinkChanged } from "../../kernel/link-table.ts";
 import { nexthops, routes } from "../../kernel/rtnetlink-dumps.ts";
 import type { Subscription } from "../../kernel/rtnetlink-subscription.ts";
+import type { Address } from "../../netlink/rtnetlink/address.ts";
 import { RouteProtocol } from "../../netlink/rtnetlink/codes.ts";
 import type { RtnetlinkEvent } from "../../netlink/rtnetlink/event.ts";
 import type { Route } from "../../netlink/rtnetlink/route.ts";
@@ -49,6 +50,8 @@ export class RouteDriver implements Driver<RouteItem> {
   readonly #several = new Map<string, readonly Route[]>();
   readonly #writer: RouteWriter;
   #subscription: Subscription | undefined;
+  /** Whether a route ever named a source. */
+  #usesSources = false;
   /** Additions by others that were reported, and those of them that were taken in whole. */
   #reported = 0;
   #handled = 0;
@@ -103,6 +106,7 @@ export class RouteDriver implements Driver<RouteItem> {
     if (!item || !this.#owns(item)) return;
     const key = routeKey(item);
     this.#held.add(key);
+    this.#usesSources ||= item.source !== undefined;
     const isCarried = route.nexthopId === undefined;
     if (!before) {
       found.set(key, item, isCarried);
@@ -140,6 +144,7 @@ export class RouteDriver implements Driver<RouteItem> {
   }
 
   async #apply(ops: readonly Op<RouteItem>[]): Promise<readonly Failure[]> {
+    this.#usesSources ||= ops.some((op) => op.op !== "remove" && op.value.source !== undefined);
     const wantsObjects = this.#held.size + ops.length >= this.#nexthopObjectsFrom;
     const failures: Failure[] = [];
     let before: Promise<readonly Failure[]> | undefined;
@@ -163,7 +168,7 @@ export class RouteDriver implements Driver<RouteItem> {
     const { rtnetlink, links } = this.#deps;
     this.#observer.attach(sink);
     this.#subscription = rtnetlink.subscribe(
-      ["ipv4Route", "ipv6Route", "nexthop"],
+      ["ipv4Route", "ipv6Route", "nexthop", "ipv4Address"],
       { event: (event) => this.#event(event), overrun: (reason) => this.#observer.resync(reason) },
       { exceptOwn: true },
     );
@@ -177,6 +182,7 @@ export class RouteDriver implements Driver<RouteItem> {
     if (isAddition(event)) this.#reported++;
     this.#deps.links.drain();
     if (event.type === "route") this.#routeEvent(event);
+    else if (event.type === "address" && event.isGone) this.#addressGone(event.address);
     else if (event.type === "nexthop" && NexthopObjects.isOurs(event.nexthop.id)) {
       // Its routes go with it, or lead elsewhere, and the kernel does not say which.
       this.#observer.resync(`nexthop object ${event.nexthop.id} was ${event.isGone ? "removed" : "changed"}`);
@@ -205,6 +211,16 @@ export class RouteDriver implements Driver<RouteItem> {
       this.#held.add(key);
       this.#observer.present(key, item, route.nexthopId === undefined);
     }
+  }
+
+  /**
+   * With the last IPv4 address of a device go its routes, and with any address those that name it as their source, both in
+   * silence (fib_disable_ip, fib_sync_down_addr).
+   */
+  #addressGone({ index }: Address): void {
+    const device = this.#deps.links.byIndex(index)?.name;
+    if (device === undefined || !(this.#observer.carries(device) || this.#usesSources)) return;
+    this.#observer.resync(`an address of device ${device} went, and routes may have gone with it`);
   }
 
   #linkChanged(change: LinkChanged): void {

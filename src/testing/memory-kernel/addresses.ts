@@ -12,6 +12,8 @@ export class MemoryAddresses implements LinkWatcher {
   readonly #bus: Bus;
   readonly #links: MemoryLinks;
   #addresses: Address[] = [];
+  /** Called when an IPv4 address has gone; `isLast`: its device has no other. */
+  removed: (address: Address, isLast: boolean) => void = () => undefined;
 
   constructor(bus: Bus, links: MemoryLinks) {
     this.#bus = bus;
@@ -66,15 +68,18 @@ export class MemoryAddresses implements LinkWatcher {
   #remove(address: Address, port: number): void {
     this.#addresses = this.#addresses.filter((other) => other !== address);
     this.#told(address, RtmType.deleteAddress, port);
+    if (!isIpv4(address)) return;
+    this.removed(address, !this.#addresses.some((other) => other.index === address.index && isIpv4(other)));
   }
 
   /** The kernel names who asked for IPv4 addresses only. */
   #told(address: Address, type: number, port: number): void {
-    const isIpv4 = typeof address.address.address === "number";
-    const group = isIpv4 ? Group.ipv4Address : Group.ipv6Address;
-    this.#bus.notify(group, shown(type, addressBody, addressBodyOf(address)), isIpv4 ? port : 0);
+    const group = isIpv4(address) ? Group.ipv4Address : Group.ipv6Address;
+    this.#bus.notify(group, shown(type, addressBody, addressBodyOf(address)), isIpv4(address) ? port : 0);
   }
 }
+
+const isIpv4 = ({ address }: Address): boolean => typeof address.address === "number";
 
 const isSame = (a: Address, b: Address): boolean =>
   a.index === b.index && a.address.address === b.address.address && a.address.length === b.address.length;

@@ -1,7 +1,7 @@
 /**
  * Routes of the memory kernel. Several may stand under one destination, table and metric, the first of them counts; adding,
  * replacing and removing find them as Linux does (fib_table_insert, fib_table_delete). What hangs on a device that goes
- * down goes without a word for IPv4, and with a notification for IPv6.
+ * down, or loses its last address, goes without a word for IPv4, and with a notification for IPv6.
  */
 import { isDeepStrictEqual } from "node:util";
 import { formatPrefix } from "../../ip/prefix.ts";
@@ -31,6 +31,13 @@ export class MemoryRoutes implements LinkWatcher {
   constructor(bus: Bus, ground: Ground) {
     this.#bus = bus;
     this.#ground = ground;
+    // Routes by nexthop object are not found by their device (fib_sync_down_dev).
+    ground.addresses.removed = ({ index, address }, isLast) =>
+      this.#dropWhere(
+        ({ destination, source, hops }) =>
+          typeof destination.address === "number" &&
+          (source === address.address || (isLast && hops.some(({ device }) => device === index))),
+      );
     ground.nexthops.removed = (id) => this.#dropWhere(({ nexthopId }) => nexthopId === id, { silently: true });
   }
 
