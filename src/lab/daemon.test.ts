@@ -84,3 +84,16 @@ test("one that keeps ending before it was ready is given up with its last words;
   await fail();
   assert.throws(() => agent.mustBeStarting(), { code: "ended", message: /exit code 70[\s\S]*last words/ });
 });
+
+test("ends that somebody caused while it ran well do not count when it is put away and started again", async () => {
+  const { daemon: agent, programs, clock } = daemon();
+  agent.start();
+  for (let kills = 0; kills < 5; kills++) {
+    programs.started.at(-1)!.end({ code: undefined, signal: "SIGKILL" });
+    await settled();
+    await clock.advance(10_000);
+  }
+  await agent.putAway();
+  agent.start();
+  agent.mustBeStarting();
+});

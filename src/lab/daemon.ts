@@ -49,8 +49,9 @@ export class Daemon {
     return this.#wanted;
   }
 
-  /** Idempotent. */
+  /** Idempotent. What it did while it was wanted before counts for nothing. */
   start(): void {
+    if (!this.#wanted) this.#failedStarts = 0;
     this.#wanted = true;
     if (this.#program || this.#restart) return;
     this.#launch();
