@@ -17,7 +17,7 @@ const OWN_SOCKET = "/var/run/calico/ocicat.sock";
  * With `OCICAT_SOCKET` that one; else the agents of the lab that runs (`lab` names one of several); else the agent of
  * this host. Throws LabChoiceError.
  */
-export async function agents(host: ProcessHost, lab?: string): Promise<readonly AgentAddress[]> {
+async function agents(host: ProcessHost, lab?: string): Promise<readonly AgentAddress[]> {
   const given = host.env["OCICAT_SOCKET"];
   if (given) return [{ host: "this host", socket: given }];
   const chosen = await chooseLab(host, lab);
@@ -25,9 +25,17 @@ export async function agents(host: ProcessHost, lab?: string): Promise<readonly 
   return chosen.hosts.map(({ name, agentSocket }) => ({ host: name, socket: agentSocket }));
 }
 
-/** The agent of one host. Throws AgentsError for a host that is not there. */
-export async function agentOf(host: ProcessHost, name: string, lab?: string): Promise<AgentAddress> {
+/** The agents of these hosts, of all where none is named. Throws AgentsError for a host that is not there. */
+export async function agentsOf(
+  host: ProcessHost,
+  names: readonly string[],
+  lab?: string,
+): Promise<readonly AgentAddress[]> {
   const all = await agents(host, lab);
+  return names.length === 0 ? all : names.map((name) => among(all, name));
+}
+
+function among(all: readonly AgentAddress[], name: string): AgentAddress {
   const found = all.find((agent) => agent.host === name);
   if (found) return found;
   const names = all.map((agent) => agent.host).join(", ");

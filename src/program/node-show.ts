@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { askAgent } from "../adapter/agent-client.ts";
 import { formatJson } from "../base/json.ts";
 import type { NodeReport } from "../insight/node-report.ts";
-import { agentOf, agents } from "./agents.ts";
+import { agentsOf } from "./agents.ts";
 import { parseCommandLine } from "./command-line.ts";
 import type { ProcessHost } from "./process-host.ts";
 
@@ -23,7 +23,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
   if (ended !== undefined) return ended;
   const { lab, output } = command.opts<Options>();
   const [name] = command.args;
-  const addresses = name === undefined ? await agents(host, lab) : [await agentOf(host, name, lab)];
+  const addresses = await agentsOf(host, name === undefined ? [] : [name], lab);
   const reports: NodeReport[] = [];
   for (const { socket } of addresses) reports.push((await askAgent(socket, "/v1/node")) as unknown as NodeReport);
   if (output === "json") host.stdout.write(`${formatJson(name === undefined ? reports : reports[0], 2)}\n`);

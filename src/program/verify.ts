@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { AgentError, askAgent } from "../adapter/agent-client.ts";
 import { formatJson } from "../base/json.ts";
 import type { Difference, Verification } from "../insight/verify.ts";
-import { type AgentAddress, agents } from "./agents.ts";
+import { type AgentAddress, agentsOf } from "./agents.ts";
 import { parseCommandLine } from "./command-line.ts";
 import type { ProcessHost } from "./process-host.ts";
 
@@ -27,9 +27,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
   const ended = await parseCommandLine(command, args, host);
   if (ended !== undefined) return ended;
   const { lab, output } = command.opts<Options>();
-  const wanted = command.args;
-  const addresses = (await agents(host, lab)).filter((agent) => wanted.length === 0 || wanted.includes(agent.host));
-  const answers = await Promise.all(addresses.map(ask));
+  const answers = await Promise.all((await agentsOf(host, command.args, lab)).map(ask));
   if (output === "json") host.stdout.write(`${formatJson(answers, 2)}\n`);
   else for (const answer of answers) host.stdout.write(print(answer));
   if (answers.some((answer) => "error" in answer)) return 2;

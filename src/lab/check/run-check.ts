@@ -40,7 +40,7 @@ const PAIRS_AT_ONCE = 24;
 
 export async function runCheck(lab: Lab, options: CheckOptions, deps: CheckDeps): Promise<CheckReport> {
   const start = deps.clock.now();
-  const pods = lab.pods.list().filter((pod) => isChecked(pod, options));
+  const pods = podsToCheck(lab, options);
   const watch = new WireWatch(lab.underlay, deps.taps, ECHO_PORT);
   const check = new Check(lab, options, deps, watch);
   try {
@@ -67,8 +67,11 @@ export async function runCheck(lab: Lab, options: CheckOptions, deps: CheckDeps)
   }
 }
 
-const isChecked = (pod: Pod, { pods }: CheckOptions): boolean =>
-  addressOf(pod) !== undefined && (pods ? pods.includes(pod.key) : pod.spec.probed);
+/** Throws PodError for a key that no pod has. */
+function podsToCheck({ pods }: Lab, { pods: keys }: CheckOptions): readonly Pod[] {
+  const wanted = keys ? new Set(keys.map((key) => pods.get(key))) : undefined;
+  return pods.list().filter((pod) => addressOf(pod) !== undefined && (wanted ? wanted.has(pod) : pod.spec.probed));
+}
 
 const addressOf = (pod: Pod): Ipv4 | undefined =>
   pod.addresses.find((address): address is Ipv4 => typeof address === "number");

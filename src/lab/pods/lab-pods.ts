@@ -58,14 +58,19 @@ export class LabPods {
     return [...this.#pods.values()].sort((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }));
   }
 
+  /** By key, by `default/NAME` too, or by the name alone where no other namespace has it. */
   find(key: string): Pod | undefined {
-    return this.#pods.get(key);
+    const pod = this.#pods.get(key.replace(/^default\//, ""));
+    if (pod || key.includes("/")) return pod;
+    const named = this.list().filter(({ spec }) => spec.name === key);
+    return named.length === 1 ? named[0] : undefined;
   }
 
+  /** As `find`. Throws PodError. */
   get(key: string): Pod {
-    const pod = this.#pods.get(key);
+    const pod = this.find(key);
     if (pod) return pod;
-    const known = [...this.#pods.keys()].join(", ") || "none";
+    const known = [...this.#pods.keys()].sort().join(", ") || "none";
     throw new PodError("noPod", `no pod '${key}' in this lab (there is: ${known})`, { pod: key });
   }
 
