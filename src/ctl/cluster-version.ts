@@ -32,11 +32,10 @@ export async function checkVersion(store: Store, client: string): Promise<void> 
   throw new VersionError("mismatch", text, { client, cluster: version });
 }
 
-/** `calicoctl version`: the cluster's lines only where it was asked. */
-export function versionText(client: string, commit: string, cluster: ClusterVersion | undefined): string {
-  const lines = [`Client Version:    ${client}`, `Git commit:        ${commit}`];
-  if (cluster) {
-    lines.push(`Cluster Version:   ${cluster.version || "unknown"}`, `Cluster Type:      ${cluster.type || "unknown"}`);
-  }
-  return `${lines.join("\n")}\n`;
-}
+/** The lines of `calicoctl version` that need no cluster. */
+export const clientText = (client: string, commit: string): string =>
+  `Client Version:    ${client}\nGit commit:        ${commit}\n`;
+
+/** Those of the cluster. */
+export const clusterText = ({ version, type }: ClusterVersion): string =>
+  `Cluster Version:   ${version || "unknown"}\nCluster Type:      ${type || "unknown"}\n`;

@@ -89,3 +89,15 @@ test("help lists every command with its line and examples; no arguments at all i
   assert.equal(await run([], bare.host, table), 2);
   assert.equal(bare.err(), asked.out());
 });
+
+test("our own version needs no store", async () => {
+  const client = /^Client Version: {4}v[\d.]+\S*\nGit commit: {8}\S+\n$/;
+  const asked = capture();
+  const nobody = { ...asked.host, env: { OCICAT_LAB_DIR: "/nonexistent", ETCD_ENDPOINTS: "http://127.0.0.1:1" } };
+  assert.equal(await run(["--version"], nobody), 0);
+  assert.match(asked.out(), client);
+  const whole = capture();
+  assert.equal(await run(["version"], { ...whole.host, env: nobody.env }), 1);
+  assert.match(whole.out(), client, "ours is told, whatever becomes of the cluster's");
+  assert.match(whole.err(), /the store cannot be reached/);
+});

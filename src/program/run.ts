@@ -22,7 +22,8 @@ export async function run(args: readonly string[], host: ProcessHost, table = co
   const scoped = lab === undefined ? host : { ...host, env: { ...host.env, OCICAT_LAB: lab } };
   try {
     const program = await command.load();
-    return await program.main(name === "help" ? ["--help"] : own, scoped);
+    const given = name === "help" ? ["--help"] : name === "--version" ? ["--client", ...own] : own;
+    return await program.main(given, scoped);
   } catch (thrown) {
     return report(thrown, host);
   }

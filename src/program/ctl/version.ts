@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { Command } from "commander";
 import { CALICO_VERSION } from "../../base/version.ts";
-import { clusterVersion, versionText } from "../../ctl/cluster-version.ts";
+import { clientText, clusterText, clusterVersion } from "../../ctl/cluster-version.ts";
 import { CommandError } from "../../ctl/verbs/targets.ts";
 import { goNanoseconds } from "../../resources/schema/go-duration.ts";
 import { parseCommandLine } from "../command-line.ts";
@@ -33,10 +33,8 @@ Examples:
   const ended = await parseCommandLine(command, args, host);
   if (ended !== undefined) return ended;
   const options = { ...command.opts<Options>(), allowVersionMismatch: true };
-  if (options.client) {
-    host.stdout.write(versionText(CALICO_VERSION, gitCommit(), undefined));
-    return 0;
-  }
+  host.stdout.write(clientText(CALICO_VERSION, gitCommit()));
+  if (options.client) return 0;
   return await guarded(host, () => runVersion(options, host, world));
 }
 
@@ -49,7 +47,7 @@ async function runVersion(options: Options, host: ProcessHost, world: World): Pr
   let shown = "";
   do {
     await withClient({ host, world, options, writes: false }, async ({ client, io }) => {
-      const text = versionText(CALICO_VERSION, gitCommit(), await clusterVersion(client.store));
+      const text = clusterText(await clusterVersion(client.store));
       if (text !== shown) io.out(text);
       shown = text;
       return 0;
