@@ -12,6 +12,7 @@ import { drawLab } from "../lab/drawing.ts";
 import type { Topology } from "../lab/topology.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { findTopology } from "./lab/find-topology.ts";
+import { cutLine, wrapLine } from "./lab/fit-lines.ts";
 import type { LaunchedLab } from "./lab/launch.ts";
 import { printCheck } from "./lab/network.ts";
 import { painter } from "./lab/paint.ts";
@@ -27,6 +28,8 @@ const AGAIN_MS = 100;
 const REFRESH_MS = 3_000;
 const FIRST_TIMEOUT_MS = 400;
 const TIMEOUT_MS = 1_000;
+/** Of a terminal that does not tell. */
+const USUAL_COLUMNS = 80;
 
 export async function main(args: readonly string[], host: ProcessHost): Promise<number> {
   const command = new Command("ocicat start")
@@ -99,12 +102,13 @@ async function keepMatrix(host: ProcessHost, lab: LaunchedLab, first: CheckRepor
     }
     if (stdout.isTTY === true) {
       const time = new Date().toTimeString().slice(0, 8);
+      const columns = stdout.columns ?? USUAL_COLUMNS;
       const lines = [
         paint("dim", `live, ${time}, Ctrl-C ends the lab`),
-        ...printMatrix(report, paint),
-        ...troubles(report, paint),
+        ...printMatrix(report, paint, columns).map((line) => cutLine(line, columns)),
+        ...troubles(report, paint).flatMap((line) => wrapLine(line, columns)),
       ];
-      stdout.write(`${shownLines === 0 ? "\n" : backOver(shownLines)}${withoutWrapping(lines.join("\n"))}\n`);
+      stdout.write(`${shownLines === 0 ? "\n" : backOver(shownLines)}${lines.join("\n")}\n`);
       shownLines = lines.length;
     } else if (outcomeOf(report) !== said) {
       stdout.write(`\n${printCheck(report, stdout)}\n`);
@@ -113,9 +117,8 @@ async function keepMatrix(host: ProcessHost, lab: LaunchedLab, first: CheckRepor
   }
 }
 
-/** Control sequences, ECMA-48: up so many lines and erase from there; a long line must not become two meanwhile. */
+/** Control sequences, ECMA-48: up so many lines and erase from there. */
 const backOver = (lines: number): string => `\x1b[${lines}A\x1b[J`;
-const withoutWrapping = (text: string): string => `\x1b[?7l${text}\x1b[?7h`;
 
 /** Reasons, each once, so that the picture keeps its height small. */
 function troubles(report: CheckReport, paint: ReturnType<typeof painter>): string[] {

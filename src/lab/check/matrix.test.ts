@@ -41,6 +41,14 @@ test("the matrix shows the path and latency of what works, and how much of what 
   ]);
 });
 
+test("where there is no room for round trips they are left out", () => {
+  assert.deepEqual(printMatrix(report, plain, 30), [
+    "  from \\ to        a      b",
+    "  a 10.0.0.1 (h1)  ·      1/2",
+    "  b 10.0.0.2 (h2)  vxlan  ·",
+  ]);
+});
+
 test("failures tell which probes fail and why; proofs show one frame for each path", () => {
   assert.deepEqual(printFailures(report, plain), ["a → b: fails: icmp at 1450", "    dropped"]);
   assert.deepEqual(printProofs(report, plain), ["vxlan, as captured on the wire (a → b):", "    vxlan packet"]);

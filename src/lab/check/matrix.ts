@@ -1,4 +1,5 @@
 /** A check as people read it: a matrix of pods, what failed and why, and the proof of each path. */
+import { stripVTControlCharacters } from "node:util";
 import type { CheckReport, PairReport, PathKind, ProbeReport } from "./report.ts";
 
 /** How text is set off; plain where nobody looks at colours. */
@@ -13,12 +14,23 @@ const SIGNS: Readonly<Record<PathKind, string>> = {
   mixed: "mixed",
 };
 
-/** Lines of the matrix, with a legend below. */
-export function printMatrix(report: CheckReport, paint: Paint): string[] {
+/** Lines of the matrix. Round trips are left out where it would be wider than `columns` with them. */
+export function printMatrix(report: CheckReport, paint: Paint, columns = Number.POSITIVE_INFINITY): string[] {
+  const lines = matrixLines(report, paint, true);
+  const isTooWide = Math.max(...lines.map((line) => stripVTControlCharacters(line).length)) > columns;
+  return isTooWide ? matrixLines(report, paint, false) : lines;
+}
+
+function matrixLines(report: CheckReport, paint: Paint, withRoundTrips: boolean): string[] {
   const keys = report.pods.map(({ key }) => key);
   const short = shortNames(keys);
   const cells = report.pods.map((from) =>
-    report.pods.map((to) => cellOf(report.pairs.find((pair) => pair.from === from.key && pair.to === to.key))),
+    report.pods.map((to) =>
+      cellOf(
+        report.pairs.find((pair) => pair.from === from.key && pair.to === to.key),
+        withRoundTrips,
+      ),
+    ),
   );
   const widths = keys.map((key, column) =>
     Math.max(short.get(key)?.length ?? 0, ...cells.map((row) => row[column]?.text.length ?? 0)),
@@ -43,11 +55,11 @@ interface Cell {
   readonly style?: "good" | "bad" | "dim";
 }
 
-function cellOf(pair: PairReport | undefined): Cell {
+function cellOf(pair: PairReport | undefined, withRoundTrip: boolean): Cell {
   if (!pair) return { text: "·", style: "dim" };
   const passed = pair.probes.filter(({ ok }) => ok).length;
   if (!pair.ok) return { text: passed === 0 ? "no" : `${passed}/${pair.probes.length}`, style: "bad" };
-  const latency = pair.roundTripMs === undefined ? "" : ` ${formatMs(pair.roundTripMs)}`;
+  const latency = pair.roundTripMs === undefined || !withRoundTrip ? "" : ` ${formatMs(pair.roundTripMs)}`;
   return { text: `${SIGNS[pair.path]}${latency}`, style: "good" };
 }
 
