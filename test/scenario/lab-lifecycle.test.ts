@@ -125,6 +125,15 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
     await ocicat("lab", "down", "after-front");
   });
 
+  test("a lab whose supervisor was killed ends what holds it with the reason; one that was taken down does not", async () => {
+    const held = await front("held");
+    process.kill(record("held").pid, "SIGKILL");
+    assert.deepEqual(await once(held, "exit"), [1, null]);
+    const wanted = await front("wanted");
+    assert.equal((await ocicat("lab", "down", "wanted")).code, 0);
+    assert.deepEqual(await once(wanted, "exit"), [0, null]);
+  });
+
   test("kill -9 of the supervisor leaves no process, and the lab is no longer listed", async () => {
     const started = await up("--name", "killed", "--detach");
     assert.equal(started.code, 0, started.stderr);

@@ -30,8 +30,8 @@ export interface LaunchOptions {
 
 export interface LaunchedLab {
   readonly record: LabRecord;
-  /** Resolves when the lab has ended by itself, or was taken down by another. */
-  readonly ended: Promise<unknown>;
+  /** Resolves when the lab was taken down by another (undefined), or has ended by itself, with how in words. */
+  readonly ended: Promise<string | undefined>;
   /** Takes it down and removes what it left. Idempotent. */
   down(): Promise<void>;
 }
@@ -90,7 +90,7 @@ async function follow(supervisor: Supervisor, folder: string, options: LaunchOpt
   if (!record)
     throw new SupervisorError("failed", "the lab is ready and has no record", { logFile: supervisor.logFile });
   if (options.isDetached) supervisor.unref();
-  return { record, ended: supervisor.ended, down };
+  return { record, ended: supervisor.ended.then((code) => (code === 0 ? undefined : endOf(supervisor, code))), down };
 }
 
 async function untilReady(supervisor: Supervisor, progress: (step: string) => void): Promise<void> {
@@ -100,9 +100,12 @@ async function untilReady(supervisor: Supervisor, progress: (step: string) => vo
     else if ("failed" in said) throw failed(said.failed, supervisor);
     else return;
   }
-  const code = await supervisor.ended;
+  throw failed(endOf(supervisor, await supervisor.ended), supervisor);
+}
+
+function endOf(supervisor: Supervisor, code: number | undefined): string {
   const how = code === undefined ? "by a signal" : `with exit code ${code}`;
-  throw failed(`the lab's supervisor ended ${how}${lastWords(supervisor)}`, supervisor);
+  return `the lab's supervisor ended ${how}${lastWords(supervisor)}`;
 }
 
 const failed = (message: string, { logFile }: Supervisor): SupervisorError =>

@@ -52,11 +52,12 @@ export function whenInterrupted(host: ProcessHost): Promise<"interrupted"> {
   });
 }
 
-/** Waits for either end: that of this process, or that of the lab. */
+/** Waits for either end: that of this process, or that of the lab. The exit code is 1 where nobody wanted it to end. */
 export async function hold(host: ProcessHost, lab: LaunchedLab, interrupted: Promise<"interrupted">): Promise<number> {
-  const why = await Promise.race([interrupted, lab.ended.then(() => "ended" as const)]);
+  const why = await Promise.race([interrupted, lab.ended.then((fault) => ({ fault }))]);
   if (why === "interrupted") host.stderr.write(`\ntaking lab '${lab.record.name}' down\n`);
-  else host.stderr.write(`lab '${lab.record.name}' has ended\n`);
+  else if (why.fault === undefined) host.stderr.write(`lab '${lab.record.name}' was taken down\n`);
+  else host.stderr.write(`\nlab '${lab.record.name}' has ended: ${why.fault}\n`);
   await lab.down();
-  return 0;
+  return why !== "interrupted" && why.fault !== undefined ? 1 : 0;
 }
