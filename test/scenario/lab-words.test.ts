@@ -75,6 +75,9 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
     assert.equal(await bed.on("worker-1", "ls", "/run/netns"), "pod-1\n");
     assert.match(await bed.on("worker-1", "getent", "hosts", "worker-3"), /10\.30\.1\.66/);
     assert.equal(await bed.on("pod-1", "ls", "/sys/class/net"), "eth0\nlo\n");
+    assert.equal((await bed.tryOn("default/pod-1", "true")).code, 0);
+    const late = await bed.shell(`OCICAT_LAB= ocicat lab exec pod-1 --lab ${bed.name} -- echo found`);
+    assert.equal(late.stdout, "found\n", late.stderr);
     const tty = await bed.shell("script -qec 'ocicat lab exec pod-1 -- tty' /dev/null </dev/null");
     assert.match(tty.stdout, /\/dev\/pts\/\d+/);
     await refused(/no host or pod 'pod-9' in this lab \(there is: master, /, "lab", "exec", "pod-9", "--", "true");
@@ -169,7 +172,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
 
   test("a capture shows the packets of one device in lines, and as a file that tcpdump reads", async () => {
     const file = path.join(folder, "ens5.pcapng");
-    const writing = bed.ocicat("lab", "capture", "worker-1/ens5", "--write", file, "udp", "port", "4789");
+    const writing = bed.ocicat("lab", "capture", "worker-1/ens5", "-c", "2", "--write", file, "udp", "port", "4789");
     const lines = bed.ocicat(
       "lab",
       "capture",
@@ -195,16 +198,14 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
       shown[0]!,
       /^\d\d:\d\d:\d\d\.\d{3} ens5 out 10\.30\.0\.206:\d+ > 10\.30\.1\.66:4789 VXLAN 4096 \(ttl 64, 134 octets\) \| 192\.168\.226\.65 > 192\.168\.97\.193 ICMP echo request id \d+ seq 1/,
     );
-    // The writer may have come to its tap after the last of those: it is given packets until it has some.
-    await eventually(async () => {
-      await bed.tryOn("pod-1", "ping", "-c", "1", "-W", "1", "192.168.97.193");
-      assert.ok(fs.statSync(file).size > 0);
-    });
+    // The writer may have come to its tap after the last of those: it is given packets until it has its two.
+    const written = Promise.race([writing, bed.tryOn("pod-1", "ping", "-c", "200", "-i", "0.1", "192.168.97.193")]);
+    assert.equal((await written).code, 0);
+    assert.equal((await writing).code, 0);
     const text = await run("tcpdump", ["-n", "-r", file, "udp port 4789"]);
     assert.match(text.stdout, /10\.30\.0\.206\.\d+ > 10\.30\.1\.66\.4789: VXLAN, flags \[I\] \(0x08\), vni 4096/);
     assert.match(text.stdout, /ICMP echo request/);
-    await bed.shell(`pkill -INT -f 'lab capture worker-1/ens5 --write ${file}'`);
-    assert.equal((await writing).code, 0);
+    assert.equal(text.stdout.match(/VXLAN, flags/g)?.length, 2, "as many packets as were asked for");
     await refused(/worker-1\/none: no device 'none'/, "lab", "capture", "worker-1/none");
     await refused(/word 1: 'foo' is no word of the filter language/, "lab", "capture", "worker-1", "foo");
   });
@@ -261,6 +262,8 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
       "worker-1",
       "srcdst=maybe",
     );
+    await refused(/no pod 'pod-9' in this lab \(there is: pod-0, pod-1/, "lab", "check", "pod-9");
+    await refused(/no host 'worker-9' here \(there is: master, /, "verify", "worker-9");
     await refused(/an MTU of 10 octets is none/, "lab", "underlay", "set", "worker-1", "mtu=10");
     await refused(/no topology 'aws-two-subnet' .*did you mean 'aws-two-subnets'\?/, "lab", "up", "aws-two-subnet");
     await refused(/'Bad_Name' is no name for a lab/, "lab", "up", "packet-life", "--name", "Bad_Name");

@@ -6,6 +6,8 @@ import { formatJson, type JsonObject, parseJson } from "../../base/json.ts";
 export interface StreamSink {
   /** False when the reader does not keep up: what follows is better left out than kept. */
   write(chunk: string | Uint8Array): boolean;
+  /** Nothing follows. */
+  end(): void;
   /** Calls `done` once, when the reader has gone. */
   onGone(done: () => void): void;
 }
@@ -56,6 +58,7 @@ async function respond(
         response.write(chunk);
         return true;
       },
+      end: () => void response.end(),
       onGone: (done) => response.once("close", done),
     };
     const answered = handler.answer(verb, body);

@@ -17,11 +17,15 @@ export interface CaptureRequest {
   readonly place: string;
   readonly filter: string;
   readonly format: "lines" | "pcapng";
+  /** Packets after which it ends; left out: only when the reader goes. */
+  readonly count?: number;
 }
 
 export interface CaptureSink {
   /** False when the reader does not keep up. */
   write(chunk: string | Uint8Array): boolean;
+  /** The reader has everything. */
+  end(): void;
   onGone(done: () => void): void;
 }
 
@@ -40,8 +44,11 @@ export function startCapture(lab: Lab, request: CaptureRequest, sink: CaptureSin
   const ifIndex = device === undefined ? undefined : deviceIndex(net, device, request.place, deps.clock);
   const names = new DeviceNames(net, deps.clock);
   const write = request.format === "pcapng" ? fileWriter(request.place, sink, deps) : lineWriter(names, sink, deps);
+  let left = request.count ?? Number.POSITIVE_INFINITY;
   const tap = deps.taps.open(net, ifIndex === undefined ? {} : { ifIndex }, (frame) => {
-    if (passes(frame, filter)) write(frame);
+    if (left === 0 || !passes(frame, filter)) return;
+    write(frame);
+    if (--left === 0) sink.end();
   });
   sink.onGone(() => tap.close());
 }

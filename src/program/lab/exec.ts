@@ -14,14 +14,12 @@ export class ExecError extends CodedError<"cannotEnter", object> {}
 
 export async function exec(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
   const [place, words] = args as [string, readonly string[]];
-  const command = words[0] === "--" ? words.slice(1) : words;
-  const lab = await whichLab(host, options.lab);
+  const { lab: late, command } = afterPlace(words);
+  const lab = await whichLab(host, late ?? options.lab);
   const { paths, env } = await askLab<ExecAnswer>(lab.controlSocket, "exec", { place });
   const user = userId() === 0 ? [] : [`--user=${paths.user}`, "--preserve-credentials"];
   const namespaces = [`--net=${paths.net}`, `--mount=${paths.mount}`, `--uts=${paths.uts}`];
-  // The option parser leaves the dashes that set a command apart.
-  const given = command[0] === "--" ? command.slice(1) : command;
-  const wanted = given.length > 0 ? given : [host.env["SHELL"] ?? "/bin/sh"];
+  const wanted = command.length > 0 ? command : [host.env["SHELL"] ?? "/bin/sh"];
   const child = spawn("nsenter", [...user, ...namespaces, "--", ...wanted], {
     stdio: "inherit",
     env: { ...withoutLab(host.env), ...env, PATH: withOcicat(host.env["PATH"]) },
@@ -34,6 +32,16 @@ export async function exec(host: ProcessHost, args: readonly unknown[], options:
     });
     child.once("exit", (code, signal) => resolve(code ?? 128 + signalNumber(signal)));
   });
+}
+
+/** What stands behind the place: options of ours, as far as dashes set the command apart, and the command. */
+function afterPlace(words: readonly string[]): { readonly lab?: string; readonly command: readonly string[] } {
+  const dashes = words.indexOf("--");
+  const [first = "", second] = words;
+  if (dashes === 0) return { command: words.slice(1) };
+  if (dashes === 1 && first.startsWith("--lab=")) return { lab: first.slice("--lab=".length), command: words.slice(2) };
+  if (dashes === 2 && first === "--lab" && second !== undefined) return { lab: second, command: words.slice(3) };
+  return { command: words };
 }
 
 /** In there the host's own store and agent count, not the lab as a whole. */

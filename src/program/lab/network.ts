@@ -96,36 +96,24 @@ export async function heal(host: ProcessHost, _args: readonly unknown[], options
   return 0;
 }
 
-/** Runs until Ctrl-C, or until so many lines were shown. */
+/** Runs until Ctrl-C, or until so many packets were captured. */
 export async function capture(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
   const [place, filter] = args as [string, readonly string[]];
   const lab = await whichLab(host, options.lab);
   const file = options["write"] as string | undefined;
   const format = file === undefined ? "lines" : "pcapng";
-  const stream = await streamFromLab(lab.controlSocket, "capture", { place, filter: filter.join(" "), format });
+  const count = options["count"] === undefined ? {} : { count: Number(options["count"]) };
+  const request = { place, filter: filter.join(" "), format, ...count };
+  const stream = await streamFromLab(lab.controlSocket, "capture", request);
   host.onSignal("SIGINT", () => stream.destroy());
   host.onSignal("SIGTERM", () => stream.destroy());
   host.stderr.write(`capturing at ${place}; Ctrl-C ends it\n`);
   try {
-    if (file === undefined) await showLines(stream, host.stdout, Number(options["count"] ?? Number.POSITIVE_INFINITY));
-    else await pipeline(stream, file === "-" ? host.stdout : fs.createWriteStream(file), { end: file !== "-" });
+    const out = file === undefined || file === "-" ? host.stdout : fs.createWriteStream(file);
+    await pipeline(stream, out, { end: out !== host.stdout });
   } catch (failure) {
     // Ending it from here is how it ends.
     if ((failure as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw failure;
   }
   return 0;
-}
-
-async function showLines(stream: NodeJS.ReadableStream, out: OutputStream, count: number): Promise<void> {
-  let shown = 0;
-  let rest = "";
-  for await (const chunk of stream.setEncoding("utf8")) {
-    const lines = (rest + String(chunk)).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      out.write(`${line}\n`);
-      shown += 1;
-      if (shown >= count) return;
-    }
-  }
 }

@@ -122,10 +122,13 @@ async function listen(lab: Lab, spec: SupervisorSpec): Promise<void> {
 }
 
 function captureRequestOf(body: JsonObject): CaptureRequest {
-  const { filter = "", format = "lines" } = body;
+  const { filter = "", format = "lines", count } = body;
   if (typeof filter !== "string") throw badRequest("filter", "a filter is text");
   if (format !== "lines" && format !== "pcapng") throw badRequest("format", "formats are lines and pcapng");
-  return { place: textAt(body, "place"), filter, format };
+  if (count !== undefined && !(typeof count === "number" && Number.isInteger(count) && count > 0)) {
+    throw badRequest("count", "a count of packets is a whole number from 1 on");
+  }
+  return { place: textAt(body, "place"), filter, format, ...(count === undefined ? {} : { count }) };
 }
 
 function record(lab: Lab, spec: SupervisorSpec): void {

@@ -157,7 +157,7 @@ export const labWords: readonly LabWord[] = [
     define: (command) =>
       command
         .option("-w, --write <file>", "write a pcapng file ('-': standard output) for wireshark or tcpdump")
-        .option("-c, --count <packets>", "end after so many lines")
+        .option("-c, --count <packets>", "end after so many packets")
         .addHelpText(
           "after",
           "\nFilters: icmp, tcp, udp, arp, vxlan, ipip, host A, src A, dst A, net CIDR, port N, proto N, and, or, not, ( ),\nand 'inner …' for what a tunnel carries. Example: udp port 4789 and inner icmp",
