@@ -5,7 +5,7 @@ import { MAX_OBJECTS_PER_WRITE } from "../ipam/block-writer.ts";
 import { Lane } from "../ipam/lane.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { Random } from "../port/random.ts";
-import { type ObjectKey, type Store, type Stored, StoreError, type WriteOp } from "../port/store.ts";
+import { allReadable, type ObjectKey, type Store, type Stored, StoreError, type WriteOp } from "../port/store.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { endpointNamePrefix, type Workload } from "./workload.ts";
 
@@ -55,14 +55,17 @@ export class Endpoints {
     this.#deps = deps;
   }
 
-  /** The endpoint of the workload, whatever its interface is called (a pod has one); undefined when there is none. */
+  /**
+   * The endpoint of the workload, whatever its interface is called (a pod has one); undefined when there is none. Throws
+   * StoreError `malformed` where it cannot be read.
+   */
   async find(workload: Workload): Promise<Stored | undefined> {
-    const { objects } = await this.#deps.store.list({
+    const listing = await this.#deps.store.list({
       kind: "WorkloadEndpoint",
       namespace: workload.namespace,
       namePrefix: endpointNamePrefix(workload),
     });
-    return objects.find(({ value }) => {
+    return allReadable(listing).find(({ value }) => {
       const spec = (value["spec"] as JsonObject | undefined) ?? {};
       const isSame =
         workload.orchestrator === "k8s" ? spec["pod"] === workload.pod : spec["containerID"] === workload.containerId;

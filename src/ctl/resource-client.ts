@@ -7,7 +7,7 @@ import type { Json, JsonObject } from "../base/json.ts";
 import type { Clock, WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Random } from "../port/random.ts";
-import type { ObjectKey, Store, Stored, WriteOp } from "../port/store.ts";
+import type { ObjectKey, Store, Stored, Unreadable, WriteOp } from "../port/store.ts";
 import { changeProblems, completed, isPlainObject } from "../resources/check.ts";
 import { calicoKinds } from "../resources/kind-names.ts";
 import { type KindRow, objectAt, textAt } from "../resources/kinds/kind.ts";
@@ -39,6 +39,11 @@ export interface Candidate {
   readonly brokenRules: readonly FieldProblem[];
 }
 
+export interface ResourceList {
+  readonly objects: readonly JsonObject[];
+  readonly unreadable: readonly Unreadable[];
+}
+
 const UPDATE_ATTEMPTS = 5;
 const RETRY_MS = 1_000;
 
@@ -58,12 +63,12 @@ export class ResourceClient {
     return asRead(row, await this.#stored(key));
   }
 
-  /** In the order of their keys; tiers in their own. */
-  async list(row: KindRow, namespace: string | undefined): Promise<readonly JsonObject[]> {
+  /** In the order of their keys; tiers in their own. With the objects that are there and cannot be read. */
+  async list(row: KindRow, namespace: string | undefined): Promise<ResourceList> {
     const query = namespace === undefined ? { kind: row.kind } : { kind: row.kind, namespace };
-    const { objects } = await this.#deps.store.list(query);
+    const { objects, unreadable } = await this.#deps.store.list(query);
     const read = objects.map((stored) => asRead(row, stored));
-    return ruleOf(row.kind).sorted?.(read) ?? read;
+    return { objects: ruleOf(row.kind).sorted?.(read) ?? read, unreadable };
   }
 
   /** Throws ResourceError `exists`, `validation`, `unsupported`. */

@@ -180,6 +180,51 @@ test("an object that cannot be read keeps what it had when it runs, stays out wh
   await agent.close();
 });
 
+test("a value that is no JSON is named and left out when it is new, and kept as it was when it runs", async () => {
+  const store = await cluster();
+  const { start, clock, routes, log } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  store.spoil({ kind: "Node", name: "worker-2" });
+  store.spoil({ kind: "ClusterInformation", name: "default" });
+  await clock.advance(1_000);
+  assert.deepEqual(routes(), ALL, "what runs goes on");
+  assert.deepEqual(
+    agent.unreadable.map((why) => /cannot be read/.test(why) && why.split(" ")[3]),
+    ["Node//worker-2", "ClusterInformation//default"],
+  );
+  assert.equal(agent.store.state, "inSync");
+  assert.ok(!log.lines.some(({ message }) => /store is away/.test(message)), "the store was never away");
+  store.compact();
+  store.isAway = true;
+  await clock.advance(100);
+  await put(store.client(), blockObject("192.168.1.0/26", "worker-2"));
+  store.compact();
+  store.isAway = false;
+  await clock.advance(1_000);
+  assert.deepEqual(routes(), ["192.168.1.0/26", ...ALL], "a list that has it unreadable is no deletion");
+  await put(store, nodeObject("worker-2", "10.30.0.56/24", "192.168.133.193"));
+  await clock.advance(1_000);
+  assert.equal(agent.unreadable.length, 1);
+  await store.write([{ op: "delete", key: { kind: "ClusterInformation", name: "default" } }]);
+  await clock.advance(1_000);
+  assert.deepEqual(agent.unreadable, []);
+  await agent.close();
+});
+
+test("an agent that starts beside an object that cannot be read is in sync, and names it", async () => {
+  const store = await cluster();
+  store.spoil({ kind: "Node", name: "broken" });
+  store.spoil({ kind: "WorkloadEndpoint", namespace: "default", name: "broken" });
+  const { start, clock, routes } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  assert.equal(agent.store.state, "inSync");
+  assert.deepEqual(routes(), ALL);
+  assert.equal(agent.unreadable.length, 2);
+  await agent.close();
+});
+
 test("an endpoint that the plugin stored is applied at once, and what fails is told", async () => {
   const store = await cluster();
   const { start, clock, routes, drivers } = host(store);

@@ -24,6 +24,7 @@ import { Keeper, type Kept } from "./keeper.ts";
 import type { Repair } from "./reconciler.ts";
 import { Settings, settingKinds } from "./settings.ts";
 import { StoreFollower } from "./store-follower.ts";
+import { UnreadableObjects } from "./unreadable.ts";
 
 export type StoreState =
   | { readonly state: "listing" }
@@ -51,6 +52,7 @@ export class Agent {
   readonly #deps: AgentDeps;
   readonly #compiler: Compiler;
   readonly #intent: Intent;
+  readonly #unreadable: UnreadableObjects;
   readonly #follower: StoreFollower;
   readonly #keeper: Keeper;
   readonly #repairs: (Repair & { readonly at: number })[] = [];
@@ -74,6 +76,7 @@ export class Agent {
       settled: () => this.#settled(),
     });
     this.#intent = new Intent(this.#compiler.view, this.#compiler.touch);
+    this.#unreadable = new UnreadableObjects(deps.log);
     this.settings = new Settings(local.node, deps.clock, deps.settingsChanged);
     const { store, clock, log, stateFile } = deps;
     this.#keeper = new Keeper({ node: local.node, stateFile, clock, log });
@@ -84,6 +87,7 @@ export class Agent {
       { store, clock, kinds, ...(known === undefined ? {} : { known }) },
       {
         listed: (kind, listing) => {
+          this.#unreadable.listed(kind, listing);
           this.dataplane.change(() => this.#intent.listed(kind, listing));
           this.settings.listed(kind, listing);
         },
@@ -92,7 +96,10 @@ export class Agent {
           this.#cursor = cursor;
           this.#store = { state: "inSync", cursor };
           this.dataplane.change(() => {
-            for (const event of events) this.#intent.event(event);
+            for (const event of events) {
+              this.#unreadable.event(event);
+              this.#intent.event(event);
+            }
           });
           this.settings.events(events);
         },
@@ -127,8 +134,9 @@ export class Agent {
     return this.#repairs;
   }
 
+  /** Objects of the store that cannot be read, or a field of which cannot; one line for each. */
   get unreadable(): readonly string[] {
-    return this.#intent.unreadable.map(messageOf);
+    return [...this.#unreadable.reasons, ...this.#intent.unreadable.map(messageOf)];
   }
 
   /** CIDRs that hold routes of ours: the pools of now and of the last apply. */

@@ -1,6 +1,7 @@
 /**
- * Store events to the view. Keeps which objects are there, so that a new list removes what it lacks, and which cannot
- * be read: such an object keeps the projection that it had (what runs goes on), or stays out (what is new stays closed).
+ * Store events to the view. Keeps which objects are there, so that a new list removes what it lacks, and which fields
+ * cannot be read. An object that cannot be read, a field of it or the whole, keeps the projection that it had (what runs
+ * goes on), or stays out (what is new stays closed).
  */
 import {
   describeOrigin,
@@ -28,15 +29,19 @@ export class Intent {
     this.#touch = touch;
   }
 
-  /** Objects that could not be read, with the field and the reason. */
+  /** Objects with a field that could not be read, with the field and the reason. */
   get unreadable(): readonly ProjectionError[] {
     return [...this.#unreadable.values()];
   }
 
-  listed(kind: string, { objects }: Listing): void {
+  listed(kind: string, { objects, unreadable }: Listing): void {
     const present = this.#present.get(kind);
     if (!present) return;
     const gone = new Map(present);
+    for (const { key } of unreadable) {
+      gone.delete(keyText(key));
+      this.#unreadable.delete(keyText(key));
+    }
     for (const object of objects) {
       gone.delete(keyText(object.key));
       this.#set(object);
@@ -46,7 +51,8 @@ export class Intent {
 
   event(event: WatchEvent): void {
     if (event.type === "changed") this.#set(event.object);
-    else this.#remove(event.key);
+    else if (event.type === "removed") this.#remove(event.key);
+    else this.#unreadable.delete(keyText(event.key));
   }
 
   #set(object: Stored): void {

@@ -29,11 +29,13 @@ export class Settings {
     return this.#objects.get(kind)?.get(name);
   }
 
-  listed(kind: string, { objects }: Listing): void {
+  /** An object that cannot be read stays as it was known. */
+  listed(kind: string, { objects, unreadable }: Listing): void {
     const kept = this.#objects.get(kind);
     if (!kept) return;
+    const known = unreadable.flatMap(({ key }) => kept.get(key.name) ?? []);
     kept.clear();
-    for (const object of objects) if (this.#keeps(object.key)) kept.set(object.key.name, object);
+    for (const object of [...objects, ...known]) if (this.#keeps(object.key)) kept.set(object.key.name, object);
     this.#tell();
   }
 
@@ -42,7 +44,7 @@ export class Settings {
     for (const event of events) {
       const key = event.type === "changed" ? event.object.key : event.key;
       const kept = this.#objects.get(key.kind);
-      if (!kept || !this.#keeps(key)) continue;
+      if (!kept || !this.#keeps(key) || event.type === "unreadable") continue;
       isTouched = true;
       if (event.type === "changed") kept.set(key.name, event.object);
       else kept.delete(key.name);

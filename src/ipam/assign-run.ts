@@ -11,7 +11,7 @@ import {
   type WrittenBlock,
 } from "./block-writer.ts";
 import { type Blocks, readBlocks } from "./blocks.ts";
-import { IpamError } from "./errors.ts";
+import { isDamage } from "./errors.ts";
 import { borrowable, findFreeCidr, reclaimable, type SearchContext } from "./find-block.ts";
 import type { Pool } from "./pools.ts";
 import {
@@ -95,7 +95,7 @@ export class AssignRun {
       const found = stored && readStoredBlock(stored);
       return found?.block.affinity === ownerText(owner) ? found : await affinities.claim(owner, cidr);
     } catch (failure) {
-      if (!(failure instanceof IpamError) || failure.code !== "badRecord") throw failure;
+      if (!isDamage(failure)) throw failure;
       log.warn("a damaged block of this node is left alone", { block: formatPrefix(cidr) }, failure);
       return undefined;
     }

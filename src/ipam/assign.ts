@@ -6,6 +6,7 @@
 import { formatPrefix } from "../ip/prefix.ts";
 import type { Affinity } from "./affinities.ts";
 import { AssignRun } from "./assign-run.ts";
+import { unlessDamage } from "./errors.ts";
 import { type PoolQuery, poolOfBlock, qualifiedPools, selects } from "./pools.ts";
 import { blockKey, hostOwner } from "./records.ts";
 import {
@@ -53,7 +54,7 @@ export async function readForAssignment(
     readView(deps.store),
     owner.type === "host" ? readNodeLabels(deps.store, owner.name) : undefined,
     deps.affinities.list(owner, family),
-    last && deps.store.get(blockKey(last)),
+    last && deps.store.get(blockKey(last)).catch(unlessDamage),
   ]);
   return { view, labels, affinities, block };
 }

@@ -7,17 +7,22 @@ import { objectOf } from "../base/json-fields.ts";
 import type { Family } from "../ip/address.ts";
 import { prefixFamily, tryParsePrefix } from "../ip/prefix.ts";
 import type { Log } from "../port/log.ts";
-import type { Store, Stored } from "../port/store.ts";
+import type { Listing, ObjectKey, Store, Stored } from "../port/store.ts";
 import { readStoredBlock, type StoredBlock } from "./block-writer.ts";
 import { IpamError } from "./errors.ts";
 
 export class Blocks {
-  readonly #storedByCidr: ReadonlyMap<string, Stored>;
+  /** Without an object where the value cannot be read. */
+  readonly #storedByCidr: ReadonlyMap<string, Stored | undefined>;
   readonly #log: Log;
 
-  constructor(objects: readonly Stored[], log: Log) {
-    this.#storedByCidr = new Map(objects.map((stored) => [stored.key.name, stored]));
+  constructor({ objects, unreadable }: Pick<Listing, "objects" | "unreadable">, log: Log) {
+    this.#storedByCidr = new Map<string, Stored | undefined>([
+      ...objects.map((stored) => [stored.key.name, stored] as const),
+      ...unreadable.map(({ key }) => [key.name, undefined] as const),
+    ]);
     this.#log = log;
+    for (const { key, why } of unreadable) log.warn("a damaged block is left alone", { block: key.name, why });
   }
 
   /** CIDRs, damaged blocks included: a damaged block is there, nobody's, and full. */
@@ -55,8 +60,8 @@ export class Blocks {
 
   /** Handles that hold addresses in the name of a node. */
   *handlesOn(node: string): Generator<string> {
-    for (const { value } of this.#storedByCidr.values()) {
-      const attributes = value["attributes"];
+    for (const stored of this.#storedByCidr.values()) {
+      const attributes = stored?.value["attributes"];
       for (const attribute of Array.isArray(attributes) ? attributes : []) {
         const { handle_id, secondary } = objectOf(attribute);
         if (typeof handle_id === "string" && objectOf(secondary)["node"] === node) yield handle_id;
@@ -67,10 +72,10 @@ export class Blocks {
 
 /** Lists the blocks of a family. Throws StoreError. */
 export async function readBlocks(store: Store, family: Family, log: Log): Promise<Blocks> {
-  const { objects } = await store.list({ kind: "IPAMBlock" });
-  const ofFamily = objects.filter(({ key }) => {
+  const { objects, unreadable } = await store.list({ kind: "IPAMBlock" });
+  const isOfFamily = ({ key }: { readonly key: ObjectKey }): boolean => {
     const cidr = tryParsePrefix(key.name);
     return cidr !== undefined && prefixFamily(cidr) === family;
-  });
-  return new Blocks(ofFamily, log);
+  };
+  return new Blocks({ objects: objects.filter(isOfFamily), unreadable: unreadable.filter(isOfFamily) }, log);
 }

@@ -1,5 +1,6 @@
 /** What address management refuses, by code; messages name the pool, block or node and what mends it. */
 import { CodedError } from "../base/errors.ts";
+import { StoreError } from "../port/store.ts";
 
 export type IpamCode =
   /** An explicitly requested pool is not there, or is disabled. */
@@ -26,3 +27,14 @@ export type IpamCode =
   | "badRecord";
 
 export class IpamError extends CodedError<IpamCode, { subject: string }> {}
+
+/** A record that cannot be used as it is: it contradicts itself, or its value cannot be read. */
+export const isDamage = (failure: unknown): boolean =>
+  (failure instanceof IpamError && failure.code === "badRecord") ||
+  (failure instanceof StoreError && failure.code === "malformed");
+
+/** For a `catch`: a damaged record counts as not read. */
+export function unlessDamage(failure: unknown): undefined {
+  if (!isDamage(failure)) throw failure;
+  return undefined;
+}

@@ -267,3 +267,20 @@ test("a damaged block is left alone and the next one is used", async () => {
   );
   assert.match((await assign("h"))[0] ?? "", /^10\.1\.0\.[4-7]$/);
 });
+
+test("blocks that cannot be read are there and full: the node's own one and a foreign one are left alone", async () => {
+  await put(poolObject("a", "10.1.0.0/28", { blockSize: 30 }));
+  const [first = ""] = await assign("h");
+  const own = (await store.list({ kind: "IPAMBlock" })).objects.map(({ key }) => key);
+  for (const key of [...own, { kind: "IPAMBlock", name: "10.1.0.12/30" }]) store.spoil(key);
+  const others = await assign("h", { count: 8 });
+  assert.equal(new Set(others).size, 8);
+  assert.ok(!others.some((address) => address.startsWith("10.1.0.12") || address === first));
+  assert.equal((await store.list({ kind: "IPAMBlock" })).unreadable.length, 2);
+});
+
+test("nothing is given while a reservation cannot be read, and the refusal names it", async () => {
+  await put(poolObject("a", "10.1.0.0/28", { blockSize: 30 }));
+  store.spoil({ kind: "IPReservation", name: "kept-back" });
+  await assert.rejects(assign("h"), { code: "malformed", message: /kept-back/ });
+});

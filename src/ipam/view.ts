@@ -1,6 +1,6 @@
 /** What an assignment reads of the store before it looks at blocks: settings, pools, reservations, the node. */
 import type { JsonObject } from "../base/json.ts";
-import type { Store } from "../port/store.ts";
+import { allReadable, type Store } from "../port/store.ts";
 import type { Labels } from "../selector/selector.ts";
 import type { Reserved } from "./block.ts";
 import { type Pool, readPool, readReservations } from "./pools.ts";
@@ -12,6 +12,7 @@ export interface IpamView {
   readonly reserved: Reserved;
 }
 
+/** Throws StoreError `malformed` where a reservation cannot be read: nobody knows which addresses it keeps back. */
 export async function readView(store: Store): Promise<IpamView> {
   const [settings, pools, reservations] = await Promise.all([
     store.get(SETTINGS_KEY),
@@ -21,7 +22,7 @@ export async function readView(store: Store): Promise<IpamView> {
   return {
     settings: readSettings(settings?.value),
     pools,
-    reserved: readReservations(reservations.objects.map(({ value }) => value)),
+    reserved: readReservations(allReadable(reservations).map(({ value }) => value)),
   };
 }
 

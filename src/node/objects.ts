@@ -35,16 +35,14 @@ export const newObject = (kind: string, name: string, spec: JsonObject, { wallCl
 /** A write that loses every race this often means that something else is wrong. */
 const ATTEMPTS = 30;
 
+/** Gets the object as it is and gives it as it shall be; undefined or the very same value: nothing to do. */
+export type Change = (current: JsonObject | undefined) => JsonObject | undefined;
+
 /**
- * Makes an object what `change` says, however many others write it at the same time. `change` gets the object as it is
- * and gives it as it shall be; undefined or the very same value: nothing to do. Throws StoreError and NodeStartError
- * `contended`.
+ * Makes an object what `change` says, however many others write it at the same time. Throws StoreError and
+ * NodeStartError `contended`.
  */
-export async function ensure(
-  store: Store,
-  key: ObjectKey,
-  change: (current: JsonObject | undefined) => JsonObject | undefined,
-): Promise<Stored | undefined> {
+export async function ensure(store: Store, key: ObjectKey, change: Change): Promise<Stored | undefined> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const current = await store.get(key);
     const value = change(current?.value);

@@ -210,6 +210,26 @@ test("no pool is made where one of the family is, or where none is wanted", asyn
   assert.deepEqual([await countOf(store), await countOf(other.store), await countOf(third.store)], [1, 0, 0]);
 });
 
+test("objects of others and of the cluster that cannot be read keep no node from its start, and are left as they are", async () => {
+  const store = new MemoryStore();
+  const keys = [
+    { kind: "Node", name: "broken" },
+    { kind: "IPPool", name: "broken" },
+    { kind: "ClusterInformation", name: "default" },
+    { kind: "FelixConfiguration", name: "default" },
+  ];
+  for (const key of keys) store.spoil(key);
+  const { node, log } = startup({}, { store });
+  await node.run();
+  assert.ok(await store.get({ kind: "Node", name: "worker-1" }));
+  for (const { kind, name } of keys) {
+    const { objects, unreadable } = await store.list({ kind, namePrefix: name });
+    assert.deepEqual([objects.length, unreadable.length], [0, 1], kind);
+  }
+  assert.deepEqual((await store.list({ kind: "IPPool" })).objects, [], "it may be the pool of either family");
+  assert.ok(log.lines.filter(({ level }) => level === "warn").length >= 4);
+});
+
 test("the default pool steps aside for the host's own addresses; an explicit one does not", async () => {
   const interfaces = [nic(2, "ens5", "192.168.10.28/24"), nic(3, "docker0", "172.16.0.1/16")];
   const cidrOf = async (variables: Record<string, string>) => {

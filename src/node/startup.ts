@@ -26,7 +26,7 @@ import { NodeStartError } from "./errors.ts";
 import { type NodeAddresses, readStoredAddress } from "./node-address.ts";
 import { chooseNodeName, type NodeName } from "./node-name.ts";
 import { bgpField, nodeObject, withoutAddress } from "./node-object.ts";
-import { ensure, type Stamp } from "./objects.ts";
+import { type Change, ensure, type Stamp } from "./objects.ts";
 
 const STORE_RETRY_MS = 1_000;
 
@@ -116,16 +116,27 @@ export class NodeStartup {
     const { environment, store, version } = this.#deps;
     const clusterKey = { kind: "ClusterInformation", name: "default" };
     const change = clusterInformation({ version, types: environment.clusterTypes }, this.#stamp);
-    const cluster = await ensure(store, clusterKey, change);
+    const cluster = await this.#ensureDefault(clusterKey, change);
     const stored = await store.get(this.#nodeKey(name));
     const local = await this.#writeNode(await this.local(stored?.value), stored);
     await this.#ensurePools(local.interfaces);
     const felix = { kind: "FelixConfiguration" };
-    await ensure(store, { ...felix, name: "default" }, felixDefaults(this.#stamp));
-    await ensure(store, { ...felix, name: `node.${name}` }, felixOfNode(name, this.#stamp));
-    await ensure(store, { kind: "BGPConfiguration", name: "default" }, bgpDefaults(this.#stamp));
-    await ensure(store, { kind: "IPAMConfig", name: "default" }, ipamDefaults);
+    await this.#ensureDefault({ ...felix, name: "default" }, felixDefaults(this.#stamp));
+    await this.#ensureDefault({ ...felix, name: `node.${name}` }, felixOfNode(name, this.#stamp));
+    await this.#ensureDefault({ kind: "BGPConfiguration", name: "default" }, bgpDefaults(this.#stamp));
+    await this.#ensureDefault({ kind: "IPAMConfig", name: "default" }, ipamDefaults);
     return { ...local, clusterGuid: textOf(specOf(cluster?.value)["clusterGUID"]) ?? "" };
+  }
+
+  /** What a cluster needs; what is there and cannot be read keeps no node from its start. */
+  async #ensureDefault(key: ObjectKey, change: Change): Promise<Stored | undefined> {
+    try {
+      return await ensure(this.#deps.store, key, change);
+    } catch (failure) {
+      if (!(failure instanceof StoreError && failure.code === "malformed")) throw failure;
+      this.#deps.log.warn("an object that a cluster needs is left as it is", {}, failure);
+      return undefined;
+    }
   }
 
   #nodeKey(name: string): ObjectKey {
@@ -148,13 +159,15 @@ export class NodeStartup {
 
   /** Only when an address is new: thousands of nodes that start again need not list each other. */
   async #refuseDuplicates({ name: { name }, addresses }: LocalNode, before: Stored | undefined): Promise<void> {
-    const { environment, store } = this.#deps;
+    const { environment, store, log } = this.#deps;
     const changed = ([4, 6] as const).flatMap((family) => {
       const own = addresses[family === 4 ? "ipv4" : "ipv6"]?.advertised.address;
       return own === undefined || own === nodeAddress(before?.value, family) ? [] : [{ family, own }];
     });
     if (changed.length === 0) return;
-    const { objects } = await store.list({ kind: "Node" });
+    const { objects, unreadable } = await store.list({ kind: "Node" });
+    for (const { key, why } of unreadable)
+      log.warn("addresses are not compared with those of a node", { node: key.name, why });
     for (const { family, own } of changed) {
       const holder = objects.find(({ key, value }) => key.name !== name && nodeAddress(value, family) === own);
       if (!holder) continue;
@@ -172,7 +185,12 @@ export class NodeStartup {
   async #ensurePools(interfaces: readonly HostInterface[]): Promise<void> {
     const { environment, store, log } = this.#deps;
     if (environment.noDefaultPools) return;
-    const { objects } = await store.list({ kind: "IPPool" });
+    const { objects, unreadable } = await store.list({ kind: "IPPool" });
+    if (unreadable.length > 0) {
+      // It may be the pool of either family.
+      log.warn("no default pool is made while a pool cannot be read", { why: unreadable.map(({ why }) => why) });
+      return;
+    }
     const hostAddresses = interfaces.flatMap(({ addresses }) => addresses);
     for (const setting of [environment.pool4, environment.pool6]) {
       const pool = defaultPool(objects, setting, hostAddresses, this.#stamp);

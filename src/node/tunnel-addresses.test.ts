@@ -87,6 +87,20 @@ test("disabling the pool leaves the address alone", async () => {
   assert.equal((await spec())["ipv4VXLANTunnelAddr"], "192.168.226.64");
 });
 
+test("a tunnel's address stays while a pool cannot be read, which is told", async () => {
+  const pool = poolObject("default", "192.168.0.0/16");
+  const { store, spec, run } = await cluster(nodeObject("worker-1", "10.30.0.206/24"), pool);
+  await run();
+  store.spoil(pool.key);
+  const other = poolObject("other", "10.9.0.0/16");
+  for (const also of [undefined, other]) {
+    if (also) await store.write([{ op: "create", key: also.key, value: also.value }]);
+    const { problems } = await run();
+    assert.match(problems.join(), /default cannot be read/);
+    assert.equal((await spec())["ipv4VXLANTunnelAddr"], "192.168.226.64");
+  }
+});
+
 test("what address management refuses is a problem of that tunnel alone", async () => {
   const ipip = poolObject("b", "10.9.0.0/16", { vxlanMode: "Never", ipipMode: "Always" });
   const { deps, spec } = await cluster(

@@ -96,10 +96,12 @@ export async function reconcileTunnelAddresses(deps: TunnelDeps, node: string): 
     deps.matches,
   );
   const addresses = new Map<TunnelKind, IpAddress | undefined>();
-  const problems: string[] = [];
+  const problems = pools.unreadable.map(({ why }) => why);
+  // An address may be of a pool that cannot be read: who has one keeps it.
+  const isUncertain = problems.length > 0;
   for (const { kind, need } of needs) {
     const current = own.current[kind];
-    if (need === "keep") {
+    if (need === "keep" || (isUncertain && current !== undefined)) {
       addresses.set(kind, current);
       continue;
     }

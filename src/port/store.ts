@@ -33,6 +33,16 @@ export interface Stored {
   readonly revision: Revision;
 }
 
+/** An object whose value cannot be read. It is there: nobody may take it for gone, and what was known of it stays. */
+export interface Unreadable {
+  readonly key: ObjectKey;
+  readonly revision: Revision;
+  /** One line: where the value is, what is wrong with it, what to do. */
+  readonly why: string;
+}
+
+export const isUnreadable = (object: Stored | Unreadable): object is Unreadable => "why" in object;
+
 /** Where a list stood, enough to watch on from it and to relate a later list to it. Opaque, survives on disk. */
 export type Cursor = string;
 
@@ -49,6 +59,8 @@ export interface ListQuery {
 export interface Listing {
   /** In the order of their keys. */
   readonly objects: readonly Stored[];
+  /** Objects of the query that are there and cannot be read, in the order of their keys. */
+  readonly unreadable: readonly Unreadable[];
   readonly cursor: Cursor;
 }
 
@@ -63,12 +75,17 @@ export type WriteOp =
   | { readonly op: "delete"; readonly key: ObjectKey; readonly revision?: Revision };
 
 export type WriteResult =
-  /** `stored` holds what each create, update and put stored; deletes contribute what was deleted. In the order of the ops. */
+  /**
+   * `stored` holds what each create, update and put stored; deletes contribute what was deleted, without fields where
+   * it could not be read. In the order of the ops.
+   */
   | { readonly ok: true; readonly stored: readonly Stored[] }
   | { readonly ok: false; readonly reason: "exists" | "notFound" | "conflict"; readonly key: ObjectKey };
 
 export type WatchEvent =
   | { readonly type: "changed"; readonly object: Stored }
+  /** Somebody wrote what cannot be read: the object is there, as nobody knows it. */
+  | ({ readonly type: "unreadable" } & Unreadable)
   /** `was` is the object before, where the store could say it. */
   | { readonly type: "removed"; readonly key: ObjectKey; readonly was?: Stored };
 
@@ -88,6 +105,7 @@ export interface Watch {
 }
 
 export interface Store {
+  /** Throws StoreError `malformed` where the value cannot be read. */
   get(key: ObjectKey): Promise<Stored | undefined>;
   list(query: ListQuery): Promise<Listing>;
   /** All or nothing. Adapters that can take one object only throw StoreError `unsupported` for more. */
@@ -106,3 +124,15 @@ export class StoreError extends CodedError<
   "unavailable" | "unauthorized" | "malformed" | "unsupported" | "closed",
   { endpoint?: string; key?: string }
 > {}
+
+export const unreadableError = ({ key, why }: Unreadable): StoreError =>
+  new StoreError("malformed", why, { key: keyText(key) });
+
+/**
+ * The objects of a list, for decisions that a missing one would mislead (may it be deleted, is the range free): throws
+ * StoreError `malformed` for the first that cannot be read.
+ */
+export function allReadable({ objects, unreadable: [first] }: Listing): readonly Stored[] {
+  if (first) throw unreadableError(first);
+  return objects;
+}

@@ -14,6 +14,7 @@ storeContract("memory", async () => {
     mend: async () => {
       store.isAway = false;
     },
+    spoil: async (key) => store.spoil(key),
     compact: async () => store.compact(),
     rollBack: async (revisions) => store.rollBack(revisions),
     replace: async () => store.replace(),

@@ -1,6 +1,7 @@
 /**
  * The store port in memory: for tests of everything above it, and the smallest statement of its contract. Faults are
- * switched on it: `isAway`, `compact`, `rollBack`, `replace` (another cluster), `beforeWrite` (conflicts, crashes).
+ * switched on it: `isAway`, `compact`, `rollBack`, `replace` (another cluster), `spoil` (a value that cannot be read),
+ * `beforeWrite` (conflicts, crashes).
  * Clients of one store share its objects; each is away or closed by itself.
  */
 import type { JsonObject } from "../base/json.ts";
@@ -8,6 +9,7 @@ import { formatJson, parseJson } from "../base/json.ts";
 import {
   type Continuity,
   type Cursor,
+  isUnreadable,
   keyText,
   type Listing,
   type ListQuery,
@@ -15,6 +17,8 @@ import {
   type Store,
   type Stored,
   StoreError,
+  type Unreadable,
+  unreadableError,
   type Watch,
   type WatchEvent,
   type WatchSink,
@@ -29,7 +33,7 @@ interface Change {
 
 /** What the clients of one store share. */
 class MemoryData {
-  readonly objects = new Map<string, Stored>();
+  readonly objects = new Map<string, Stored | Unreadable>();
   /** The watches of all clients: to be told that there is news, or that they are over. */
   readonly watchers = new Set<{ tell(): void; expire(reason: "rolledBack" | "unknown"): void }>();
   /** Every change since the beginning, so that the store can be rolled back. */
@@ -102,26 +106,44 @@ export class MemoryStore implements Store {
     data.objects.clear();
     for (const { event } of data.log) {
       if (event.type === "changed") data.objects.set(keyText(event.object.key), event.object);
+      else if (event.type === "unreadable") data.objects.set(keyText(event.key), withoutType(event));
       else data.objects.delete(keyText(event.key));
     }
     for (const watcher of [...data.watchers]) watcher.expire("rolledBack");
   }
 
+  /** Somebody writes, by no client of ours, what cannot be read. */
+  spoil(key: ObjectKey): void {
+    const revision = ++this.#data.revision;
+    const why = `the value of ${keyText(key)} cannot be read (it is no JSON); mend or delete it`;
+    const object = { key, revision: String(revision), why };
+    this.#data.objects.set(keyText(key), object);
+    this.#data.log.push({ revision, event: { type: "unreadable", ...object } });
+    this.#news();
+  }
+
+  #news(): void {
+    for (const watcher of [...this.#data.watchers]) queueMicrotask(() => watcher.tell());
+  }
+
   async get(key: ObjectKey): Promise<Stored | undefined> {
     await this.#turn();
-    return this.#data.objects.get(keyText(key));
+    const object = this.#data.objects.get(keyText(key));
+    if (object && isUnreadable(object)) throw unreadableError(object);
+    return object;
   }
 
   async list({ kind, namespace, namePrefix = "" }: ListQuery): Promise<Listing> {
     await this.#turn();
-    const objects = [...this.#data.objects.values()].filter(
+    const found = [...this.#data.objects.values()].filter(
       ({ key }) =>
         key.kind === kind &&
         (namespace === undefined || key.namespace === namespace) &&
         key.name.startsWith(namePrefix),
     );
-    objects.sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1));
-    return { objects, cursor: this.#cursor() };
+    found.sort((a, b) => (keyText(a.key) < keyText(b.key) ? -1 : 1));
+    const objects = found.flatMap((object) => (isUnreadable(object) ? [] : [object]));
+    return { objects, unreadable: found.filter(isUnreadable), cursor: this.#cursor() };
   }
 
   async write(ops: readonly WriteOp[]): Promise<WriteResult> {
@@ -135,7 +157,7 @@ export class MemoryStore implements Store {
     if (refusal) return refusal;
     const revision = ++this.#data.revision;
     const stored = ops.map((op) => this.#carryOut(op, revision));
-    for (const watcher of [...this.#data.watchers]) queueMicrotask(() => watcher.tell());
+    this.#news();
     return { ok: true, stored };
   }
 
@@ -152,10 +174,11 @@ export class MemoryStore implements Store {
     const { objects, log } = this.#data;
     const text = keyText(op.key);
     if (op.op === "delete") {
-      const was = objects.get(text) as Stored;
+      const was = objects.get(text) as Stored | Unreadable;
       objects.delete(text);
-      log.push({ revision, event: { type: "removed", key: op.key, was } });
-      return was;
+      const isKnown = !isUnreadable(was);
+      log.push({ revision, event: { type: "removed", key: op.key, ...(isKnown && { was }) } });
+      return isKnown ? was : { key: op.key, value: {}, revision: was.revision };
     }
     // Through text, as every real store: what a caller does to its object later changes nothing here.
     const value = parseJson(formatJson(op.value)) as JsonObject;
@@ -262,6 +285,8 @@ export class MemoryStore implements Store {
     return new StoreError("unavailable", "the store does not answer", { endpoint: "memory" });
   }
 }
+
+const withoutType = ({ key, revision, why }: Unreadable): Unreadable => ({ key, revision, why });
 
 const clusterOf = (cursor: Cursor): string => cursor.slice(0, cursor.lastIndexOf(":"));
 const revisionOf = (cursor: Cursor): number => Number(cursor.slice(cursor.lastIndexOf(":") + 1));

@@ -18,6 +18,8 @@ export interface StoreUnderTest {
   /** Takes the server away from `store`; `other` may lose it too. */
   cut(): Promise<void>;
   mend(): Promise<void>;
+  /** Somebody writes, by no client of ours, what is no JSON under the object's key. */
+  spoil(key: ObjectKey): Promise<void>;
   /** Forgets history up to now. */
   compact(): Promise<void>;
   /** The server comes back as it was before its last `revisions` writes, or before all of them. */
@@ -34,6 +36,7 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<St
   for (const [claim, body] of Object.entries(writes)) contract(claim, ({ store }) => body(store));
   for (const [claim, body] of Object.entries(lists)) contract(claim, ({ store }) => body(store));
   for (const [claim, body] of Object.entries(watches)) contract(claim, body);
+  for (const [claim, body] of Object.entries(damages)) contract(claim, body);
   for (const [claim, body] of Object.entries(faults)) contract(claim, body);
 }
 
@@ -347,6 +350,66 @@ const watches: Readonly<Record<string, (under: StoreUnderTest) => Promise<void>>
     for (const [a, b] of [[first, second] as const, [second, first] as const]) {
       assert.equal(store.older(a.cursor, b.cursor), first.cursor);
     }
+  },
+};
+
+const damages: Readonly<Record<string, (under: StoreUnderTest) => Promise<void>>> = {
+  "a list has what can be read, and names what cannot": async (under) => {
+    const { store } = under;
+    const [a, broken, c] = [
+      await create(store, pool("a")),
+      await create(store, pool("broken")),
+      await create(store, pool("c")),
+    ];
+    await create(store, { kind: "Node", name: "n" });
+    await under.spoil(broken.key);
+    await under.spoil(pool("new"));
+    const { objects, unreadable } = await store.list({ kind: "IPPool" });
+    assert.deepEqual(objects, [a, c]);
+    assert.deepEqual(
+      unreadable.map(({ key }) => key),
+      [pool("broken"), pool("new")],
+    );
+    for (const { key, revision, why } of unreadable) {
+      assert.match(why, new RegExp(`^[^\\n]*${key.name}[^\\n]*cannot be read[^\\n]*$`));
+      assert.notEqual(revision, broken.revision);
+    }
+    assert.deepEqual((await store.list({ kind: "Node" })).unreadable, []);
+    assert.deepEqual((await store.list({ kind: "IPPool", namePrefix: "a" })).unreadable, []);
+    await assert.rejects(store.get(broken.key), { code: "malformed" });
+  },
+  "what cannot be read is there: it is not created again, and it is mended or deleted as any other": async (under) => {
+    const { store } = under;
+    for (const name of ["a", "b", "c"]) await under.spoil(pool(name));
+    const again = await store.write([{ op: "create", key: pool("a"), value: {} }]);
+    assert.deepEqual(again, { ok: false, reason: "exists", key: pool("a") });
+    const mended = await must(store, { op: "put", key: pool("a"), value: value("10.0.0.0/16") });
+    assert.deepEqual(await store.get(pool("a")), mended);
+    const revision = (await store.list({ kind: "IPPool" })).unreadable.find(({ key }) => key.name === "b")!.revision;
+    await must(store, { op: "update", key: pool("b"), value: value("10.1.0.0/16"), revision });
+    await must(store, { op: "delete", key: pool("c") });
+    assert.equal(await store.get(pool("c")), undefined);
+    const { objects, unreadable } = await store.list({ kind: "IPPool" });
+    assert.deepEqual([names(objects), unreadable], [["a", "b"], []]);
+  },
+  "a watch tells of what cannot be read in its place, and goes on": async (under) => {
+    const { store, other } = under;
+    const sink = new RecordingSink();
+    const b = await create(other, pool("b"));
+    const { cursor } = await store.list({ kind: "IPPool" });
+    store.watch(["IPPool"], cursor, sink);
+    await create(other, pool("a"));
+    await under.spoil(b.key);
+    const c = await create(other, pool("c"));
+    await must(other, { op: "delete", key: b.key });
+    await sink.until(() => sink.seen.length >= 4);
+    const [, spoiled, ...rest] = sink.seen;
+    assert.deepEqual(spoiled?.type === "unreadable" && spoiled.key, b.key);
+    assert.deepEqual(rest, [
+      { type: "changed", object: c },
+      { type: "removed", key: b.key },
+    ]);
+    assert.deepEqual([sink.interruptions, sink.resumptions, sink.expiries], [[], 0, []]);
   },
 };
 

@@ -56,6 +56,7 @@ async function open(t: TestContext): Promise<StoreUnderTest> {
     other,
     cut: () => relay.cut(),
     mend: () => relay.mend(),
+    spoil: async (key) => void runEtcdctl(etcd, "put", etcdKeys.etcdKey(key), "this is not json"),
     compact: () => compactNow(etcd),
     rollBack: () => restart("test", data),
     replace: () => restart("another"),
@@ -65,15 +66,16 @@ async function open(t: TestContext): Promise<StoreUnderTest> {
 if (missing !== undefined) test("etcd", { skip: missing }, () => {});
 else storeContract("Debian's etcd", open);
 
+const runEtcdctl = (etcd: DebianEtcd, ...args: readonly string[]): string =>
+  execFileSync("etcdctl", ["--endpoints", "unix://client:1", ...args], {
+    cwd: etcd.folder,
+    env: { ...process.env, ETCDCTL_API: "3" },
+    encoding: "utf8",
+  });
+
 async function compactNow(etcd: DebianEtcd): Promise<void> {
-  const run = (...args: string[]): string =>
-    execFileSync("etcdctl", ["--endpoints", "unix://client:1", ...args], {
-      cwd: etcd.folder,
-      env: { ...process.env, ETCDCTL_API: "3" },
-      encoding: "utf8",
-    });
-  const [status] = JSON.parse(run("endpoint", "status", "-w", "json")) as [
+  const [status] = JSON.parse(runEtcdctl(etcd, "endpoint", "status", "-w", "json")) as [
     { Status: { header: { revision: number } } },
   ];
-  run("compaction", String(status.Status.header.revision));
+  runEtcdctl(etcd, "compaction", String(status.Status.header.revision));
 }

@@ -14,6 +14,7 @@ import { callOnce } from "../../src/testing/rpc-caller.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
 import { type StoreUnderTest, storeContract } from "../../src/testing/store-contract.ts";
 import { kvMethods } from "../../src/wire/etcd/services.ts";
+import { octetTextOf } from "../../src/wire/octet-text.ts";
 
 const clock = new SystemClock();
 
@@ -56,6 +57,11 @@ class RunningStore {
     this.#log?.close();
   }
 
+  async spoil(key: string): Promise<void> {
+    const value = Buffer.from("this is not json");
+    await callOnce(this.#server!.methods, kvMethods.put, { key: octetTextOf(key), value });
+  }
+
   async compact(): Promise<void> {
     const { methods } = this.#server!;
     const { header } = await callOnce(methods, kvMethods.range, { key: "x" });
@@ -89,6 +95,7 @@ async function open(t: TestContext, addressIn: (folder: string) => string): Prom
     other,
     cut: () => server.stop(),
     mend: () => server.start(),
+    spoil: (key) => server.spoil(etcdKeys.etcdKey(key)),
     compact: () => server.compact(),
     rollBack: () => restart(() => fs.copyFileSync(path.join(folder, "fresh.db"), file)),
     replace: () => restart(() => fs.rmSync(file)),

@@ -148,12 +148,19 @@ test("the store's refusals are told apart", async (t) => {
   await assert.rejects(store.write([]), { code: "unsupported" });
 });
 
-test("a value that cannot be read fails the list by its key, and is skipped aloud by a watch", async (t) => {
+test("a value that cannot be read is named by its key, by a list and by a watch, and holds up nothing", async (t) => {
   const etcd = await FakeEtcd.start(t);
   const store = storeOf(t, [etcd.endpoint]);
   for (const bad of ["{", "5", "[]", "null", '"x"']) {
-    etcd.range = () => ({ kvs: [kv(`${POOLS}a`, 7, bad)] });
-    await assert.rejects(store.list({ kind: "IPPool" }), { code: "malformed", detail: { key: `${POOLS}a` } });
+    etcd.range = () => ({ kvs: [kv(`${POOLS}a`, 7, bad), kv(`${POOLS}b`, 8, "{}")] });
+    const { objects, unreadable } = await store.list({ kind: "IPPool" });
+    assert.deepEqual(objects, [{ key: { kind: "IPPool", name: "b" }, value: {}, revision: "8" }]);
+    assert.deepEqual(
+      unreadable.map(({ key, revision }) => ({ key, revision })),
+      [{ key: pool, revision: "7" }],
+    );
+    assert.match(unreadable[0]?.why ?? "", /ippools\/a at revision 7 cannot be read \(.+\); mend or delete/);
+    await assert.rejects(store.get(pool), { code: "malformed", message: unreadable[0]?.why ?? "" });
   }
   etcd.range = () => ({ kvs: [kv("/calico/ipam/v2/host/n/ipv4/block/10.0.0.0-26", 7, "")] });
   const { objects } = await store.list({ kind: "BlockAffinity" });
@@ -165,13 +172,13 @@ test("a value that cannot be read fails the list by its key, and is skipped alou
   };
   const sink = new RecordingSink();
   store.watch(["IPPool"], "c1:1", sink);
-  await sink.until(() => sink.seen.length === 2);
-  assert.deepEqual(sink.names(), ["a", "c"]);
+  await sink.until(() => sink.seen.length === 3);
   assert.deepEqual(
-    sink.interruptions.map(({ detail }) => detail),
-    [{ key: `${POOLS}b` }],
+    sink.seen.map(({ type }) => type),
+    ["changed", "unreadable", "changed"],
   );
-  assert.deepEqual([sink.cursor, sink.resumptions], ["c1:4", 1]);
+  assert.deepEqual(sink.names(), ["a", "b", "c"]);
+  assert.deepEqual([sink.cursor, sink.interruptions, sink.resumptions], ["c1:4", [], 0]);
 });
 
 test("a list whose revision is compacted while it is read begins anew", async (t) => {

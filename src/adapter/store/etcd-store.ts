@@ -7,6 +7,7 @@ import type { Clock, Millis } from "../../port/clock.ts";
 import {
   type Continuity,
   type Cursor,
+  isUnreadable,
   keyText,
   type Listing,
   type ListQuery,
@@ -14,6 +15,8 @@ import {
   type Store,
   type Stored,
   StoreError,
+  type Unreadable,
+  unreadableError,
   type Watch,
   type WatchSink,
   type WriteOp,
@@ -60,8 +63,9 @@ export class EtcdStore implements Store {
 
   async get(key: ObjectKey): Promise<Stored | undefined> {
     const { kvs } = await plainErrors(this.#connection.read(kvMethods.range, { key: keyOctets(this.#keys, key) }));
-    const [kv] = kvs;
-    return kv && decodeObject(key, kv);
+    const object = kvs[0] && decodeObject(key, kvs[0]);
+    if (object && isUnreadable(object)) throw unreadableError(object);
+    return object;
   }
 
   async list(query: ListQuery): Promise<Listing> {
@@ -79,6 +83,7 @@ export class EtcdStore implements Store {
     const prefix = octetTextOf(this.#keys.etcdPrefix(query));
     const rangeEnd = prefixEnd(prefix);
     const objects: Stored[] = [];
+    const unreadable: Unreadable[] = [];
     const slices = new Slices(this.#clock);
     let page: RangeResponse;
     let key = prefix;
@@ -93,14 +98,16 @@ export class EtcdStore implements Store {
       for (const kv of page.kvs) {
         if (slices.isOver) await slices.next();
         const object = this.#match(query, kv);
-        if (object) objects.push(object);
+        if (object && isUnreadable(object)) unreadable.push(object);
+        else if (object) objects.push(object);
       }
       key = `${page.kvs.at(-1)?.key ?? ""}\0`;
     } while (page.more);
-    return { objects: inOrder(objects), cursor: formatCursor({ cluster, revision, behind: new Map() }) };
+    const cursor = formatCursor({ cluster, revision, behind: new Map() });
+    return { objects: inOrder(objects), unreadable: inOrder(unreadable), cursor };
   }
 
-  #match({ kind, namespace, namePrefix = "" }: ListQuery, kv: KeyValue): Stored | undefined {
+  #match({ kind, namespace, namePrefix = "" }: ListQuery, kv: KeyValue): Stored | Unreadable | undefined {
     const key = objectKeyOf(this.#keys, kv);
     if (key?.kind !== kind || !key.name.startsWith(namePrefix)) return undefined;
     if (namespace !== undefined && key.namespace !== namespace) return undefined;
@@ -159,7 +166,7 @@ function withoutRefusal(failure: unknown): unknown {
 }
 
 /** By key text. The layout's order is almost always the same: then nothing is sorted. */
-function inOrder(objects: readonly Stored[]): readonly Stored[] {
+function inOrder<T extends { readonly key: ObjectKey }>(objects: readonly T[]): readonly T[] {
   let before = "";
   for (const { key } of objects) {
     const text = keyText(key);

@@ -1,7 +1,7 @@
 /** A write of the store port as one etcd transaction, and its answer as the write's result. Pure. */
 import type { JsonObject } from "../../base/json.ts";
 import { parseJson } from "../../base/json.ts";
-import { type Stored, StoreError, type WriteOp, type WriteResult } from "../../port/store.ts";
+import { isUnreadable, type Stored, StoreError, type WriteOp, type WriteResult } from "../../port/store.ts";
 import {
   COMPARE_RESULT,
   COMPARE_TARGET,
@@ -63,7 +63,9 @@ function carriedOut(ops: readonly WriteOp[], answer: TxnResponse): WriteResult {
       return [{ key: op.key, value: parseJson(encodeValue(op.value).toString()) as JsonObject, revision }];
     }
     const was = answer.responses[index]?.deleteRange?.prevKvs[0];
-    return was ? [decodeObject(op.key, was)] : [];
+    if (!was) return [];
+    const object = decodeObject(op.key, was);
+    return [isUnreadable(object) ? { key: op.key, value: {}, revision: object.revision } : object];
   });
   return { ok: true, stored };
 }

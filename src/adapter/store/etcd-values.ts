@@ -1,7 +1,7 @@
 /** Objects in etcd: keys by the layout that is given, values as JSON, revisions of modification as text. */
 import { messageOf } from "../../base/errors.ts";
 import { formatJson, type JsonObject, parseJson } from "../../base/json.ts";
-import { type ListQuery, type ObjectKey, type Stored, StoreError } from "../../port/store.ts";
+import type { ListQuery, ObjectKey, Stored, Unreadable } from "../../port/store.ts";
 import type { KeyValue } from "../../wire/etcd/kv.ts";
 import { octetTextOf, textOfOctets } from "../../wire/octet-text.ts";
 
@@ -23,28 +23,31 @@ export const objectKeyOf = (keys: EtcdKeys, kv: KeyValue): ObjectKey | undefined
 
 export const encodeValue = (value: JsonObject): Buffer => Buffer.from(formatJson(value));
 
-/** Throws StoreError `malformed` that names the key. Old affinities have empty values: an object without fields. */
-export function decodeObject(key: ObjectKey, kv: KeyValue): Stored {
-  return { key, value: decodeValue(kv), revision: String(kv.modRevision) };
+/** The object, or why it cannot be read. Old affinities have empty values: an object without fields. */
+export function decodeObject(key: ObjectKey, kv: KeyValue): Stored | Unreadable {
+  const revision = String(kv.modRevision);
+  const value = decodeValue(kv);
+  return typeof value === "string" ? { key, revision, why: sentenceOf(kv, value) } : { key, value, revision };
 }
 
-function decodeValue(kv: KeyValue): JsonObject {
+/** A text says what is wrong. */
+function decodeValue(kv: KeyValue): JsonObject | string {
   if (kv.value.length === 0) return {};
   let value: unknown;
   try {
     value = parseJson(textOf(kv.value));
   } catch (failure) {
-    throw malformed(kv, messageOf(failure));
+    return messageOf(failure);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(kv, "it is no JSON object");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is no JSON object";
   return value as JsonObject;
 }
 
 const textOf = (octets: Uint8Array): string =>
   Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString("utf8");
 
-function malformed(kv: KeyValue, why: string): StoreError {
+function sentenceOf(kv: KeyValue, what: string): string {
   const key = textOfOctets(kv.key);
-  const message = `the value of ${key} at revision ${kv.modRevision} cannot be read (${why}); mend or delete it`;
-  return new StoreError("malformed", message, { key });
+  const oneLine = what.replaceAll(/\s+/g, " ");
+  return `the value of ${key} at revision ${kv.modRevision} cannot be read (${oneLine}); mend or delete that key, with etcdctl for example`;
 }

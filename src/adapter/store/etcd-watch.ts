@@ -6,7 +6,7 @@
  * etcd keeps the order and the unity of changes within a watch. Across prefixes what comes together is put in order.
  */
 import type { Clock, Millis, Timer } from "../../port/clock.ts";
-import { StoreError, type Watch, type WatchEvent, type WatchSink } from "../../port/store.ts";
+import { isUnreadable, StoreError, type Watch, type WatchEvent, type WatchSink } from "../../port/store.ts";
 import {
   EVENT_DELETE,
   type Event,
@@ -235,17 +235,12 @@ export class EtcdWatch implements Watch {
   #map({ type, kv, prevKv }: Event): WatchEvent | undefined {
     const key = kv && objectKeyOf(this.#options.keys, kv);
     if (!kv || !key || !this.#kinds.has(key.kind)) return undefined;
-    try {
-      if (type !== EVENT_DELETE) return { type: "changed", object: decodeObject(key, kv) };
-      return { type: "removed", key, ...(prevKv && { was: decodeObject(key, prevKv) }) };
-    } catch (failure) {
-      if (!(failure instanceof StoreError)) throw failure;
-      if (type === EVENT_DELETE) return { type: "removed", key };
-      // Somebody wrote what cannot be read: the object stays as it was known, and whoever watches hears why.
-      this.#options.sink.interrupted(failure);
-      this.#options.sink.resumed();
-      return undefined;
+    if (type === EVENT_DELETE) {
+      const was = prevKv && decodeObject(key, prevKv);
+      return was && !isUnreadable(was) ? { type: "removed", key, was } : { type: "removed", key };
     }
+    const object = decodeObject(key, kv);
+    return isUnreadable(object) ? { type: "unreadable", ...object } : { type: "changed", object };
   }
 }
 

@@ -13,14 +13,14 @@ import {
 import { addressAt, type Block, blockSizeOf, type Holder, holderAt, ordinalOf } from "../../ipam/block.ts";
 import { readBlock } from "../../ipam/block-codec.ts";
 import { readSettings, SETTINGS_KEY } from "../../ipam/records.ts";
-import type { Store } from "../../port/store.ts";
+import { allReadable, type Store } from "../../port/store.ts";
 import { isPlainObject } from "../../resources/check.ts";
 import { textAt } from "../../resources/kinds/kind.ts";
 import { fiveDigits, wholeNumber } from "../output/go-number.ts";
 import { boxedTable } from "../output/table.ts";
 
 async function readBlocks(store: Store): Promise<Block[]> {
-  const { objects } = await store.list({ kind: "IPAMBlock" });
+  const objects = allReadable(await store.list({ kind: "IPAMBlock" }));
   return objects.map(({ value }) => readBlock(value)).sort((a, b) => comparePrefixes(a.cidr, b.cidr));
 }
 
@@ -28,7 +28,7 @@ const inUse = (block: Block): number => block.allocations.filter((index) => inde
 
 /** Pools in the order of their names, each with its blocks when asked; blocks of no pool come last. */
 export async function showUtilization(store: Store, withBlocks: boolean): Promise<string> {
-  const { objects } = await store.list({ kind: "IPPool" });
+  const objects = allReadable(await store.list({ kind: "IPPool" }));
   const pools = objects.flatMap(({ value }) => tryParsePrefix(textAt(value, "spec", "cidr")) ?? []);
   const blocks = await readBlocks(store);
   const poolOf = (block: Block): Prefix | undefined => pools.find((pool) => covers(pool, block.cidr));

@@ -8,7 +8,7 @@ import { Affinities } from "../../ipam/affinities.ts";
 import type { Holder } from "../../ipam/block.ts";
 import { readBlock } from "../../ipam/block-codec.ts";
 import type { Owner } from "../../ipam/records.ts";
-import type { Stored } from "../../port/store.ts";
+import { allReadable, type Stored } from "../../port/store.ts";
 import { at, objectAt, textAt } from "../../resources/kinds/kind.ts";
 import { describeKey, type FieldProblem, ResourceError, validationError } from "../../resources/problems.ts";
 import type { KindRule, RuleContext } from "./rule.ts";
@@ -22,7 +22,7 @@ async function beforeCreate({ store }: RuleContext, pool: JsonObject): Promise<v
   const cidr = parsePrefix(textAt(pool, "spec", "cidr"));
   const { name } = keyOfPool(pool);
   const problems: FieldProblem[] = [];
-  const { objects } = await store.list({ kind: "IPPool" });
+  const objects = allReadable(await store.list({ kind: "IPPool" }));
   for (const other of objects) {
     const text = textAt(other.value, "spec", "cidr");
     const range = tryParsePrefix(text);
@@ -55,7 +55,7 @@ interface FoundBlock {
 }
 
 async function blocksIn({ store }: Pick<RuleContext, "store">, cidr: Prefix): Promise<FoundBlock[]> {
-  const { objects } = await store.list({ kind: "IPAMBlock" });
+  const objects = allReadable(await store.list({ kind: "IPAMBlock" }));
   return objects.flatMap((stored) => {
     const prefix = tryParsePrefix(stored.key.name);
     return prefix && overlaps(cidr, prefix) ? [{ prefix, stored }] : [];
@@ -138,7 +138,7 @@ async function enableAgain({ store }: RuleContext, pool: Stored, revision: strin
 
 async function releaseAffinities(context: RuleContext, cidr: Prefix): Promise<void> {
   const affinities = new Affinities(context);
-  const { objects } = await context.store.list({ kind: "BlockAffinity" });
+  const objects = allReadable(await context.store.list({ kind: "BlockAffinity" }));
   for (const { key } of objects) {
     const match = /^(host|virtual)\/([^/]+)\/(.+)$/.exec(key.name);
     const block = tryParsePrefix(match?.[3] ?? "");

@@ -8,7 +8,7 @@ import { Affinities } from "../../ipam/affinities.ts";
 import { readBlock } from "../../ipam/block-codec.ts";
 import { Ipam } from "../../ipam/ipam.ts";
 import { affinityPrefix, hostOwner } from "../../ipam/records.ts";
-import type { Stored } from "../../port/store.ts";
+import { allReadable, type Stored } from "../../port/store.ts";
 import { textAt } from "../../resources/kinds/kind.ts";
 import type { KindRule, RuleContext } from "./rule.ts";
 
@@ -26,7 +26,7 @@ async function beforeDelete(context: RuleContext, node: Stored): Promise<undefin
 
 /** Every address that the node's pods and tunnels hold, in its own blocks and in others'. */
 async function releaseAddresses(context: RuleContext, node: string): Promise<void> {
-  const { objects } = await context.store.list({ kind: "IPAMBlock" });
+  const objects = allReadable(await context.store.list({ kind: "IPAMBlock" }));
   const handles = new Set<string>();
   for (const { value } of objects) {
     for (const { handleId, attributes } of readBlock(value).holders) {
@@ -41,7 +41,7 @@ async function releaseBlocks(context: RuleContext, node: string): Promise<void> 
   const affinities = new Affinities(context);
   const owner = hostOwner(node);
   const prefix = affinityPrefix(owner);
-  const { objects } = await context.store.list({ kind: "BlockAffinity", namePrefix: prefix });
+  const objects = allReadable(await context.store.list({ kind: "BlockAffinity", namePrefix: prefix }));
   for (const { key } of objects) {
     const block = tryParsePrefix(key.name.slice(prefix.length));
     if (block) await affinities.release(owner, block);
@@ -49,7 +49,7 @@ async function releaseBlocks(context: RuleContext, node: string): Promise<void> 
 }
 
 async function deleteWhere(context: RuleContext, kind: string, is: (value: JsonObject) => boolean): Promise<void> {
-  const { objects } = await context.store.list({ kind });
+  const objects = allReadable(await context.store.list({ kind }));
   for (const { key, value } of objects) {
     if (is(value)) await context.store.write([{ op: "delete", key }]);
   }

@@ -1,6 +1,6 @@
 /** Tiers and the policies in them; filters and the peers that name them; profiles that are not stored. */
 import type { JsonObject } from "../../base/json.ts";
-import type { Stored } from "../../port/store.ts";
+import { allReadable, type Stored } from "../../port/store.ts";
 import { at, listAt, textAt } from "../../resources/kinds/kind.ts";
 import { builtInTiers } from "../../resources/kinds/tier.ts";
 import { describeKey, notFound, notSupported, ResourceError } from "../../resources/problems.ts";
@@ -26,7 +26,7 @@ async function beforeDeleteTier({ store }: RuleContext, tier: Stored): Promise<u
     throw notSupported("delete", describeKey(tier.key), `Cannot delete ${name} tier`);
   }
   for (const kind of policyKinds) {
-    const { objects } = await store.list({ kind });
+    const objects = allReadable(await store.list({ kind }));
     const inside = objects.find(({ value }) => (textAt(value, "spec", "tier") || "default") === name);
     if (!inside) continue;
     const object = describeKey(tier.key);

@@ -1,5 +1,6 @@
-/** get: one answer for each name, or a list. */
+/** get: one answer for each name, or a list. What cannot be read is told in a line of its own and keeps nothing else back. */
 import type { JsonObject } from "../../base/json.ts";
+import type { Unreadable } from "../../port/store.ts";
 import { textAt } from "../../resources/kinds/kind.ts";
 import { ResourceError } from "../../resources/problems.ts";
 import { type Answer, exported, type Format, printAnswers } from "../output/format.ts";
@@ -18,24 +19,34 @@ const DEFAULT_AS_NUMBER = "64512";
 /** Gives the exit code. Throws FormatError for headings that the kind does not have. */
 export async function get(targets: readonly Target[], options: GetOptions, { client, io }: VerbDeps): Promise<number> {
   const answers: Answer[] = [];
+  const unreadable: Unreadable[] = [];
   const outcome = await eachTarget(targets, async (given) => {
-    answers.push(await lookUp(client, inNamespace(given, options), options));
+    const found = await lookUp(client, inNamespace(given, options), options);
+    answers.push(found.answer);
+    unreadable.push(...found.unreadable);
   });
   const isTable = options.format.name === "table";
   const asNumber = isTable && answers.some(({ row }) => row.kind === "Node") ? await clusterAsNumber(client) : "";
   const showNamespace = options.allNamespaces === true || options.namespace !== undefined;
   if (answers.length > 0)
     io.out(printAnswers(answers, { format: options.format, showNamespace, context: { asNumber } }));
-  for (const { error } of outcome.failures) io.err(`${error.message}\n`);
-  return outcome.failures.length === 0 ? 0 : 1;
+  const errors = [...unreadable.map(({ why }) => why), ...outcome.failures.map(({ error }) => error.message)];
+  for (const error of errors) io.err(`${error}\n`);
+  return errors.length === 0 ? 0 : 1;
 }
 
-async function lookUp(client: ResourceClient, target: Target, options: GetOptions): Promise<Answer> {
+interface Found {
+  readonly answer: Answer;
+  readonly unreadable: readonly Unreadable[];
+}
+
+async function lookUp(client: ResourceClient, target: Target, options: GetOptions): Promise<Found> {
   const { row } = target;
   const key = keyOfTarget(target);
   if (key.name === "") {
     const namespace = key.namespace === "" ? undefined : key.namespace;
-    return { row, objects: await client.list(row, namespace), isList: true };
+    const { objects, unreadable } = await client.list(row, namespace);
+    return { answer: { row, objects, isList: true }, unreadable };
   }
   if (key.namespace === "") {
     throw new ResourceError("namespace", "cannot use --all-namespace flag for getting a single resource", {
@@ -44,7 +55,7 @@ async function lookUp(client: ResourceClient, target: Target, options: GetOption
     });
   }
   const object = await client.get(row, key);
-  return { row, objects: [options.export ? exported(object) : object], isList: false };
+  return { answer: { row, objects: [options.export ? exported(object) : object], isList: false }, unreadable: [] };
 }
 
 async function clusterAsNumber(client: ResourceClient): Promise<string> {

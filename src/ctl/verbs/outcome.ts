@@ -38,7 +38,7 @@ export async function eachTarget(
       await work(target);
       handled++;
     } catch (error) {
-      if (!(error instanceof CodedError) || error instanceof StoreError) throw error;
+      if (!(error instanceof CodedError) || isStoreTrouble(error)) throw error;
       failures.push({ target, error });
       const isEarly = error instanceof ResourceError && error.code === "namespace";
       if (options.countsFailures && !isEarly) handled++;
@@ -47,6 +47,9 @@ export async function eachTarget(
   const kinds = new Set(targets.map(({ row }) => row.kind));
   return { total: targets.length, handled, failures, singleKind: kinds.size === 1 ? [...kinds][0] : undefined };
 }
+
+/** Not: an object that cannot be read. */
+const isStoreTrouble = (error: CodedError): boolean => error instanceof StoreError && error.detail.key === undefined;
 
 /** Go's `%v` of a list of errors. */
 const listed = (failures: readonly Failure[]): string => `[${failures.map(({ error }) => error.message).join(" ")}]`;

@@ -42,6 +42,28 @@ test("the document's session: patch to CrossSubnet, then the wide table", async 
   );
 });
 
+test("get shows what can be read, and says in one line each what cannot", async () => {
+  const runner = await withPool();
+  await runner.ocicat(["create", "-f", "-"], pool("other", "10.9.0.0/16"));
+  runner.store.spoil({ kind: "IPPool", name: "broken" });
+  const listed = await runner.ocicat(["get", "ippools", "-o", "name"]);
+  assert.equal(listed.code, 1);
+  assert.match(listed.out, /default-ipv4-ippool[\s\S]*other/);
+  assert.match(listed.err, /^[^\n]*IPPool\/\/broken cannot be read[^\n]*\n$/);
+  const named = await runner.ocicat(["get", "ippool", "broken", "other", "-o", "name"]);
+  assert.equal(named.code, 1);
+  assert.match(named.out, /other/);
+  assert.match(named.err, /^[^\n]*IPPool\/\/broken cannot be read[^\n]*\n$/);
+});
+
+test("a pool is not made while another cannot be read: nobody knows its range", async () => {
+  const runner = await withPool();
+  runner.store.spoil({ kind: "IPPool", name: "broken" });
+  const made = await runner.ocicat(["create", "-f", "-"], pool("other", "10.9.0.0/16"));
+  assert.equal(made.code, 1);
+  assert.match(made.err, /IPPool\/\/broken cannot be read/);
+});
+
 test("get, sed, apply: the mode changes and nothing else", async () => {
   const runner = await withPool();
   const before = await runner.stored("IPPool", "default-ipv4-ippool");
