@@ -25,7 +25,7 @@ export interface KeeperDeps {
 
 /** What is kept: the state that the store has vouched for, and where it stood. */
 export interface Kept {
-  readonly dataplane: Dataplane;
+  readonly dataplane: Pick<Dataplane, "desired">;
   readonly cursor: Cursor;
   readonly pools: readonly Prefix[];
 }
@@ -34,7 +34,10 @@ export class Keeper {
   readonly #deps: KeeperDeps;
   readonly #last: LastApplied | undefined;
   #timer: Timer | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  /** One at a time. */
+  #writing: Promise<void> | undefined;
+  /** What is written next. */
+  #due: (() => Kept) | undefined;
 
   /** Reads the file; one that cannot be used is ignored with a word. */
   constructor(deps: KeeperDeps) {
@@ -86,11 +89,23 @@ export class Keeper {
     for (const kind of order) dataplane.offer(kind, SOURCE, []);
   }
 
-  /** Writes what is applied, soon. `content` is asked when it is written. */
+  /** Writes what is applied, soon, and after a write that is under way. `content` is asked when it is written. */
   keepSoon(content: () => Kept): void {
+    this.#due = content;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (!this.#due || this.#writing) return;
     this.#timer ??= this.#deps.clock.after(KEEP_DELAY_MS, () => {
       this.#timer = undefined;
-      this.#writing = this.#keep(content());
+      const content = this.#due?.();
+      this.#due = undefined;
+      if (!content) return;
+      this.#writing = this.#keep(content).finally(() => {
+        this.#writing = undefined;
+        this.#schedule();
+      });
     });
   }
 
@@ -107,6 +122,7 @@ export class Keeper {
   /** Ends. With `content`, that is written first. */
   async close(content?: Kept): Promise<void> {
     this.#timer?.cancel();
+    this.#due = undefined;
     await this.#writing;
     if (content) await this.#keep(content);
   }

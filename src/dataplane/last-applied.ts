@@ -31,7 +31,7 @@ export class LastAppliedError extends CodedError<"unreadable", { path: string }>
 
 /** The text in chunks that end with whole lines. */
 export function* encodeLastApplied(
-  dataplane: Dataplane,
+  dataplane: Pick<Dataplane, "desired">,
   header: Pick<LastApplied, "node" | "cursor" | "pools">,
 ): Generator<string> {
   let lines = [formatJson({ format: FORMAT, ...header })];

@@ -3,6 +3,9 @@ export interface StateFile {
   readonly path: string;
   /** undefined when there is none. */
   read(): string | undefined;
-  /** Writes the chunks beside the file, makes them durable, then takes its place. Turns pass between chunks. */
+  /**
+   * Writes the chunks beside the file, makes them durable, then takes its place. Turns pass between chunks. Calls that
+   * overlap are carried out one after the other.
+   */
   replace(chunks: Iterable<string>): Promise<void>;
 }
