@@ -1,7 +1,9 @@
 /**
  * What one node knows, indexed for compile: projections of the resources, never whole remote objects, and the facts of
- * the node itself. The view is changed only through its setters, which say which compile keys the change touches.
+ * the node itself. The view is changed only through its setters, which say which compile keys the change touches: none
+ * where the projection is as it was, whatever revision it came from.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { IpAddress } from "../ip/address.ts";
 import { covers, type InterfaceAddress, type Prefix, type PrefixKey } from "../ip/prefix.ts";
 import type { Mac } from "./node-state.ts";
@@ -146,12 +148,13 @@ export class View {
   }
 
   setLocal(local: Local, touch: Touch): void {
+    if (isDeepStrictEqual(local, this.#local)) return;
     this.#local = local;
     for (const key of this.allKeys()) touch(key);
   }
 
   setPool(name: string, pool: Pool | undefined, touch: Touch): void {
-    put(this.#pools, name, pool);
+    if (!put(this.#pools, name, pool)) return;
     touch(keys.vxlanDevice);
     touch(keys.natOutgoing);
     for (const node of this.#nodes.keys()) touch(keys.node(node));
@@ -159,7 +162,7 @@ export class View {
   }
 
   setNode(name: string, node: Node | undefined, touch: Touch): void {
-    put(this.#nodes, name, node);
+    if (!put(this.#nodes, name, node)) return;
     touch(keys.node(name));
     if (name === this.#local.node) {
       for (const key of this.allKeys()) touch(key);
@@ -169,8 +172,9 @@ export class View {
   }
 
   setBlock(key: PrefixKey, block: Block | undefined, touch: Touch): void {
-    for (const node of nodesOf(this.#blocks.get(key))) this.#blocksByNode.get(node)?.delete(key);
-    put(this.#blocks, key, block);
+    const before = this.#blocks.get(key);
+    if (!put(this.#blocks, key, block)) return;
+    for (const node of nodesOf(before)) this.#blocksByNode.get(node)?.delete(key);
     for (const node of nodesOf(block)) {
       const blocks = this.#blocksByNode.get(node);
       if (blocks) blocks.add(key);
@@ -180,14 +184,20 @@ export class View {
   }
 
   setEndpoint(name: string, endpoint: Endpoint | undefined, touch: Touch): void {
-    put(this.#endpoints, name, endpoint);
-    touch(keys.endpoint(name));
+    if (put(this.#endpoints, name, endpoint)) touch(keys.endpoint(name));
   }
 }
 
-function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value);
+interface Projection {
+  readonly origin: Origin;
+}
+
+/** Whether it is another projection than before, origins apart. The new origin is kept either way, for provenance. */
+function put<V extends Projection>(map: Map<string, V>, key: string, value: V | undefined): boolean {
+  const before = map.get(key);
+  if (value === undefined) return map.delete(key);
+  map.set(key, value);
+  return !before || !isDeepStrictEqual({ ...value, origin: undefined }, { ...before, origin: undefined });
 }
 
 function nodesOf(block: Block | undefined): readonly string[] {

@@ -179,9 +179,14 @@ export class Agent {
    * settings are tried, with what failed.
    */
   async endpointChanged(endpoint: Stored): Promise<readonly string[]> {
-    this.dataplane.change(() => this.#intent.event({ type: "changed", object: endpoint }));
+    const key = keys.endpoint(describeOrigin(endpoint.key));
+    this.dataplane.change((_view, touch) => {
+      this.#intent.event({ type: "changed", object: endpoint });
+      // As it was, too: its device may be a new one, and what failed is tried again now.
+      touch(key);
+    });
     await this.dataplane.applied();
-    return this.dataplane.failuresOf(keys.endpoint(describeOrigin(endpoint.key)));
+    return this.dataplane.failuresOf(key);
   }
 
   /** An endpoint that the plugin has just deleted. Resolves when its routes are gone. */
