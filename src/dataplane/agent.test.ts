@@ -11,7 +11,7 @@ import { MemoryStateFile } from "../testing/memory-state-file.ts";
 import { MemoryStore } from "../testing/memory-store.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
 import { SilentLog } from "../testing/silent-log.ts";
-import { Agent } from "./agent.ts";
+import { Agent, type AgentDeps } from "./agent.ts";
 
 const local: Local = {
   node: "worker-1",
@@ -39,7 +39,8 @@ function host(store: MemoryStore) {
   const stateFile = new MemoryStateFile();
   const clock = new FakeClock();
   const log = new SilentLog();
-  const start = () => {
+  let passes = 0;
+  const start = (given: Partial<AgentDeps> = {}) => {
     const agent = new Agent(local, {
       store,
       clock,
@@ -48,14 +49,21 @@ function host(store: MemoryStore) {
       stateFile,
       acceptStore: false,
       turn: (_name, work) => work(),
-      metrics: { count: () => undefined, observe: () => undefined, set: () => undefined },
+      metrics: {
+        count: () => undefined,
+        observe: (...[key]) => {
+          if (key === "applySeconds") passes++;
+        },
+        set: () => undefined,
+      },
       settingsChanged: () => undefined,
+      ...given,
     });
     agent.start();
     return agent;
   };
   const routes = () => [...drivers.routes.kernel.values()].map(({ destination }) => destination).sort();
-  return { drivers, stateFile, clock, log, start, routes };
+  return { drivers, stateFile, clock, log, start, routes, passes: () => passes };
 }
 
 const put = (store: MemoryStore, ...objects: readonly Stored[]) =>
@@ -225,6 +233,47 @@ test("an agent that starts beside an object that cannot be read is in sync, and 
   await agent.close();
 });
 
+test("what changes nothing of this node starts no pass and writes no file", async () => {
+  const store = await cluster();
+  const { start, clock, stateFile, passes } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  const before = [passes(), stateFile.replaced];
+  for (let ordinal = 2; ordinal < 12; ordinal++) {
+    await put(store, blockObject("192.168.133.192/26", "worker-2", { [ordinal]: { node: "worker-2" } }));
+    await put(store, endpointObject("worker-2", `pod-${ordinal}`, `192.168.133.${192 + ordinal}`, `cali${ordinal}`));
+    await put(store, nodeObject("worker-1", "10.30.0.206/24", "192.168.226.64"));
+    agent.setLocal({ ...local });
+    await clock.advance(5_000);
+  }
+  assert.deepEqual([passes(), stateFile.replaced], before);
+  await put(store, blockObject("192.168.1.0/26", "worker-2"));
+  await clock.advance(5_000);
+  assert.ok(passes() > before[0]!);
+  assert.equal(stateFile.replaced, before[1]! + 1);
+  agent.dataplane.resync("periodic refresh");
+  await clock.advance(5_000);
+  assert.equal(stateFile.replaced, before[1]! + 1, "a look at the kernel that finds all as it shall be writes nothing");
+  await agent.close();
+});
+
+test("another store that was accepted is the one that is known from then on, though it makes the same items", async () => {
+  const { start, clock, stateFile } = host(await cluster());
+  const first = start();
+  await clock.advance(5_000);
+  await first.close();
+  const other = await cluster();
+  other.replace();
+  const copy = (await cluster()).client();
+  for (const kind of ["IPPool", "Node", "IPAMBlock", "WorkloadEndpoint"]) {
+    await put(other, ...(await copy.list({ kind })).objects);
+  }
+  const second = start({ store: other, acceptStore: true });
+  await clock.advance(5_000);
+  assert.match(stateFile.text ?? "", /"cursor":"memory-2:/, "before it ends: it may be killed");
+  await second.close();
+});
+
 test("an endpoint that the plugin stored is applied at once, and what fails is told", async () => {
   const store = await cluster();
   const { start, clock, routes, drivers } = host(store);
@@ -238,6 +287,24 @@ test("an endpoint that the plugin stored is applied at once, and what fails is t
   const failing = agent.endpointChanged(endpointObject("worker-1", "pod-8", "192.168.226.71", "cali998"));
   await clock.advance(0);
   assert.match((await failing).join(), /routes 254 192\.168\.226\.71\/32 0: .*ENODEV/);
+  await agent.close();
+});
+
+test("an endpoint that is stored again as it was is tried again at once", async () => {
+  const store = await cluster();
+  const { start, clock, routes, drivers } = host(store);
+  const agent = start();
+  await clock.advance(5_000);
+  const endpoint = endpointObject("worker-1", "pod-9", "192.168.226.70", "cali999");
+  drivers.routes.refused.add("254 192.168.226.70/32 0");
+  const failing = agent.endpointChanged(endpoint);
+  await clock.advance(0);
+  assert.equal((await failing).length, 1);
+  drivers.routes.refused.clear();
+  const again = agent.endpointChanged(endpoint);
+  await clock.advance(0);
+  assert.deepEqual(await again, []);
+  assert.ok(routes().includes("192.168.226.70/32"));
   await agent.close();
 });
 

@@ -200,6 +200,7 @@ export class Agent {
     this.#cursor = cursor;
     this.#store = { state: "inSync", cursor };
     this.#keeper.withdraw(this.dataplane);
+    this.#keeper.renew();
     this.dataplane.open({ removes: true });
     this.#deps.log.info("in sync with the store", {
       cursor,

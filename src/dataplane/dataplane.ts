@@ -52,6 +52,7 @@ export class Dataplane {
   readonly #deps: DataplaneDeps;
   readonly #kinds: ReadonlyMap<ItemKind, Kind>;
   readonly #reports = new Map<CompileKey, readonly string[]>();
+  #changes = 0;
   #isOpen = false;
   #removes = false;
   #isClosed = false;
@@ -75,10 +76,11 @@ export class Dataplane {
     return { candidates, reconciler: new Reconciler(deps) };
   }
 
-  /** Changes the view; what it touches is compiled and applied soon. */
+  /** Changes the view; what it touches is compiled and applied soon. Nothing touched, nothing done. */
   change(work: (view: View, touch: (key: CompileKey) => void) => void): void {
-    this.#deps.turn("change", () => work(this.#deps.compiler.view, this.#deps.compiler.touch));
-    this.#wake();
+    const { compiler, turn } = this.#deps;
+    turn("change", () => work(compiler.view, compiler.touch));
+    if (compiler.pending > 0) this.#wake();
   }
 
   /**
@@ -102,7 +104,7 @@ export class Dataplane {
   /** What a source other than compile wants (the last applied state, learned routes), in place of what it wanted before. */
   offer<K extends ItemKind>(kind: K, source: string, wanted: readonly Candidate<Items[K]>[]): void {
     const { candidates, reconciler } = this.#of(kind);
-    candidates.set(source, wanted, (key) => reconciler.mark(key));
+    if (candidates.set(source, wanted, (key) => reconciler.mark(key))) this.#changes++;
   }
 
   /** Resolves when everything that was changed before the call is compiled and has been tried once. */
@@ -178,6 +180,11 @@ export class Dataplane {
     );
     if (fragment.reports) this.#reports.set(key, fragment.reports);
     else this.#reports.delete(key);
+  }
+
+  /** How often an item that shall be has come, gone or become another: the same number, the same items. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** What compile reports as missing or wrong, by compile key. */

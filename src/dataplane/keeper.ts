@@ -1,10 +1,15 @@
 /**
  * Keeps what was last applied on this node's disk, and wants it beside whatever is compiled until the store has vouched
  * for what is there: wanted by nobody but the past, it loses against everything that is compiled.
+ *
+ * The file is written when an item or a pool has changed, not when the store has moved. Its cursor may then be older than
+ * what the agent has seen, which proves as much: a store that went back to a revision between the two makes the very same
+ * items of this node, and one that went back further is found out.
  */
+import { messageOf } from "../base/errors.ts";
 import { order } from "../compile/items.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
-import type { Clock, Timer } from "../port/clock.ts";
+import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Cursor } from "../port/store.ts";
@@ -12,7 +17,11 @@ import type { Dataplane } from "./dataplane.ts";
 import { decodeLastApplied, encodeLastApplied, type LastApplied, LastAppliedError } from "./last-applied.ts";
 
 /** Changes come in bursts; a file of thousands of items is written for a burst, not for each. */
-const KEEP_DELAY_MS = 1_000;
+const KEEP_DELAY_MS: Millis = 1_000;
+/** What is written for changes that go on and on, on average: a megabyte a second. */
+const MOST_OCTETS_PER_MS = 1_000;
+/** A write that failed is tried again after this. */
+const RETRY_MS: Millis = 10_000;
 const SOURCE = "last applied";
 const PREFERENCE = 1_000;
 
@@ -25,14 +34,30 @@ export interface KeeperDeps {
 
 /** What is kept: the state that the store has vouched for, and where it stood. */
 export interface Kept {
-  readonly dataplane: Pick<Dataplane, "desired">;
+  readonly dataplane: Pick<Dataplane, "desired" | "changes">;
   readonly cursor: Cursor;
   readonly pools: readonly Prefix[];
+}
+
+/** What tells whether a file is out of date. */
+interface Written {
+  /** How often the store had been listed. */
+  readonly listings: number;
+  readonly changes: number;
+  readonly pools: string;
+  readonly cursor: Cursor;
 }
 
 export class Keeper {
   readonly #deps: KeeperDeps;
   readonly #last: LastApplied | undefined;
+  /** CIDRs of the pools of the last run. */
+  readonly pools: readonly Prefix[];
+  #written: Written | undefined;
+  #listings = 0;
+  /** The next write comes no sooner. */
+  #notBefore: Millis = 0;
+  #failure: string | undefined;
   #timer: Timer | undefined;
   /** One at a time. */
   #writing: Promise<void> | undefined;
@@ -43,6 +68,7 @@ export class Keeper {
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
     this.#last = this.#read();
+    this.pools = (this.#last?.pools ?? []).map(parsePrefix);
   }
 
   get path(): string {
@@ -52,11 +78,6 @@ export class Keeper {
   /** Where the list stood that the last run worked from; undefined when nothing is known of a last run. */
   get cursor(): Cursor | undefined {
     return this.#last?.cursor;
-  }
-
-  /** CIDRs of the pools of the last run. */
-  get pools(): readonly Prefix[] {
-    return (this.#last?.pools ?? []).map(parsePrefix);
   }
 
   #read(): LastApplied | undefined {
@@ -89,41 +110,77 @@ export class Keeper {
     for (const kind of order) dataplane.offer(kind, SOURCE, []);
   }
 
-  /** Writes what is applied, soon, and after a write that is under way. `content` is asked when it is written. */
+  /**
+   * Writes what is applied, soon, where it is not what was written last. One write at a time: what is due meanwhile is
+   * written afterwards. `content` is asked when it is written.
+   */
   keepSoon(content: () => Kept): void {
     this.#due = content;
     this.#schedule();
   }
 
+  /** The store was listed anew: the next write comes even where no item has changed. It may be another store by now. */
+  renew(): void {
+    this.#listings++;
+  }
+
   #schedule(): void {
-    if (!this.#due || this.#writing) return;
-    this.#timer ??= this.#deps.clock.after(KEEP_DELAY_MS, () => {
+    if (!this.#due || this.#writing || this.#timer || this.#isWritten(this.#due())) return;
+    const { clock } = this.#deps;
+    this.#timer = clock.after(Math.max(KEEP_DELAY_MS, this.#notBefore - clock.now()), () => {
       this.#timer = undefined;
-      const content = this.#due?.();
-      this.#due = undefined;
-      if (!content) return;
-      this.#writing = this.#keep(content).finally(() => {
+      if (!this.#due) return;
+      this.#writing = this.#keep(this.#due()).finally(() => {
         this.#writing = undefined;
         this.#schedule();
       });
     });
   }
 
-  async #keep({ dataplane, cursor, ...content }: Kept): Promise<void> {
-    const { stateFile, log, node } = this.#deps;
+  #isWritten(content: Kept): boolean {
+    const { listings, changes, pools } = this.#mark(content);
+    const written = this.#written;
+    return written?.listings === listings && written.changes === changes && written.pools === pools;
+  }
+
+  #mark({ dataplane, pools, cursor }: Kept): Written {
+    const text = pools.map(formatPrefix).join();
+    return { listings: this.#listings, changes: dataplane.changes, pools: text, cursor };
+  }
+
+  async #keep(content: Kept): Promise<void> {
+    const { stateFile, log, node, clock } = this.#deps;
+    const { dataplane, cursor } = content;
+    // Taken now: what changes while the file is written makes the next one due.
+    const written = this.#mark(content);
+    let octets = 0;
+    const counted = function* (chunks: Iterable<string>) {
+      for (const chunk of chunks) {
+        octets += chunk.length;
+        yield chunk;
+      }
+    };
     try {
       const pools = content.pools.map(formatPrefix);
-      await stateFile.replace(encodeLastApplied(dataplane, { node, cursor, pools }));
+      await stateFile.replace(counted(encodeLastApplied(dataplane, { node, cursor, pools })));
+      this.#written = written;
+      this.#failure = undefined;
+      this.#notBefore = clock.now() + octets / MOST_OCTETS_PER_MS;
     } catch (failure) {
-      log.error("the last applied state cannot be written", { file: stateFile.path }, failure);
+      const why = messageOf(failure);
+      if (why !== this.#failure) {
+        log.error("the last applied state cannot be written, will be tried again", { file: stateFile.path }, failure);
+      }
+      this.#failure = why;
+      this.#notBefore = clock.now() + RETRY_MS;
     }
   }
 
-  /** Ends. With `content`, that is written first. */
+  /** Ends. With `content`, that is written first, with its cursor. */
   async close(content?: Kept): Promise<void> {
     this.#timer?.cancel();
     this.#due = undefined;
     await this.#writing;
-    if (content) await this.#keep(content);
+    if (content && !(this.#isWritten(content) && this.#written?.cursor === content.cursor)) await this.#keep(content);
   }
 }

@@ -20,10 +20,14 @@ test("the winner depends on who wants what, not on the order in which they came"
       for (const { source, wanted } of history) {
         const before = new Map(["x", "y", "z"].map((key) => [key, candidates.get(key)]));
         const changed = new Set<string>();
-        candidates.set(source, wanted, (key) => changed.add(key));
+        const isOther = candidates.set(source, wanted, (key) => changed.add(key));
         last.set(source, wanted);
         for (const [key, was] of before)
           if (candidates.get(key) !== was) assert.ok(changed.has(key), `${key} changed silently`);
+        assert.equal(
+          isOther,
+          [...before].some(([key, was]) => candidates.get(key) !== was),
+        );
       }
       for (const key of ["x", "y", "z"]) {
         const model = [...last]

@@ -3,6 +3,8 @@
  * borrowed address's, later the routes of BGP peers. Each source sets what it wants as a whole; per key the candidate
  * with the lowest preference wins, ties go to the source that sorts first, so that the outcome does not depend on order.
  */
+import { isDeepStrictEqual } from "node:util";
+
 export interface Candidate<V> {
   readonly key: string;
   readonly value: V;
@@ -24,23 +26,30 @@ export class Candidates<V> {
     return this.#byKey.size;
   }
 
-  /** What the source wants from now on, in place of what it wanted. Reports each key whose winner may have changed. */
-  set(source: string, wanted: readonly Candidate<V>[], changed: (key: string) => void): void {
-    const before = this.#bySource.get(source);
-    if (!before && wanted.length === 0) return;
-    const touched = new Set(before);
-    for (const key of before ?? []) this.#drop(key, source);
-    for (const candidate of wanted) {
-      this.#add({ ...candidate, source });
-      touched.add(candidate.key);
-    }
+  /**
+   * What the source wants from now on, in place of what it wanted. Reports each key that it wanted or wants: an occasion
+   * to try again. Gives whether a winner is another value than before.
+   */
+  set(source: string, wanted: readonly Candidate<V>[], touched: (key: string) => void): boolean {
+    const before = this.#bySource.get(source) ?? [];
+    if (before.length === 0 && wanted.length === 0) return false;
+    const winners = new Map<string, V | undefined>();
+    for (const key of before) winners.set(key, this.get(key));
+    for (const { key } of wanted) winners.set(key, this.get(key));
+    for (const key of before) this.#drop(key, source);
+    for (const candidate of wanted) this.#add({ ...candidate, source });
     if (wanted.length === 0) this.#bySource.delete(source);
     else
       this.#bySource.set(
         source,
         wanted.map(({ key }) => key),
       );
-    for (const key of touched) changed(key);
+    let isOther = false;
+    for (const [key, was] of winners) {
+      isOther ||= !isDeepStrictEqual(this.get(key), was);
+      touched(key);
+    }
+    return isOther;
   }
 
   /** The winner under a key. */
