@@ -1,95 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AddressItem, FdbItem, LinkItem, NeighbourItem, RouteItem, SysctlItem } from "../compile/node-state.ts";
-import type { Local } from "../compile/view.ts";
-import { parseInterfaceAddress } from "../ip/prefix.ts";
-import type { NftTable } from "../netlink/nftables/tree.ts";
-import type { Stored } from "../port/store.ts";
-import { FakeClock } from "../testing/fake-clock.ts";
-import { MemoryDriver } from "../testing/memory-driver.ts";
-import { MemoryStateFile } from "../testing/memory-state-file.ts";
-import { MemoryStore } from "../testing/memory-store.ts";
-import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
-import { SilentLog } from "../testing/silent-log.ts";
-import { Agent, type AgentDeps } from "./agent.ts";
-
-const local: Local = {
-  node: "worker-1",
-  backend: "vxlan",
-  address: { ...parseInterfaceAddress("10.30.0.206/24"), device: "ens5" },
-  vxlan: { vni: 4096, port: 4789, mtu: 1450 },
-  rpFilter: "0",
-  deviceRouteProtocol: 3,
-  ipForwarding: true,
-};
-
-const memoryDrivers = () => ({
-  links: new MemoryDriver<LinkItem>("links"),
-  addresses: new MemoryDriver<AddressItem>("addresses"),
-  sysctls: new MemoryDriver<SysctlItem>("sysctls"),
-  tables: new MemoryDriver<NftTable>("tables"),
-  neighbours: new MemoryDriver<NeighbourItem>("neighbours"),
-  fdb: new MemoryDriver<FdbItem>("fdb"),
-  routes: new MemoryDriver<RouteItem>("routes"),
-});
-
-/** A host: what outlives its agent. */
-function host(store: MemoryStore) {
-  const drivers = memoryDrivers();
-  const stateFile = new MemoryStateFile();
-  const clock = new FakeClock();
-  const log = new SilentLog();
-  let passes = 0;
-  const start = (given: Partial<AgentDeps> = {}) => {
-    const agent = new Agent(local, {
-      store,
-      clock,
-      log,
-      drivers,
-      stateFile,
-      acceptStore: false,
-      turn: (_name, work) => work(),
-      metrics: {
-        count: () => undefined,
-        observe: (...[key]) => {
-          if (key === "applySeconds") passes++;
-        },
-        set: () => undefined,
-      },
-      settingsChanged: () => undefined,
-      ...given,
-    });
-    agent.start();
-    return agent;
-  };
-  const routes = () => [...drivers.routes.kernel.values()].map(({ destination }) => destination).sort();
-  return { drivers, stateFile, clock, log, start, routes, passes: () => passes };
-}
-
-const put = (store: MemoryStore, ...objects: readonly Stored[]) =>
-  store.write(objects.map(({ key, value }) => ({ op: "put" as const, key, value })));
-
-async function cluster(): Promise<MemoryStore> {
-  const store = new MemoryStore();
-  await put(
-    store,
-    poolObject("default-ipv4-ippool", "192.168.0.0/16"),
-    nodeObject("worker-1", "10.30.0.206/24", "192.168.226.64"),
-    nodeObject("worker-2", "10.30.0.56/24", "192.168.133.192"),
-    blockObject("192.168.226.64/26", "worker-1"),
-    blockObject("192.168.133.192/26", "worker-2"),
-    endpointObject("worker-1", "pod-1", "192.168.226.65", "cali123"),
-    endpointObject("worker-2", "pod-2", "192.168.133.194", "cali456"),
-  );
-  return store;
-}
+import type { RouteItem } from "../compile/node-state.ts";
+import { agentHost, cluster, local, put } from "../testing/agent-host.ts";
+import { blockObject, endpointObject, nodeObject } from "../testing/objects.ts";
 
 const ALL = ["192.168.133.192/26", "192.168.226.64/26", "192.168.226.65/32"];
 
 test("nothing is written before every kind has listed once", async () => {
   const store = await cluster();
   store.isAway = true;
-  const { start, clock, routes, drivers } = host(store);
+  const { start, clock, routes, drivers } = agentHost(store);
   drivers.routes.kernel.set("254 10.0.0.0/8 0", {
     table: 254,
     destination: "10.0.0.0/8",
@@ -111,7 +31,7 @@ test("nothing is written before every kind has listed once", async () => {
 
 test("restarted while the store is away, the agent repairs from its disk and takes nothing away", async () => {
   const store = await cluster();
-  const { start, clock, routes, drivers } = host(store);
+  const { start, clock, routes, drivers } = agentHost(store);
   const first = start();
   await clock.advance(5_000);
   assert.deepEqual(routes(), ALL);
@@ -138,7 +58,7 @@ test("restarted while the store is away, the agent repairs from its disk and tak
 test("a store that is empty, older or another proves nothing: what runs goes on, nothing new is opened", async () => {
   for (const fault of ["replace", "rollBack"] as const) {
     const store = await cluster();
-    const { start, clock, routes, log } = host(store);
+    const { start, clock, routes, log } = agentHost(store);
     const first = start();
     await clock.advance(5_000);
     await first.close();
@@ -157,7 +77,7 @@ test("a store that is empty, older or another proves nothing: what runs goes on,
 
 test("a store that goes away under a running agent changes nothing, and what was missed is caught up", async () => {
   const store = await cluster();
-  const { start, clock, routes } = host(store);
+  const { start, clock, routes } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   store.isAway = true;
@@ -172,7 +92,7 @@ test("a store that goes away under a running agent changes nothing, and what was
 
 test("an object that cannot be read keeps what it had when it runs, stays out when it is new, and is named", async () => {
   const store = await cluster();
-  const { start, clock, routes } = host(store);
+  const { start, clock, routes } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   await store.write([
@@ -190,7 +110,7 @@ test("an object that cannot be read keeps what it had when it runs, stays out wh
 
 test("a value that is no JSON is named and left out when it is new, and kept as it was when it runs", async () => {
   const store = await cluster();
-  const { start, clock, routes, log } = host(store);
+  const { start, clock, routes, log } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   store.spoil({ kind: "Node", name: "worker-2" });
@@ -224,7 +144,7 @@ test("an agent that starts beside an object that cannot be read is in sync, and 
   const store = await cluster();
   store.spoil({ kind: "Node", name: "broken" });
   store.spoil({ kind: "WorkloadEndpoint", namespace: "default", name: "broken" });
-  const { start, clock, routes } = host(store);
+  const { start, clock, routes } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   assert.equal(agent.store.state, "inSync");
@@ -235,7 +155,7 @@ test("an agent that starts beside an object that cannot be read is in sync, and 
 
 test("what changes nothing of this node starts no pass and writes no file", async () => {
   const store = await cluster();
-  const { start, clock, stateFile, passes } = host(store);
+  const { start, clock, stateFile, passes } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   const before = [passes(), stateFile.replaced];
@@ -258,7 +178,7 @@ test("what changes nothing of this node starts no pass and writes no file", asyn
 });
 
 test("another store that was accepted is the one that is known from then on, though it makes the same items", async () => {
-  const { start, clock, stateFile } = host(await cluster());
+  const { start, clock, stateFile } = agentHost(await cluster());
   const first = start();
   await clock.advance(5_000);
   await first.close();
@@ -276,7 +196,7 @@ test("another store that was accepted is the one that is known from then on, tho
 
 test("an endpoint that the plugin stored is applied at once, and what fails is told", async () => {
   const store = await cluster();
-  const { start, clock, routes, drivers } = host(store);
+  const { start, clock, routes, drivers } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   const done = agent.endpointChanged(endpointObject("worker-1", "pod-9", "192.168.226.70", "cali999"));
@@ -292,7 +212,7 @@ test("an endpoint that the plugin stored is applied at once, and what fails is t
 
 test("an endpoint that is stored again as it was is tried again at once", async () => {
   const store = await cluster();
-  const { start, clock, routes, drivers } = host(store);
+  const { start, clock, routes, drivers } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   const endpoint = endpointObject("worker-1", "pod-9", "192.168.226.70", "cali999");
@@ -310,7 +230,7 @@ test("an endpoint that is stored again as it was is tried again at once", async 
 
 test("a state file that was torn is ignored with a word, and the agent starts as on its first day", async () => {
   const store = await cluster();
-  const { start, clock, routes, stateFile, log } = host(store);
+  const { start, clock, routes, stateFile, log } = agentHost(store);
   const first = start();
   await clock.advance(5_000);
   await first.close();
@@ -324,7 +244,7 @@ test("a state file that was torn is ignored with a word, and the agent starts as
 
 test("who waits for an endpoint is told also when a pass has to be begun anew", async () => {
   const store = await cluster();
-  const { start, clock, drivers } = host(store);
+  const { start, clock, drivers } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   const { readOwned } = drivers.routes;

@@ -210,11 +210,26 @@ export class Dataplane {
   failuresOf(source: string): readonly string[] {
     return order.flatMap((kind) => {
       const { candidates, reconciler } = this.#of(kind);
-      return reconciler
-        .status()
-        .failed.filter(({ key }) => candidates.sourceOf(key) === source)
-        .map(({ key, error }) => `${kind} ${key}: ${error.message}`);
+      return candidates.keysOf(source).flatMap((key) => {
+        const error = candidates.sourceOf(key) === source ? reconciler.failure(key) : undefined;
+        return error ? [`${kind} ${key}: ${error.message}`] : [];
+      });
     });
+  }
+
+  /** The same of all sources that have some, by one walk over the failures: for who asks of many. */
+  failuresBySource(): ReadonlyMap<string, readonly string[]> {
+    const bySource = new Map<string, string[]>();
+    for (const kind of order) {
+      const { candidates, reconciler } = this.#of(kind);
+      for (const { key, error } of reconciler.status().failed) {
+        const source = candidates.sourceOf(key) ?? "";
+        const failures = bySource.get(source) ?? [];
+        failures.push(`${kind} ${key}: ${error.message}`);
+        bySource.set(source, failures);
+      }
+    }
+    return bySource;
   }
 
   status(): readonly (ReconcilerStatus & { readonly desired: number })[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parsePrefix } from "../ip/prefix.ts";
+import { formatPrefix, parsePrefix } from "../ip/prefix.ts";
 import type { StateFile } from "../port/state-file.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryStateFile } from "../testing/memory-state-file.ts";
@@ -153,4 +153,14 @@ test("a store that is listed anew while the file is written makes the next write
     await clock.advance(5_000);
   }
   assert.equal(cursor(), "d:1");
+});
+
+test("the pools of the last run are known, and parsed once however often they are asked for", async () => {
+  const stateFile = new MemoryStateFile();
+  const first = keeperOn(stateFile);
+  await first.keeper.close(kept("c:1", 1, ["10.0.0.0/16", "fd00::/48"]));
+  const { keeper } = keeperOn(stateFile);
+  assert.deepEqual(keeper.pools.map(formatPrefix), ["10.0.0.0/16", "fd00::/48"]);
+  assert.equal(keeper.pools, keeper.pools);
+  assert.equal(keeper.cursor, "c:1");
 });

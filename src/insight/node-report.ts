@@ -42,6 +42,12 @@ export interface EndpointReport {
   readonly reason?: string;
 }
 
+/** What compile could not turn into items, and objects that cannot be read, in words. */
+export const reportsOf = ({ dataplane, unreadable }: Agent): readonly string[] => [
+  ...[...dataplane.reports.values()].flat(),
+  ...unreadable,
+];
+
 export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], version: string): NodeReport {
   const { view, dataplane } = agent;
   const { address, node, backend } = view.local;
@@ -70,7 +76,7 @@ export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], v
       actual,
       failed: failed.map(({ key, error }) => ({ key, why: error.message })),
     })),
-    reports: [...[...dataplane.reports.values()].flat(), ...agent.unreadable],
+    reports: reportsOf(agent),
     repairs: agent.repairs.map(({ driver, what, found }) => ({ kind: driver, what, found })),
   };
 }

@@ -62,6 +62,11 @@ export class Candidates<V> {
     return this.#first(key)?.source;
   }
 
+  /** What the source wants, winner or not. */
+  keysOf(source: string): readonly string[] {
+    return this.#bySource.get(source) ?? [];
+  }
+
   /** Everybody who wants the key, the winner first. */
   contenders(key: string): readonly { readonly source: string; readonly value: V; readonly preference: number }[] {
     const entry = this.#byKey.get(key);

@@ -6,7 +6,8 @@ import type { EndpointReport } from "../../insight/node-report.ts";
 import { formatPrefix } from "../../ip/prefix.ts";
 import type { LinkTable } from "../../kernel/link-table.ts";
 
-export function endpointReports(agent: Agent, links: LinkTable): readonly EndpointReport[] {
+export function endpointReports(agent: Agent, links: Pick<LinkTable, "byName">): readonly EndpointReport[] {
+  const failures = agent.dataplane.failuresBySource();
   return Array.from(agent.view.endpoints, ([name, endpoint]) => {
     const link = links.byName(endpoint.device);
     const device = link && { isUp: link.running };
@@ -14,7 +15,7 @@ export function endpointReports(agent: Agent, links: LinkTable): readonly Endpoi
       name,
       device: endpoint.device,
       addresses: endpoint.addresses.map(formatPrefix),
-      ...endpointState(endpoint, device, agent.dataplane.failuresOf(keys.endpoint(name))),
+      ...endpointState(endpoint, device, failures.get(keys.endpoint(name)) ?? []),
     };
   });
 }

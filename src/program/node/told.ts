@@ -1,9 +1,8 @@
 /** What an agent tells others of its node: the plugin's callers, and readers of the store. */
 import type { JsonObject } from "../../base/json.ts";
-import { PRODUCT_VERSION } from "../../base/version.ts";
 import type { Readiness } from "../../cni/server.ts";
 import type { Agent } from "../../dataplane/agent.ts";
-import { nodeReport } from "../../insight/node-report.ts";
+import { reportsOf } from "../../insight/node-report.ts";
 import { formatPrefix } from "../../ip/prefix.ts";
 import type { LinkTable } from "../../kernel/link-table.ts";
 import type { LocalNode } from "../../node/startup.ts";
@@ -20,11 +19,16 @@ export function pluginReadiness({ store, isInSync, settings }: Agent): Readiness
   return { ok: true };
 }
 
-/** NodeStatus: what of this node's endpoints and kernel objects works and what does not. */
-export function statusContent(agent: Agent, links: LinkTable): JsonObject {
-  const { endpoints, items, reports } = nodeReport(agent, endpointReports(agent, links), PRODUCT_VERSION);
-  const failures = items.flatMap(({ kind, failed }) => failed.map(({ key, why }) => `${kind} ${key}: ${why}`));
-  return { status: { endpoints: endpoints.map((endpoint) => ({ ...endpoint })), failures, reports } };
+/**
+ * NodeStatus: what of this node's endpoints and kernel objects works and what does not. Made at every change of a link:
+ * it looks at endpoints, failures and reports, never at all routes.
+ */
+export function statusContent(agent: Agent, links: Pick<LinkTable, "byName">): JsonObject {
+  const endpoints = endpointReports(agent, links).map((endpoint) => ({ ...endpoint }));
+  const failures = agent.dataplane
+    .status()
+    .flatMap(({ driver, failed }) => failed.map(({ key, error }) => `${driver} ${key}: ${error.message}`));
+  return { status: { endpoints, failures, reports: reportsOf(agent) } };
 }
 
 /** NodeFacts: what other nodes must know of this one. */
