@@ -30,6 +30,9 @@ export class CniError extends CodedError<"cni", { number: ErrorCodeNumber; remed
 /** Any failure as a runtime reads it. Trouble with the store passes by itself: the runtime tries again. */
 export function asCniError(failure: unknown): CniError {
   if (failure instanceof CniError) return failure;
+  if (failure instanceof StoreError && failure.code === "malformed") {
+    return new CniError(ErrorCode.tryAgainLater, messageOf(failure), "", { cause: failure });
+  }
   if (failure instanceof StoreError) {
     const remedy = "the agent goes on trying; check that the store runs and can be reached from this host";
     return new CniError(ErrorCode.tryAgainLater, messageOf(failure), remedy, { cause: failure });

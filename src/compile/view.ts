@@ -89,6 +89,9 @@ export const keys = {
   endpoint: (name: string): CompileKey => `endpoint ${name}`,
 } as const;
 
+/** Endpoints: a pod's start waits for them, so they go ahead of everything else. */
+export const isUrgent = (key: CompileKey): boolean => key.startsWith("endpoint ");
+
 /** Collects the keys that a change touches. */
 export type Touch = (key: CompileKey) => void;
 

@@ -18,8 +18,9 @@ import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Continuity, Cursor, Store, Stored, StoreError } from "../port/store.ts";
-import { Dataplane, type Drivers } from "./dataplane.ts";
+import { Dataplane } from "./dataplane.ts";
 import { compiledKinds, Intent } from "./intent.ts";
+import type { Drivers } from "./item-tables.ts";
 import { Keeper, type Kept } from "./keeper.ts";
 import type { Repair } from "./reconciler.ts";
 import { Settings, settingKinds } from "./settings.ts";
@@ -74,6 +75,7 @@ export class Agent {
       metrics: deps.metrics,
       repaired: (repair) => this.#repaired(repair),
       settled: () => this.#settled(),
+      whyNotOpen: () => this.#whyNotOpen(),
     });
     this.#intent = new Intent(this.#compiler.view, this.#compiler.touch);
     this.#unreadable = new UnreadableObjects(deps.log);
@@ -175,8 +177,8 @@ export class Agent {
   }
 
   /**
-   * An endpoint that the plugin has just stored: taken in at once, ahead of the watch. Resolves when its routes and
-   * settings are tried, with what failed.
+   * An endpoint that the plugin has just stored: taken in at once, ahead of the watch and of all other work. Resolves
+   * when its routes and settings are tried, with what failed. Rejects with NotOpenError.
    */
   async endpointChanged(endpoint: Stored): Promise<readonly string[]> {
     const key = keys.endpoint(describeOrigin(endpoint.key));
@@ -185,14 +187,21 @@ export class Agent {
       // As it was, too: its device may be a new one, and what failed is tried again now.
       touch(key);
     });
-    await this.dataplane.applied();
+    await this.dataplane.endpointsApplied();
     return this.dataplane.failuresOf(key);
   }
 
-  /** An endpoint that the plugin has just deleted. Resolves when its routes are gone. */
+  /** An endpoint that the plugin has just deleted. Resolves when its routes are gone. Rejects with NotOpenError. */
   async endpointRemoved(endpoint: Stored["key"]): Promise<void> {
     this.dataplane.change(() => this.#intent.event({ type: "removed", key: endpoint }));
-    await this.dataplane.applied();
+    await this.dataplane.endpointsApplied();
+  }
+
+  #whyNotOpen(): string {
+    const store = this.#store;
+    if (store.state === "away") return `${store.error}, and this node has no last applied state to work from`;
+    if (store.state === "refused") return "the store is not the one this node knows";
+    return "the store is not listed yet";
   }
 
   #synced(cursor: Cursor): void {

@@ -8,32 +8,30 @@
  *                                                               repairs
  *
  * Nothing is written before `open`: every source has listed once, or the last applied state was read from disk.
- * One pass runs at a time: adds from links down to routes, removals the other way round (`order`).
+ * One pass runs at a time: adds from links down to routes, removals the other way round (`order`). What is urgent, the
+ * endpoints, is compiled and carried out ahead of the rest wherever a pass draws breath: somebody waits for it.
  */
 
-import type { Fragment } from "../compile/fragment.ts";
+import { CodedError } from "../base/errors.ts";
 import type { Compiler } from "../compile/incremental.ts";
-import { describe, type ItemKind, type Items, keyOf, order } from "../compile/items.ts";
-import { routeKey } from "../compile/node-state.ts";
+import { type ItemKind, type Items, order } from "../compile/items.ts";
 import type { CompileKey, View } from "../compile/view.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
-import type { Driver, Failure } from "../reconcile/driver.ts";
-import { type Candidate, Candidates } from "../rib/candidates.ts";
-import { type Desired, Reconciler, type ReconcilerStatus, type Repair } from "./reconciler.ts";
+import type { Failure } from "../reconcile/driver.ts";
+import type { Candidate } from "../rib/candidates.ts";
+import { type Drivers, ItemTables } from "./item-tables.ts";
+import type { ReconcilerStatus, Repair } from "./reconciler.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** Compile keys per slice: at some microseconds each, well below the turn budget. */
 const SLICE = 500;
 /** A pass that threw is tried again after this. */
 const FAILED_PASS_DELAY_MS = 1_000;
 
-export type Drivers = { readonly [K in ItemKind]: Driver<Items[K]> };
-
-interface Kind {
-  readonly candidates: Candidates<unknown>;
-  readonly reconciler: Reconciler<unknown>;
-}
+/** Nothing is applied now, and nobody shall wait for it. */
+export class NotOpenError extends CodedError<"notOpen", object> {}
 
 export interface DataplaneDeps {
   readonly compiler: Compiler;
@@ -46,34 +44,25 @@ export interface DataplaneDeps {
   readonly metrics: Pick<Metrics, "observe">;
   /** A pass has ended and nothing is marked: what is compiled is applied, failures apart. */
   readonly settled: () => void;
+  /** Why the dataplane was not opened yet, in words. */
+  readonly whyNotOpen: () => string;
 }
 
 export class Dataplane {
   readonly #deps: DataplaneDeps;
-  readonly #kinds: ReadonlyMap<ItemKind, Kind>;
-  readonly #reports = new Map<CompileKey, readonly string[]>();
-  #changes = 0;
+  readonly #tables: ItemTables;
   #isOpen = false;
   #removes = false;
   #isClosed = false;
   #running: Promise<void> | undefined;
   #woken = false;
-  readonly #waiters: (() => void)[] = [];
+  /** Who waits for everything, and who for the endpoints alone. */
+  readonly #all = new WaitingLine();
+  readonly #urgent = new WaitingLine();
 
   constructor(deps: DataplaneDeps) {
     this.#deps = deps;
-    this.#kinds = new Map(order.map((kind) => [kind, this.#kind(kind)]));
-  }
-
-  #kind(kind: ItemKind): Kind {
-    const { drivers, clock, log, repaired } = this.#deps;
-    const candidates = new Candidates<unknown>();
-    const desired: Desired<unknown> = { get: (key) => candidates.get(key), keys: () => candidates.keys() };
-    const driver = drivers[kind] as Driver<unknown>;
-    const words = describe[kind] as (item: unknown) => string;
-    const wake = () => this.#wake();
-    const deps = { driver, desired, describe: words, clock, log, repaired, wake };
-    return { candidates, reconciler: new Reconciler(deps) };
+    this.#tables = new ItemTables({ ...deps, wake: () => this.#wake() });
   }
 
   /** Changes the view; what it touches is compiled and applied soon. Nothing touched, nothing done. */
@@ -92,33 +81,39 @@ export class Dataplane {
     this.#removes ||= removes;
     if (this.#isOpen) return;
     this.#isOpen = true;
-    for (const { reconciler } of this.#kinds.values()) reconciler.start();
+    for (const reconciler of this.#tables.reconcilers) reconciler.start();
     this.#wake();
   }
 
   /** Reads the kernel again: the periodic refresh. */
   resync(reason: string, kinds: readonly ItemKind[] = order): void {
-    for (const kind of kinds) this.#of(kind).reconciler.resync(reason);
+    for (const kind of kinds) this.#tables.reconciler(kind).resync(reason);
   }
 
   /** What a source other than compile wants (the last applied state, learned routes), in place of what it wanted before. */
   offer<K extends ItemKind>(kind: K, source: string, wanted: readonly Candidate<Items[K]>[]): void {
-    const { candidates, reconciler } = this.#of(kind);
-    if (candidates.set(source, wanted, (key) => reconciler.mark(key))) this.#changes++;
+    this.#tables.offer(kind, source, wanted);
   }
 
-  /** Resolves when everything that was changed before the call is compiled and has been tried once. */
+  /**
+   * Resolves when everything that was changed before the call is compiled and has been tried once. Rejects with
+   * NotOpenError.
+   */
   applied(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiters.push(resolve);
-      this.#wake();
-    });
+    return this.#wait(this.#all);
   }
 
-  #of(kind: ItemKind): Kind {
-    const found = this.#kinds.get(kind);
-    if (!found) throw new Error(`no such kind of item: ${kind}`);
-    return found;
+  /** The same of endpoints alone, which need not wait for the rest. */
+  endpointsApplied(): Promise<void> {
+    return this.#wait(this.#urgent);
+  }
+
+  async #wait(line: WaitingLine): Promise<void> {
+    if (this.#isClosed) throw ending();
+    if (!this.#isOpen) throw new NotOpenError("notOpen", `the dataplane is not open: ${this.#deps.whyNotOpen()}`, {});
+    const done = line.join();
+    this.#wake();
+    await done;
   }
 
   #wake(): void {
@@ -147,102 +142,84 @@ export class Dataplane {
     const { compiler, clock, turn, metrics } = this.#deps;
     const begun = clock.now();
     // Who waits stays in line until the pass is through: one that throws is followed by another.
-    const waiting = this.#waiters.length;
+    const served = this.#all.length;
+    await this.#passUrgent();
     while (compiler.pending > 0) {
-      turn("compile", () => compiler.flush(SLICE, (key, fragment) => this.#take(key, fragment)));
-      if (compiler.pending > 0) await clock.yield();
+      turn("compile", () => compiler.flush(SLICE, this.#take));
+      if (compiler.pending === 0) break;
+      await clock.yield();
+      await this.#passUrgent();
     }
-    for (const kind of order) await this.#of(kind).reconciler.refresh();
-    for (const kind of order) await this.#of(kind).reconciler.addsPass();
-    if (this.#removes) for (const kind of [...order].reverse()) await this.#of(kind).reconciler.removalsPass();
+    const { reconcilers } = this.#tables;
+    for (const reconciler of reconcilers) await reconciler.refresh();
+    await this.#passUrgent();
+    const between = () => this.#passUrgent();
+    for (const reconciler of reconcilers) await reconciler.addsPass({ between });
+    if (this.#removes) for (const reconciler of reconcilers.toReversed()) await reconciler.removalsPass({ between });
     metrics.observe("applySeconds", (clock.now() - begun) / 1_000);
-    for (const done of this.#waiters.splice(0, waiting)) done();
+    this.#all.release(served);
   }
 
-  #take(key: CompileKey, fragment: Fragment): void {
-    const offer = <K extends ItemKind>(kind: K, items: readonly Items[K][] = []) =>
-      this.offer(
-        kind,
-        key,
-        items.map((value) => ({ key: keyOf[kind](value), value, preference: 0 })),
-      );
-    offer("links", fragment.links);
-    offer("addresses", fragment.addresses);
-    offer("sysctls", fragment.sysctls);
-    offer("tables", fragment.tables);
-    offer("neighbours", fragment.neighbours);
-    offer("fdb", fragment.fdb);
-    const routes = fragment.routes ?? [];
-    this.offer(
-      "routes",
-      key,
-      routes.map(({ route, preference }) => ({ key: routeKey(route), value: route, preference })),
-    );
-    if (fragment.reports) this.#reports.set(key, fragment.reports);
-    else this.#reports.delete(key);
+  /**
+   * Endpoints ahead of everything else. Not before what the kernel holds is known: after a start, lost notifications or a
+   * pass that failed, the pass reads first.
+   */
+  async #passUrgent(): Promise<void> {
+    const { compiler, turn } = this.#deps;
+    const { reconcilers } = this.#tables;
+    if (reconcilers.some(({ isStale }) => isStale)) return;
+    const served = this.#urgent.length;
+    if (compiler.pendingUrgent > 0) turn("compile", () => compiler.flushUrgent(this.#take));
+    for (const reconciler of reconcilers) await reconciler.addsPass({ urgentOnly: true });
+    if (this.#removes) {
+      for (const reconciler of reconcilers.toReversed()) await reconciler.removalsPass({ urgentOnly: true });
+    }
+    this.#urgent.release(served);
   }
+
+  readonly #take: ItemTables["take"] = (key, fragment) => this.#tables.take(key, fragment);
 
   /** How often an item that shall be has come, gone or become another: the same number, the same items. */
   get changes(): number {
-    return this.#changes;
+    return this.#tables.changes;
   }
 
   /** What compile reports as missing or wrong, by compile key. */
   get reports(): ReadonlyMap<CompileKey, readonly string[]> {
-    return this.#reports;
+    return this.#tables.reports;
   }
 
   /** Items that shall be, the winner of each key, with the source that wants it. */
-  *desired<K extends ItemKind>(kind: K): Iterable<{ key: string; value: Items[K]; source: string }> {
-    const { candidates } = this.#of(kind);
-    for (const key of candidates.keys()) {
-      const value = candidates.get(key) as Items[K];
-      yield { key, value, source: candidates.sourceOf(key) ?? "" };
-    }
+  desired<K extends ItemKind>(kind: K): Iterable<{ key: string; value: Items[K]; source: string }> {
+    return this.#tables.desired(kind);
   }
 
   /** Items of a kind that could not be set, with the kernel's reason. */
   failures(kind: ItemKind): readonly Failure[] {
-    return this.#of(kind).reconciler.status().failed;
+    return this.#tables.failures(kind);
   }
 
   /** What keeps a source's items from being real: the failures of its keys. */
   failuresOf(source: string): readonly string[] {
-    return order.flatMap((kind) => {
-      const { candidates, reconciler } = this.#of(kind);
-      return candidates.keysOf(source).flatMap((key) => {
-        const error = candidates.sourceOf(key) === source ? reconciler.failure(key) : undefined;
-        return error ? [`${kind} ${key}: ${error.message}`] : [];
-      });
-    });
+    return this.#tables.failuresOf(source);
   }
 
   /** The same of all sources that have some, by one walk over the failures: for who asks of many. */
   failuresBySource(): ReadonlyMap<string, readonly string[]> {
-    const bySource = new Map<string, string[]>();
-    for (const kind of order) {
-      const { candidates, reconciler } = this.#of(kind);
-      for (const { key, error } of reconciler.status().failed) {
-        const source = candidates.sourceOf(key) ?? "";
-        const failures = bySource.get(source) ?? [];
-        failures.push(`${kind} ${key}: ${error.message}`);
-        bySource.set(source, failures);
-      }
-    }
-    return bySource;
+    return this.#tables.failuresBySource();
   }
 
   status(): readonly (ReconcilerStatus & { readonly desired: number })[] {
-    return order.map((kind) => {
-      const { candidates, reconciler } = this.#of(kind);
-      return { ...reconciler.status(), desired: candidates.size };
-    });
+    return this.#tables.status();
   }
 
-  /** Ends the passes and the drivers; the kernel keeps everything. */
+  /** Ends the passes and the drivers; the kernel keeps everything. Who waits is told. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#running;
-    for (const { reconciler } of this.#kinds.values()) reconciler.close();
+    for (const line of [this.#all, this.#urgent]) line.refuse(ending());
+    for (const reconciler of this.#tables.reconcilers) reconciler.close();
   }
 }
+
+const ending = (): NotOpenError => new NotOpenError("notOpen", "the dataplane is not open: the agent ends", {});

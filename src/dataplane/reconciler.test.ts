@@ -31,7 +31,16 @@ function make() {
     else desired.set(key, value);
     reconciler.mark(key);
   };
-  return { driver, desired, clock, repairs, reconciler, pass, want };
+  const wantUrgently = (key: string, value: number | undefined) => {
+    want(key, value);
+    reconciler.markUrgent(key);
+  };
+  const urgentPass = async () => {
+    if (reconciler.isStale) return;
+    await reconciler.addsPass({ urgentOnly: true });
+    await reconciler.removalsPass({ urgentOnly: true });
+  };
+  return { wantUrgently, urgentPass, driver, desired, clock, repairs, reconciler, pass, want };
 }
 
 test("what was there before and is not wanted goes, what is wanted comes, what fits stays untouched", async () => {
@@ -99,12 +108,41 @@ test("a notification about a key that failed ends its wait", async () => {
   assert.equal(driver.kernel.get("bad"), 1);
 });
 
+test("what is urgent goes alone, and between the batches of a pass", async () => {
+  const { driver, pass, want, wantUrgently, urgentPass, reconciler } = make();
+  await pass();
+  for (let index = 0; index < 5_000; index++) want(`slow ${index}`, index);
+  wantUrgently("first", 1);
+  await urgentPass();
+  assert.deepEqual([...driver.kernel.keys()], ["first"]);
+  let breaths = 0;
+  await reconciler.addsPass({
+    between: async () => {
+      if (++breaths > 1) return;
+      assert.ok(driver.kernel.size < 5_000);
+      wantUrgently("second", 2);
+      wantUrgently("slow 4999", 7);
+      await urgentPass();
+      assert.deepEqual([driver.kernel.get("second"), driver.kernel.get("slow 4999")], [2, 7]);
+    },
+  });
+  assert.equal(driver.kernel.size, 5_002);
+  assert.ok(breaths > 1);
+  assert.equal(driver.applied.flat().length, 5_002, "nothing was done twice");
+});
+
 const step = fc.oneof(
   fc.record({
     type: fc.constant("want" as const),
     key: fc.constantFrom("a", "b", "c"),
     value: fc.option(fc.nat(2), { nil: undefined }),
   }),
+  fc.record({
+    type: fc.constant("wantUrgently" as const),
+    key: fc.constantFrom("a", "b", "c"),
+    value: fc.option(fc.nat(2), { nil: undefined }),
+  }),
+  fc.record({ type: fc.constant("urgentPass" as const), key: fc.constant(""), value: fc.constant(undefined) }),
   fc.record({
     type: fc.constant("hand" as const),
     key: fc.constantFrom("a", "b", "c"),
@@ -126,9 +164,11 @@ const step = fc.oneof(
 test("whatever happens, the kernel ends as desired, and failures only delay", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (history) => {
-      const { driver, desired, pass, want, clock } = make();
+      const { driver, desired, pass, want, wantUrgently, urgentPass, clock } = make();
       for (const { type, key, value } of history) {
         if (type === "want") want(key, value);
+        else if (type === "wantUrgently") wantUrgently(key, value);
+        else if (type === "urgentPass") await urgentPass();
         else if (type === "hand") driver.hand(key, value);
         else if (type === "silent") driver.silentHand(key, value);
         else if (type === "refuse") driver.refused.add(key);

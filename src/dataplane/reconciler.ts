@@ -40,6 +40,13 @@ export interface Repair {
   readonly what: string;
 }
 
+export interface PassOptions {
+  /** Only what somebody waits for. */
+  readonly urgentOnly?: boolean;
+  /** Called between batches and at the end: an urgent pass may run there. */
+  readonly between?: () => Promise<void>;
+}
+
 interface Retry {
   readonly error: Failure["error"];
   readonly delayMs: Millis;
@@ -56,6 +63,8 @@ export interface ReconcilerStatus {
 export class Reconciler<V> {
   readonly #deps: ReconcilerDeps<V>;
   readonly #dirty = new Set<string>();
+  /** Those of the dirty keys that somebody waits for. */
+  readonly #urgent = new Set<string>();
   /** Keys that a notification marked, not a change of what is desired: a difference there is somebody's doing. */
   readonly #observed = new Set<string>();
   readonly #retries = new Map<string, Retry>();
@@ -93,11 +102,17 @@ export class Reconciler<V> {
   }
 
   /** What is desired under the key may have changed. */
-  mark(key: string): void {
+  readonly mark = (key: string): void => {
     this.#observed.delete(key);
     this.#retries.delete(key);
     this.#mark(key);
-  }
+  };
+
+  /** The same, and somebody waits for it. */
+  readonly markUrgent = (key: string): void => {
+    this.#urgent.add(key);
+    this.mark(key);
+  };
 
   #mark(key: string): void {
     this.#dirty.add(key);
@@ -116,6 +131,11 @@ export class Reconciler<V> {
   /** Whether a pass has something to do now. */
   get isDirty(): boolean {
     return this.#dirty.size > 0 || this.#resync !== undefined;
+  }
+
+  /** Whether the kernel has to be read before anything is carried out. */
+  get isStale(): boolean {
+    return this.#resync !== undefined;
   }
 
   failure(key: string): Failure["error"] | undefined {
@@ -147,16 +167,18 @@ export class Reconciler<V> {
   }
 
   /** Carries out what adds or replaces. */
-  addsPass = (): Promise<void> => this.#pass((op) => op.op !== "remove");
+  readonly addsPass = (options: PassOptions = {}): Promise<void> => this.#pass((op) => op.op !== "remove", options);
 
   /** Carries out what removes. Runs after the adds of every kind that may take over. */
-  removalsPass = (): Promise<void> => this.#pass((op) => op.op === "remove");
+  readonly removalsPass = (options: PassOptions = {}): Promise<void> => this.#pass((op) => op.op === "remove", options);
 
-  async #pass(takes: (op: Op<V>) => boolean): Promise<void> {
+  async #pass(takes: (op: Op<V>) => boolean, { urgentOnly = false, between }: PassOptions): Promise<void> {
     const { driver, desired, clock } = this.#deps;
     const equal = driver.equal.bind(driver);
     let batch: Op<V>[] = [];
-    for (const key of [...this.#dirty]) {
+    for (const key of [...(urgentOnly ? this.#urgent : this.#dirty)]) {
+      // What was urgent may have been done since this pass began.
+      if (!this.#dirty.has(key)) continue;
       const op = planKey(key, desired.get(key), this.#actual.get(key), equal);
       if (!op) {
         this.#settled(key);
@@ -168,9 +190,11 @@ export class Reconciler<V> {
         await this.#carryOut(batch);
         batch = [];
         await clock.yield();
+        await between?.();
       }
     }
     if (batch.length > 0) await this.#carryOut(batch);
+    await between?.();
   }
 
   async #carryOut(ops: readonly Op<V>[]): Promise<void> {
@@ -179,6 +203,7 @@ export class Reconciler<V> {
     const wasObserved = new Set<string>();
     for (const { key } of ops) {
       this.#dirty.delete(key);
+      this.#urgent.delete(key);
       if (this.#observed.delete(key)) wasObserved.add(key);
     }
     const failures = new Map((await driver.apply(ops)).map(({ key, error }) => [key, error]));
@@ -200,6 +225,7 @@ export class Reconciler<V> {
 
   #settled(key: string): void {
     this.#dirty.delete(key);
+    this.#urgent.delete(key);
     this.#observed.delete(key);
     this.#retries.delete(key);
   }

@@ -5,7 +5,8 @@
 import { describe, type ItemKind, type Items, order } from "../compile/items.ts";
 import { explain, type Story } from "../compile/provenance.ts";
 import type { View } from "../compile/view.ts";
-import type { Dataplane, Drivers } from "../dataplane/dataplane.ts";
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import type { Drivers } from "../dataplane/item-tables.ts";
 import type { Driver } from "../reconcile/driver.ts";
 
 export interface Difference {
@@ -30,6 +31,7 @@ export interface Verification {
   readonly reports: readonly string[];
 }
 
+/** Rejects with NotOpenError where nothing is applied yet. */
 export async function verify(dataplane: Dataplane, drivers: Drivers, view: View): Promise<Verification> {
   await dataplane.applied();
   let { compared, differences } = await compare(dataplane, drivers, view);

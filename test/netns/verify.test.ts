@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { SystemClock } from "../../src/adapter/clock.ts";
 import type { Local } from "../../src/compile/view.ts";
 import { Agent } from "../../src/dataplane/agent.ts";
-import type { Drivers } from "../../src/dataplane/dataplane.ts";
+import type { Drivers } from "../../src/dataplane/item-tables.ts";
 import { verify } from "../../src/insight/verify.ts";
 import { parseInterfaceAddress } from "../../src/ip/prefix.ts";
 import { openKernel } from "../../src/program/node/kernel.ts";
@@ -19,6 +19,7 @@ import { MemoryStore } from "../../src/testing/memory-store.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../../src/testing/objects.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
+import { eventually } from "../scenario/eventually.ts";
 import { outsideView, SETTINGS } from "./outside-view.ts";
 
 const RUNS = 20;
@@ -152,7 +153,7 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
   const { dataplane, view } = agent;
   t.after(() => agent.close());
   agent.start();
-  await dataplane.applied();
+  await eventually(() => dataplane.applied());
 
   const differences = async () => (await verify(dataplane, kernel.drivers, view)).differences;
   assert.deepEqual(await differences(), []);

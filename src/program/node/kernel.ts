@@ -1,12 +1,12 @@
 /** The kernel of this host as the dataplane sees it: request layers, the table of devices, one driver per kind of item. */
 import { VXLAN_DEVICE } from "../../compile/tunnels/vxlan.ts";
-import type { Drivers } from "../../dataplane/dataplane.ts";
 import { addressDriver } from "../../dataplane/drivers/addresses.ts";
 import { LinkDriver } from "../../dataplane/drivers/links.ts";
 import { fdbDriver, neighbourDriver } from "../../dataplane/drivers/neighbours.ts";
 import { RouteDriver } from "../../dataplane/drivers/routes.ts";
 import { SysctlDriver } from "../../dataplane/drivers/sysctls.ts";
 import { TableDriver } from "../../dataplane/drivers/tables.ts";
+import type { Drivers } from "../../dataplane/item-tables.ts";
 import type { Prefix } from "../../ip/prefix.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
 import { NftTableDriver } from "../../kernel/nftables/table-driver.ts";

@@ -7,10 +7,12 @@ import type { PrometheusMetrics } from "../../adapter/metrics.ts";
 import { SystemRandom } from "../../adapter/random.ts";
 import { messageOf } from "../../base/errors.ts";
 import { PRODUCT_VERSION } from "../../base/version.ts";
+import { CniError, ErrorCode } from "../../cni/errors.ts";
 import { CniServer, type CniServerDeps } from "../../cni/server.ts";
 import type { AgentConfig } from "../../compile/config/parameters.ts";
 import type { Local } from "../../compile/view.ts";
 import { Agent } from "../../dataplane/agent.ts";
+import { NotOpenError } from "../../dataplane/dataplane.ts";
 import { Publisher } from "../../dataplane/publisher.ts";
 import type { Settings } from "../../dataplane/settings.ts";
 import { nodeReport } from "../../insight/node-report.ts";
@@ -66,6 +68,12 @@ export interface NodeAgentDeps {
   readonly installPlugin: () => Promise<string>;
 }
 
+/** An agent that cannot write yet, or no more, is no failure of the pod. */
+function tryAgainLater(failure: unknown): never {
+  if (!(failure instanceof NotOpenError)) throw failure;
+  throw new CniError(ErrorCode.tryAgainLater, failure.message, "the runtime tries again", { cause: failure });
+}
+
 export class NodeAgent {
   readonly agent: Agent;
   readonly #cni: CniServer;
@@ -118,7 +126,7 @@ export class NodeAgent {
       ready: () => pluginReadiness(this.agent),
       endpoints: {
         changed: async (endpoint) => {
-          const failures = await this.agent.endpointChanged(endpoint);
+          const failures = await this.agent.endpointChanged(endpoint).catch(tryAgainLater);
           if (failures.length > 0) throw new Error(failures.join("; "));
         },
         removed: (key) => this.agent.endpointRemoved(key),
