@@ -150,6 +150,21 @@ export class View {
     for (const name of this.#endpoints.keys()) yield keys.endpoint(name);
   }
 
+  /** What hangs on the pools, on each of them. */
+  *keysOfPools(): Iterable<CompileKey> {
+    yield keys.vxlanDevice;
+    yield keys.natOutgoing;
+    for (const node of this.#nodes.keys()) yield keys.node(node);
+    for (const cidr of this.#blocks.keys()) yield keys.block(cidr);
+  }
+
+  /** What hangs on a node, known or not: on the own one everything. */
+  *keysOfNode(name: string): Iterable<CompileKey> {
+    yield keys.node(name);
+    if (name === this.#local.node) yield* this.allKeys();
+    else for (const cidr of this.#blocksByNode.get(name) ?? []) yield keys.block(cidr);
+  }
+
   setLocal(local: Local, touch: Touch): void {
     if (isDeepStrictEqual(local, this.#local)) return;
     this.#local = local;
@@ -157,21 +172,11 @@ export class View {
   }
 
   setPool(name: string, pool: Pool | undefined, touch: Touch): void {
-    if (!put(this.#pools, name, pool)) return;
-    touch(keys.vxlanDevice);
-    touch(keys.natOutgoing);
-    for (const node of this.#nodes.keys()) touch(keys.node(node));
-    for (const cidr of this.#blocks.keys()) touch(keys.block(cidr));
+    if (put(this.#pools, name, pool)) for (const key of this.keysOfPools()) touch(key);
   }
 
   setNode(name: string, node: Node | undefined, touch: Touch): void {
-    if (!put(this.#nodes, name, node)) return;
-    touch(keys.node(name));
-    if (name === this.#local.node) {
-      for (const key of this.allKeys()) touch(key);
-      return;
-    }
-    for (const cidr of this.#blocksByNode.get(name) ?? []) touch(keys.block(cidr));
+    if (put(this.#nodes, name, node)) for (const key of this.keysOfNode(name)) touch(key);
   }
 
   setBlock(key: PrefixKey, block: Block | undefined, touch: Touch): void {

@@ -153,6 +153,69 @@ test("an agent that starts beside an object that cannot be read is in sync, and 
   await agent.close();
 });
 
+test("an agent that starts beside an unreadable object holds what it last applied of it, nothing more", async () => {
+  const store = await cluster();
+  await put(store, blockObject("192.168.5.0/26", "worker-2"));
+  const { start, clock, routes, drivers } = agentHost(store);
+  const first = start();
+  await clock.advance(5_000);
+  await first.close();
+  store.spoil({ kind: "Node", name: "worker-2" });
+  // The second restart: what is held is kept on disk as what it was.
+  for (const _ of ["once", "twice"]) {
+    const again = start();
+    await clock.advance(5_000);
+    assert.deepEqual(routes(), [...ALL, "192.168.5.0/26"].sort());
+    assert.equal(drivers.fdb.kernel.size, 1);
+    await again.close();
+  }
+  const agent = start();
+  await clock.advance(5_000);
+  await put(store, blockObject("192.168.1.0/26", "worker-2"));
+  await store.write([
+    { op: "delete", key: { kind: "IPAMBlock", name: "192.168.133.192/26" } },
+    { op: "delete", key: endpointObject("worker-1", "pod-1", "192.168.226.65", "cali123").key },
+  ]);
+  await clock.advance(5_000);
+  assert.deepEqual(routes(), ["192.168.226.64/26", "192.168.5.0/26"], "what is new stays out, a deletion counts");
+  await store.write([{ op: "delete", key: { kind: "Node", name: "worker-2" } }]);
+  await clock.advance(5_000);
+  assert.deepEqual([routes(), drivers.fdb.kernel.size], [["192.168.226.64/26"], 0]);
+  await put(store, nodeObject("worker-2", "10.30.0.56/24", "192.168.133.192"));
+  await clock.advance(5_000);
+  assert.deepEqual(routes(), ["192.168.1.0/26", "192.168.226.64/26", "192.168.5.0/26"]);
+  await agent.close();
+});
+
+test("a pool or the own Node that cannot be read at a start takes nothing away and changes nothing that runs", async () => {
+  for (const key of [
+    { kind: "IPPool", name: "default-ipv4-ippool" },
+    { kind: "Node", name: "worker-1" },
+  ]) {
+    const store = await cluster();
+    const { start, clock, drivers, stateFile } = agentHost(store);
+    const first = start();
+    await clock.advance(5_000);
+    await first.close();
+    const held = () => Object.entries(drivers).map(([kind, { kernel }]) => [kind, Object.fromEntries<unknown>(kernel)]);
+    const before = held();
+    const readable = await store.get(key);
+    store.spoil(key);
+    const second = start();
+    await clock.advance(5_000);
+    assert.deepEqual(held(), before, key.kind);
+    assert.deepEqual(
+      second.ownPrefixes().map(({ length }) => length),
+      key.kind === "IPPool" ? [16] : [16, 16],
+    );
+    assert.match(stateFile.text ?? "", /"pools":\["192\.168\.0\.0\/16"\]/);
+    await put(store, readable!);
+    await clock.advance(5_000);
+    assert.deepEqual(held(), before);
+    await second.close();
+  }
+});
+
 test("what changes nothing of this node starts no pass and writes no file", async () => {
   const store = await cluster();
   const { start, clock, stateFile, passes } = agentHost(store);

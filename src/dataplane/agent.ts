@@ -6,7 +6,8 @@
  *   next run: dataplane ◀──────────────────────────────────────────────────────────────┘
  *
  * Absence proves nothing (DESIGN 2): until the store has listed everything and continues what the disk knows, the last
- * applied state is wanted beside whatever is compiled, so nothing that runs is taken away.
+ * applied state is wanted beside whatever is compiled, so nothing that runs is taken away. Of that, what hangs on an
+ * object that is there and cannot be read goes on being wanted until somebody mends or deletes the object.
  */
 import { messageOf } from "../base/errors.ts";
 import { Compiler } from "../compile/incremental.ts";
@@ -90,14 +91,14 @@ export class Agent {
       {
         listed: (kind, listing) => {
           this.#unreadable.listed(kind, listing);
-          this.dataplane.change(() => this.#intent.listed(kind, listing));
+          this.#change(() => this.#intent.listed(kind, listing));
           this.settings.listed(kind, listing);
         },
         events: (events, cursor) => {
           for (const { type } of events) deps.metrics.count("updatesProcessed", 1, { type });
           this.#cursor = cursor;
           this.#store = { state: "inSync", cursor };
-          this.dataplane.change(() => {
+          this.#change(() => {
             for (const event of events) {
               this.#unreadable.event(event);
               this.#intent.event(event);
@@ -182,10 +183,10 @@ export class Agent {
    */
   async endpointChanged(endpoint: Stored): Promise<readonly string[]> {
     const key = keys.endpoint(describeOrigin(endpoint.key));
-    this.dataplane.change((_view, touch) => {
+    this.#change(() => {
       this.#intent.event({ type: "changed", object: endpoint });
       // As it was, too: its device may be a new one, and what failed is tried again now.
-      touch(key);
+      this.#compiler.touch(key);
     });
     await this.dataplane.endpointsApplied();
     return this.dataplane.failuresOf(key);
@@ -193,8 +194,13 @@ export class Agent {
 
   /** An endpoint that the plugin has just deleted. Resolves when its routes are gone. Rejects with NotOpenError. */
   async endpointRemoved(endpoint: Stored["key"]): Promise<void> {
-    this.dataplane.change(() => this.#intent.event({ type: "removed", key: endpoint }));
+    this.#change(() => this.#intent.event({ type: "removed", key: endpoint }));
     await this.dataplane.endpointsApplied();
+  }
+
+  #change(work: () => void): void {
+    this.dataplane.change(work);
+    if (this.#keeper.isHolding) this.#keeper.hold(this.dataplane, this.#intent.unknownKeys);
   }
 
   #whyNotOpen(): string {
@@ -208,7 +214,7 @@ export class Agent {
     this.#deps.metrics.count("resyncsStarted", 1);
     this.#cursor = cursor;
     this.#store = { state: "inSync", cursor };
-    this.#keeper.withdraw(this.dataplane);
+    this.#keeper.hold(this.dataplane, this.#intent.unknownKeys);
     this.#keeper.renew();
     this.dataplane.open({ removes: true });
     this.#deps.log.info("in sync with the store", {

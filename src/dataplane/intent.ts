@@ -1,7 +1,8 @@
 /**
  * Store events to the view. Keeps which objects are there, so that a new list removes what it lacks, and which fields
  * cannot be read. An object that cannot be read, a field of it or the whole, keeps the projection that it had (what runs
- * goes on), or stays out (what is new stays closed).
+ * goes on), or stays out (what is new stays closed); what hangs on one that was never read is named, since the absence of
+ * its items proves nothing.
  */
 import {
   describeOrigin,
@@ -11,7 +12,7 @@ import {
   projectNode,
   projectPool,
 } from "../compile/project.ts";
-import type { Touch, View } from "../compile/view.ts";
+import { type CompileKey, keys, type Touch, type View } from "../compile/view.ts";
 import { keyText, type Listing, type ObjectKey, type Stored, type WatchEvent } from "../port/store.ts";
 
 /** The kinds that compile turns on. */
@@ -23,6 +24,8 @@ export class Intent {
   /** Kind → keys that are in the view. */
   readonly #present = new Map<string, Map<string, ObjectKey>>(compiledKinds.map((kind) => [kind, new Map()]));
   readonly #unreadable = new Map<string, ProjectionError>();
+  /** Objects that are there and were never read. */
+  readonly #unknown = new Map<string, ObjectKey>();
 
   constructor(view: View, touch: Touch) {
     this.#view = view;
@@ -38,9 +41,10 @@ export class Intent {
     const present = this.#present.get(kind);
     if (!present) return;
     const gone = new Map(present);
+    for (const [text, key] of this.#unknown) if (key.kind === kind) this.#unknown.delete(text);
     for (const { key } of unreadable) {
       gone.delete(keyText(key));
-      this.#unreadable.delete(keyText(key));
+      this.#spoiled(key);
     }
     for (const object of objects) {
       gone.delete(keyText(object.key));
@@ -52,7 +56,35 @@ export class Intent {
   event(event: WatchEvent): void {
     if (event.type === "changed") this.#set(event.object);
     else if (event.type === "removed") this.#remove(event.key);
-    else this.#unreadable.delete(keyText(event.key));
+    else this.#spoiled(event.key);
+  }
+
+  /** Compile keys that hang on an object that is there and was never read. */
+  get unknownKeys(): ReadonlySet<CompileKey> {
+    return new Set(Array.from(this.#unknown.values(), (key) => [...this.#keysOn(key)]).flat());
+  }
+
+  #keysOn(key: ObjectKey): Iterable<CompileKey> {
+    switch (key.kind) {
+      case "IPPool":
+        return this.#view.keysOfPools();
+      case "Node":
+        return this.#view.keysOfNode(key.name);
+      case "IPAMBlock":
+        return [keys.block(key.name)];
+      default:
+        return [keys.endpoint(describeOrigin(key))];
+    }
+  }
+
+  #spoiled(key: ObjectKey): void {
+    this.#unreadable.delete(keyText(key));
+    this.#missed(key);
+  }
+
+  #missed(key: ObjectKey): void {
+    const present = this.#present.get(key.kind);
+    if (present && !present.has(keyText(key))) this.#unknown.set(keyText(key), key);
   }
 
   #set(object: Stored): void {
@@ -62,11 +94,13 @@ export class Intent {
     try {
       const isKept = this.#project(object);
       this.#unreadable.delete(text);
+      this.#unknown.delete(text);
       if (isKept) present.set(text, object.key);
       else if (present.has(text)) this.#remove(object.key);
     } catch (failure) {
       if (!(failure instanceof ProjectionError)) throw failure;
       this.#unreadable.set(text, failure);
+      this.#missed(object.key);
     }
   }
 
@@ -97,6 +131,7 @@ export class Intent {
   #remove(key: ObjectKey): void {
     const text = keyText(key);
     this.#unreadable.delete(text);
+    this.#unknown.delete(text);
     if (!this.#present.get(key.kind)?.delete(text)) return;
     switch (key.kind) {
       case "IPPool":

@@ -1,20 +1,28 @@
 /**
  * Keeps what was last applied on this node's disk, and wants it beside whatever is compiled until the store has vouched
- * for what is there: wanted by nobody but the past, it loses against everything that is compiled.
+ * for what is there: wanted by nobody but the past, it loses against everything that is compiled. What hangs on an object
+ * that the store has but nobody can read is held beyond that, and wins: what is compiled without the object proves nothing.
  *
  * The file is written when an item or a pool has changed, not when the store has moved. Its cursor may then be older than
  * what the agent has seen, which proves as much: a store that went back to a revision between the two makes the very same
  * items of this node, and one that went back further is found out.
  */
 import { messageOf } from "../base/errors.ts";
-import { order } from "../compile/items.ts";
+import { type ItemKind, order } from "../compile/items.ts";
+import type { CompileKey } from "../compile/view.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
 import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Cursor } from "../port/store.ts";
 import type { Dataplane } from "./dataplane.ts";
-import { decodeLastApplied, encodeLastApplied, type LastApplied, LastAppliedError } from "./last-applied.ts";
+import {
+  decodeLastApplied,
+  encodeLastApplied,
+  type KeptItem,
+  type LastApplied,
+  LastAppliedError,
+} from "./last-applied.ts";
 
 /** Changes come in bursts; a file of thousands of items is written for a burst, not for each. */
 const KEEP_DELAY_MS: Millis = 1_000;
@@ -24,6 +32,7 @@ const MOST_OCTETS_PER_MS = 1_000;
 const RETRY_MS: Millis = 10_000;
 const SOURCE = "last applied";
 const PREFERENCE = 1_000;
+const HELD_PREFERENCE = -1;
 
 export interface KeeperDeps {
   readonly node: string;
@@ -51,6 +60,8 @@ interface Written {
 export class Keeper {
   readonly #deps: KeeperDeps;
   readonly #last: LastApplied | undefined;
+  /** What is wanted still; undefined until the store has vouched. */
+  #held: readonly KeptItem[] | undefined;
   /** CIDRs of the pools of the last run. */
   readonly pools: readonly Prefix[];
   #written: Written | undefined;
@@ -105,9 +116,25 @@ export class Keeper {
     }
   }
 
-  /** Wants nothing any more: what is compiled is proven to be all. */
-  withdraw(dataplane: Dataplane): void {
-    for (const kind of order) dataplane.offer(kind, SOURCE, []);
+  /**
+   * From now on wants nothing but what these compile keys made: of everything else what is compiled is proven to be all.
+   * What was let go once is not wanted again.
+   */
+  hold(dataplane: Dataplane, compileKeys: ReadonlySet<CompileKey>): void {
+    const before = this.#held;
+    this.#held = (before ?? this.#last?.items ?? []).filter(({ source }) => compileKeys.has(source));
+    if (this.#held.length === before?.length) return;
+    for (const kind of order) {
+      const wanted = this.#held.flatMap(({ kind: its, key, value }) =>
+        its === kind ? [{ key, value, preference: HELD_PREFERENCE }] : [],
+      );
+      dataplane.offer(kind, SOURCE, wanted);
+    }
+  }
+
+  /** Whether the past still wants something after the store has vouched. */
+  get isHolding(): boolean {
+    return this.#held !== undefined && this.#held.length > 0;
   }
 
   /**
@@ -143,9 +170,14 @@ export class Keeper {
     return written?.listings === listings && written.changes === changes && written.pools === pools;
   }
 
-  #mark({ dataplane, pools, cursor }: Kept): Written {
-    const text = pools.map(formatPrefix).join();
-    return { listings: this.#listings, changes: dataplane.changes, pools: text, cursor };
+  #mark(content: Kept): Written {
+    const { dataplane, cursor } = content;
+    return { listings: this.#listings, changes: dataplane.changes, pools: this.#poolsOf(content).join(), cursor };
+  }
+
+  /** What is held may lie in a pool that cannot be read. */
+  #poolsOf({ pools }: Kept): readonly string[] {
+    return [...new Set([...pools, ...(this.isHolding ? this.pools : [])].map(formatPrefix))];
   }
 
   async #keep(content: Kept): Promise<void> {
@@ -161,8 +193,11 @@ export class Keeper {
       }
     };
     try {
-      const pools = content.pools.map(formatPrefix);
-      await stateFile.replace(counted(encodeLastApplied(dataplane, { node, cursor, pools })));
+      const header = { node, cursor, pools: this.#poolsOf(content) };
+      const sources = new Map(this.#held?.map(({ kind, key, source }) => [`${kind} ${key}`, source]));
+      const madeBy = (kind: ItemKind, key: string, source: string): string =>
+        source === SOURCE ? (sources.get(`${kind} ${key}`) ?? source) : source;
+      await stateFile.replace(counted(encodeLastApplied(dataplane, header, madeBy)));
       this.#written = written;
       this.#failure = undefined;
       this.#notBefore = clock.now() + octets / MOST_OCTETS_PER_MS;

@@ -3,7 +3,7 @@
  * tell later whether the store that answers is the one that was known. It is an input of the next run, a fact.
  *
  *   {"format":…,"node":…,"cursor":…,"pools":[…]}      one header
- *   {"kind":"routes","key":…,"value":{…}}             one line an item
+ *   {"kind":"routes","key":…,"source":…,"value":{…}}  one line an item, with the compile key that made it
  *   {"items":N}                                       the end: without it the file is not whole
  */
 import { CodedError, messageOf } from "../base/errors.ts";
@@ -17,7 +17,9 @@ const FORMAT = "ocicat last applied 1";
 /** Lines per chunk: a chunk is written, and other work gets its turn, between them. */
 const CHUNK = 500;
 
-export type KeptItem = { readonly [K in ItemKind]: { kind: K; key: string; value: Items[K] } }[ItemKind];
+export type KeptItem = {
+  readonly [K in ItemKind]: { kind: K; key: string; source: string; value: Items[K] };
+}[ItemKind];
 
 export interface LastApplied {
   readonly node: string;
@@ -29,16 +31,17 @@ export interface LastApplied {
 
 export class LastAppliedError extends CodedError<"unreadable", { path: string }> {}
 
-/** The text in chunks that end with whole lines. */
+/** The text in chunks that end with whole lines. `madeBy` gives the compile key behind a source that is none itself. */
 export function* encodeLastApplied(
   dataplane: Pick<Dataplane, "desired">,
   header: Pick<LastApplied, "node" | "cursor" | "pools">,
+  madeBy: (kind: ItemKind, key: string, source: string) => string,
 ): Generator<string> {
   let lines = [formatJson({ format: FORMAT, ...header })];
   let items = 0;
   for (const kind of order) {
-    for (const { key, value } of dataplane.desired(kind)) {
-      lines.push(formatJson({ kind, key, value: writable(value) }));
+    for (const { key, value, source } of dataplane.desired(kind)) {
+      lines.push(formatJson({ kind, key, source: madeBy(kind, key, source), value: writable(value) }));
       items++;
       if (lines.length < CHUNK) continue;
       yield `${lines.join("\n")}\n`;
