@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseAddress } from "../ip/address.ts";
-import { parseInterfaceAddress } from "../ip/prefix.ts";
 import type { Stored } from "../port/store.ts";
+import { local } from "../testing/agent-host.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
 import { compileAll } from "./compile.ts";
 import type { Fragment, RoutePiece } from "./fragment.ts";
@@ -11,17 +11,8 @@ import { Compiler } from "./incremental.ts";
 import { projectBlock, projectEndpoint, projectNode, projectPool } from "./project.ts";
 import { explain } from "./provenance.ts";
 import { vtepMac } from "./tunnels/vxlan.ts";
-import { type Local, type Touch, View } from "./view.ts";
+import { type Touch, View } from "./view.ts";
 
-const local: Local = {
-  node: "worker-1",
-  backend: "vxlan",
-  address: { ...parseInterfaceAddress("10.30.0.206/24"), device: "ens5" },
-  vxlan: { vni: 4096, port: 4789, mtu: 1450 },
-  rpFilter: "0",
-  deviceRouteProtocol: 3,
-  ipForwarding: true,
-};
 const ignore: Touch = () => undefined;
 
 function put(view: View, object: Stored, touch: Touch = ignore): void {

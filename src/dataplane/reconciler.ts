@@ -3,15 +3,14 @@
  * one dump and the notifications since) and which keys may differ. Marking is cheap and may happen at any time; passes
  * carry out what is marked. Failed keys stay marked and wait out a back-off; nothing else waits for them.
  */
-import type { Clock, Millis, Timer } from "../port/clock.ts";
+import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
 import { type Op, planKey } from "../reconcile/plan.ts";
+import { Retries } from "./retries.ts";
 
 /** Operations handed to the driver at once; between batches other work gets its turn. */
 const BATCH = 2_000;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 10_000;
 
 export interface Desired<V> {
   get(key: string): V | undefined;
@@ -47,12 +46,6 @@ export interface PassOptions {
   readonly between?: () => Promise<void>;
 }
 
-interface Retry {
-  readonly error: Failure["error"];
-  readonly delayMs: Millis;
-  readonly dueAt: Millis;
-}
-
 export interface ReconcilerStatus {
   readonly driver: string;
   readonly actual: number;
@@ -67,15 +60,14 @@ export class Reconciler<V> {
   readonly #urgent = new Set<string>();
   /** Keys that a notification marked, not a change of what is desired: a difference there is somebody's doing. */
   readonly #observed = new Set<string>();
-  readonly #retries = new Map<string, Retry>();
-  /** Failed keys that wait for their time, kept out of `#dirty` so that `isDirty` means work that can be done now. */
-  readonly #parked = new Set<string>();
+  /** Failed keys wait here for their time, out of `#dirty`, so that `isDirty` means work that can be done now. */
+  readonly #retries: Retries;
   #actual = new Map<string, V>();
   #resync: string | undefined = "start";
-  #retryTimer: Timer | undefined;
 
   constructor(deps: ReconcilerDeps<V>) {
     this.#deps = deps;
+    this.#retries = new Retries(deps.clock, (key) => this.#mark(key));
   }
 
   /** Subscribes, so that nothing is missed between the first dump and the first notification. */
@@ -84,12 +76,12 @@ export class Reconciler<V> {
       observed: (key, actual) => {
         if (actual === undefined) this.#actual.delete(key);
         else this.#actual.set(key, actual);
-        this.#retries.delete(key);
+        this.#retries.forget(key);
         this.#observed.add(key);
         this.#mark(key);
       },
       retry: (key) => {
-        if (this.#retries.delete(key)) this.#mark(key);
+        if (this.#retries.forget(key)) this.#mark(key);
       },
       resync: (reason) => this.resync(reason),
     });
@@ -104,7 +96,7 @@ export class Reconciler<V> {
   /** What is desired under the key may have changed. */
   readonly mark = (key: string): void => {
     this.#observed.delete(key);
-    this.#retries.delete(key);
+    this.#retries.forget(key);
     this.#mark(key);
   };
 
@@ -139,11 +131,11 @@ export class Reconciler<V> {
   }
 
   failure(key: string): Failure["error"] | undefined {
-    return this.#retries.get(key)?.error;
+    return this.#retries.error(key);
   }
 
   status(): ReconcilerStatus {
-    const failed = Array.from(this.#retries, ([key, { error }]) => ({ key, error }));
+    const { failed } = this.#retries;
     return { driver: this.#deps.driver.name, actual: this.#actual.size, waiting: this.#dirty.size, failed };
   }
 
@@ -215,7 +207,7 @@ export class Reconciler<V> {
       }
       if (op.op === "remove") this.#actual.delete(op.key);
       else this.#actual.set(op.key, op.value);
-      this.#retries.delete(op.key);
+      this.#retries.forget(op.key);
       if (wasObserved.has(op.key)) {
         const what = this.#deps.describe(op.op === "remove" ? op.was : op.value);
         this.#deps.repaired({ driver: driver.name, key: op.key, found: foundOf(op), what });
@@ -227,42 +219,19 @@ export class Reconciler<V> {
     this.#dirty.delete(key);
     this.#urgent.delete(key);
     this.#observed.delete(key);
-    this.#retries.delete(key);
+    this.#retries.forget(key);
   }
 
   #failed(key: string, error: Failure["error"], wasObserved: boolean): void {
-    const { clock, log, driver } = this.#deps;
-    const before = this.#retries.get(key);
-    const delayMs = before ? Math.min(before.delayMs * 2, LAST_RETRY_MS) : FIRST_RETRY_MS;
-    if (before?.error.message !== error.message) {
+    const { log, driver } = this.#deps;
+    if (this.#retries.add(key, error)) {
       log.warn("a kernel object cannot be set, will be tried again", { driver: driver.name, key }, error);
     }
-    this.#retries.set(key, { error, delayMs, dueAt: clock.now() + delayMs });
     if (wasObserved) this.#observed.add(key);
-    this.#parked.add(key);
-    this.#scheduleRetry(delayMs);
-  }
-
-  #scheduleRetry(delayMs: Millis): void {
-    this.#retryTimer ??= this.#deps.clock.after(delayMs, () => {
-      this.#retryTimer = undefined;
-      const now = this.#deps.clock.now();
-      let next: Millis | undefined;
-      for (const key of this.#parked) {
-        const retry = this.#retries.get(key);
-        if (retry && retry.dueAt > now) {
-          next = Math.min(next ?? Number.POSITIVE_INFINITY, retry.dueAt);
-          continue;
-        }
-        this.#parked.delete(key);
-        this.#mark(key);
-      }
-      if (next !== undefined) this.#scheduleRetry(next - now);
-    });
   }
 
   close(): void {
-    this.#retryTimer?.cancel();
+    this.#retries.close();
     this.#deps.driver.close();
   }
 }

@@ -7,13 +7,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SystemClock } from "../../src/adapter/clock.ts";
-import type { Local } from "../../src/compile/view.ts";
 import { Agent } from "../../src/dataplane/agent.ts";
 import type { Drivers } from "../../src/dataplane/item-tables.ts";
 import { verify } from "../../src/insight/verify.ts";
-import { parseInterfaceAddress } from "../../src/ip/prefix.ts";
 import { openKernel } from "../../src/program/node/kernel.ts";
 import type { Driver } from "../../src/reconcile/driver.ts";
+import { local } from "../../src/testing/agent-host.ts";
 import { MemoryStateFile } from "../../src/testing/memory-state-file.ts";
 import { MemoryStore } from "../../src/testing/memory-store.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
@@ -23,16 +22,6 @@ import { eventually } from "../scenario/eventually.ts";
 import { outsideView, SETTINGS } from "./outside-view.ts";
 
 const RUNS = 20;
-
-const local: Local = {
-  node: "worker-1",
-  backend: "vxlan",
-  address: { ...parseInterfaceAddress("10.30.0.206/24"), device: "ens5" },
-  vxlan: { vni: 4096, port: 4789, mtu: 1450 },
-  rpFilter: "0",
-  deviceRouteProtocol: 3,
-  ipForwarding: true,
-};
 
 const OBJECTS = [
   poolObject("default-ipv4-ippool", "192.168.0.0/16"),
