@@ -35,6 +35,7 @@ const allowed: readonly Row[] = [
   { from: "compile", to: "selector", reason: "pools select nodes" },
   { from: "compile", to: "netlink", reason: "a compiled nft table is a tree of the field's own expressions" },
   { from: "reconcile", to: "compile", reason: "ownership is told of the items of the node state" },
+  { from: "reconcile", to: "netlink", reason: "a table that is ours is named by a key of nf_tables" },
   { from: "rib", to: "compile", reason: "routes of the node state are one source of routes" },
   { from: "cni", to: "kernel", reason: "the plugin wires veth pairs" },
   { from: "dataplane", to: "kernel", reason: "drivers send requests" },

@@ -5,13 +5,13 @@ import { parseAddress } from "../ip/address.ts";
 import type { Stored } from "../port/store.ts";
 import { local } from "../testing/agent-host.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
-import { compileAll } from "./compile.ts";
+import { compileAll, compileKey } from "./compile.ts";
 import type { Fragment, RoutePiece } from "./fragment.ts";
 import { Compiler } from "./incremental.ts";
 import { projectBlock, projectEndpoint, projectNode, projectPool } from "./project.ts";
 import { explain } from "./provenance.ts";
 import { vtepMac } from "./tunnels/vxlan.ts";
-import { type Touch, View } from "./view.ts";
+import { keys, type Touch, View } from "./view.ts";
 
 const ignore: Touch = () => undefined;
 
@@ -205,6 +205,26 @@ function carryOut(compiler: Compiler, step: Partial<Record<string, unknown>> & {
       );
   }
 }
+
+test("a chain of others that drops what is forwarded is reported, and nothing is compiled against it", () => {
+  const { view } = new Compiler({
+    ...local,
+    forwardDrops: [
+      {
+        family: "ip",
+        table: "filter",
+        name: "FORWARD",
+        base: { type: "filter", hook: "forward", priority: 0, policy: "drop" },
+        owners: ["Docker"],
+      },
+    ],
+  });
+  const { reports, ...rest } = compileKey(keys.host, view);
+  assert.deepEqual(rest, compileKey(keys.host, new Compiler(local).view));
+  assert.deepEqual(reports, [
+    "chain ip filter FORWARD (policy drop, priority 0; Docker) is not ours and drops every IPv4 packet that this host forwards and no rule there accepts, those of pods too: let them pass with nft 'chain ip filter FORWARD { policy accept; }', and keep Docker from setting it again: \"ip-forward-no-drop\": true in /etc/docker/daemon.json",
+  ]);
+});
 
 test("the incremental compile of a history is the plain compile of where it ends", () => {
   fc.assert(

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { IpAddress } from "../ip/address.ts";
 import { covers, type InterfaceAddress, type Prefix, type PrefixKey } from "../ip/prefix.ts";
+import type { ForeignBaseChain } from "../netlink/nftables/foreign-chain.ts";
 import type { Mac } from "./node-state.ts";
 
 /** Where a projection came from: enough to name the object again. */
@@ -76,6 +77,8 @@ export interface Local {
   readonly deviceRouteSource?: IpAddress;
   /** Felix's `IPForwarding`: turn the host's forwarding on. */
   readonly ipForwarding: boolean;
+  /** Base chains of others that drop what is forwarded; left out: none. */
+  readonly forwardDrops?: readonly ForeignBaseChain[];
 }
 
 /** Names one independent piece of the compile: `compileKey` of DESIGN 1. */

@@ -3,6 +3,7 @@
 import { describeRoute } from "../compile/describe.ts";
 import type { Agent, StoreState } from "../dataplane/agent.ts";
 import { formatPrefix } from "../ip/prefix.ts";
+import type { ForeignBaseChain } from "../netlink/nftables/foreign-chain.ts";
 
 export interface NodeReport {
   readonly node: string;
@@ -28,6 +29,8 @@ export interface NodeReport {
     readonly actual: number;
     readonly failed: readonly { readonly key: string; readonly why: string }[];
   }[];
+  /** Base chains of others that drop what this host forwards. */
+  readonly forwardDrops: readonly ForeignBaseChain[];
   readonly reports: readonly string[];
   readonly repairs: readonly { readonly kind: string; readonly what: string; readonly found: string }[];
   /** Parts that the program adds: how the address was chosen, configuration with its sources, turns. */
@@ -76,6 +79,7 @@ export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], v
       actual,
       failed: failed.map(({ key, error }) => ({ key, why: error.message })),
     })),
+    forwardDrops: view.local.forwardDrops ?? [],
     reports: reportsOf(agent),
     repairs: agent.repairs.map(({ driver, what, found }) => ({ kind: driver, what, found })),
   };

@@ -3,6 +3,7 @@
 import { type Mtus, mtus, type PoolModes } from "../compile/config/mtu.ts";
 import type { AgentConfig } from "../compile/config/parameters.ts";
 import type { Local, Pool } from "../compile/view.ts";
+import type { ForeignBaseChain } from "../netlink/nftables/foreign-chain.ts";
 import type { HostInterface } from "../port/host-facts.ts";
 import type { Backend } from "./environment.ts";
 import type { NodeAddresses } from "./node-address.ts";
@@ -16,10 +17,12 @@ export interface LocalFactsInput {
   readonly pools: readonly Pick<Pool, "cidr" | "ipipMode" | "vxlanMode">[];
   /** `net.ipv4.conf.default.rp_filter` when the agent started. */
   readonly rpFilter: string;
+  /** Base chains of others that drop what is forwarded. */
+  readonly forwardDrops: readonly ForeignBaseChain[];
 }
 
 export function localFacts(input: LocalFactsInput): { readonly local: Local; readonly mtus: Mtus } {
-  const { node, backend, addresses, interfaces, config, rpFilter } = input;
+  const { node, backend, addresses, interfaces, config, rpFilter, forwardDrops } = input;
   const modes = input.pools.map(
     ({ cidr, ipipMode, vxlanMode }): PoolModes => ({
       family: typeof cidr.address === "number" ? 4 : 6,
@@ -42,6 +45,7 @@ export function localFacts(input: LocalFactsInput): { readonly local: Local; rea
     deviceRouteProtocol: config.deviceRouteProtocol,
     ...(config.deviceRouteSourceAddress === undefined ? {} : { deviceRouteSource: config.deviceRouteSourceAddress }),
     ipForwarding: config.ipForwarding,
+    forwardDrops,
   };
   return { local, mtus: found };
 }

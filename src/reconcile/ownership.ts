@@ -4,6 +4,10 @@
  */
 import type { RouteItem } from "../compile/node-state.ts";
 import { covers, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
+import type { TableKey } from "../netlink/nftables/tree.ts";
+
+/** nf_tables tables that are ours, by their name. */
+export const ownTables: readonly TableKey[] = [{ family: "ip", name: "calico" }];
 
 /** What the kernel itself adds (linux/rtnetlink.h RTPROT_KERNEL, RTPROT_RA, RTPROT_REDIRECT). */
 const KERNELS_OWN = new Set([1, 2, 9]);

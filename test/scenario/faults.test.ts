@@ -13,6 +13,13 @@ const TARGETS = { "pod-2": "192.168.133.194", "pod-3": "192.168.97.193" } as con
 interface NodeReport {
   readonly store: { readonly state: string };
   readonly repairs: readonly { readonly kind: string; readonly found: string; readonly what: string }[];
+  readonly forwardDrops: readonly {
+    readonly family: string;
+    readonly table: string;
+    readonly name: string;
+    readonly base: { readonly policy: string };
+  }[];
+  readonly reports: readonly string[];
   readonly endpoints: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
 }
 
@@ -146,6 +153,39 @@ describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
     assert.equal(await typed(LOOK_AT_FOREIGN), foreign);
     const verified = await bed.ocicat("verify");
     assert.equal(verified.code, 0, verified.stdout);
+  });
+
+  test("a firewall of others drops what a host forwards: every command names it, until it is gone", async () => {
+    const table = "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }";
+    const chain = "chain ip filter FORWARD (policy drop, priority 0; iptables) is not ours";
+    assert.equal((await bed.ocicat("lab", "check")).code, 0);
+    await typed(`nft '${table}'`);
+    await eventually(async () => {
+      const { forwardDrops, reports } = await report("worker-1");
+      assert.deepEqual(
+        forwardDrops.map(({ family, table, name, base }) => `${family} ${table} ${name} ${base.policy}`),
+        ["ip filter FORWARD drop"],
+      );
+      assert.ok(
+        reports.some((line) => line.startsWith(chain)),
+        reports.join("\n"),
+      );
+    });
+    assert.ok((await bed.ocicat("node", "show", "worker-1")).stdout.includes(chain));
+    assert.ok((await bed.ocicat("verify", "worker-1")).stdout.includes(`note: ${chain}`));
+    const status = () =>
+      bed.shell('eval "$(ocicat lab env)"; etcdctl get --print-value-only /ocicat/v1/nodestatuses/worker-1');
+    await eventually(async () => assert.ok((await status()).stdout.includes(chain)));
+    const check = await bed.ocicat("lab", "check");
+    assert.equal(check.code, 1, check.stdout);
+    assert.ok(check.stdout.includes(`on worker-1, ${chain}`), check.stdout);
+    const remedy = /let them pass with (nft '[^']*')/.exec(check.stdout)?.[1];
+    assert.ok(remedy, check.stdout);
+    await typed(remedy);
+    await eventually(async () => assert.deepEqual((await report("worker-1")).forwardDrops, []));
+    assert.ok(!(await bed.ocicat("node", "show", "worker-1")).stdout.includes(chain));
+    assert.equal((await bed.ocicat("lab", "check")).code, 0);
+    await typed("nft delete table ip filter");
   });
 
   test("a pod's own interface is deleted: its endpoint is down, with the reason", async () => {

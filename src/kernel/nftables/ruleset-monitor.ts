@@ -5,14 +5,19 @@
  */
 import { eachMessage, type Message, NetlinkFormatError } from "../../netlink/message.ts";
 import { MessageType, NFTABLES_GROUP, SUBSYSTEM } from "../../netlink/nftables/codes.ts";
-import { decodeGeneration, decodeTableKey } from "../../netlink/nftables/object-decoder.ts";
+import {
+  type DecodedChain,
+  decodeChain,
+  decodeGeneration,
+  decodeTableKey,
+} from "../../netlink/nftables/object-decoder.ts";
 import type { Steps } from "../../netlink/nftables/steps.ts";
 import type { TableKey } from "../../netlink/nftables/tree.ts";
 import { KernelError, type Netlink, type NetlinkSocket } from "../../port/netlink.ts";
 
 export interface MonitorSink {
-  /** Somebody else changed something in this table. */
-  touched(key: TableKey): void;
+  /** Somebody else changed something in this table; `chain`: what a message about a chain says, of one that is gone too. */
+  touched(key: TableKey, chain?: DecodedChain): void;
   /** Notifications were lost. */
   lost(reason: string): void;
 }
@@ -86,7 +91,9 @@ export class RulesetMonitor {
     }
     if (this.#options.isOwn(port)) return;
     const { family, name } = decodeTableKey(payload);
-    if (family !== undefined && name !== undefined) this.#options.sink.touched({ family, name });
+    if (family === undefined || name === undefined) return;
+    const isChain = type === MessageType.newChain || type === MessageType.deleteChain;
+    this.#options.sink.touched({ family, name }, isChain ? decodeChain(payload) : undefined);
   };
 
   /** Idempotent. */

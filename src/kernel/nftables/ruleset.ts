@@ -3,6 +3,7 @@
  * gets in between. Owns the sockets.
  */
 import { Batch, type Transaction } from "../../netlink/nftables/batch.ts";
+import type { DecodedChain } from "../../netlink/nftables/object-decoder.ts";
 import type { TableKey } from "../../netlink/nftables/tree.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
@@ -22,8 +23,8 @@ export interface RulesetDeps {
 }
 
 export interface RulesetSink {
-  /** Somebody else changed something in this table. */
-  touched(key: TableKey): void;
+  /** Somebody else changed something in this table, this chain when it is named. */
+  touched(key: TableKey, chain?: DecodedChain): void;
   /** Somebody else may have changed any table. */
   touchedAll(): void;
 }
@@ -62,7 +63,7 @@ export class Ruleset {
     this.reader = new RulesetReader(netlink, clock, budget);
     this.#monitor = new RulesetMonitor(netlink, {
       isOwn: (port) => this.#ownPorts.has(port),
-      sink: { touched: (key) => sink.touched(key), lost: (reason) => this.#lost(reason) },
+      sink: { touched: (key, chain) => sink.touched(key, chain), lost: (reason) => this.#lost(reason) },
     });
   }
 

@@ -12,6 +12,8 @@
  */
 import type { Batch } from "../../netlink/nftables/batch.ts";
 import { addChange, type TableHead } from "../../netlink/nftables/change-codec.ts";
+import type { ForeignBaseChain } from "../../netlink/nftables/foreign-chain.ts";
+import type { DecodedChain } from "../../netlink/nftables/object-decoder.ts";
 import { planSteps } from "../../netlink/nftables/plan.ts";
 import { type Stage, stagesOf } from "../../netlink/nftables/stages.ts";
 import type { Steps } from "../../netlink/nftables/steps.ts";
@@ -20,7 +22,7 @@ import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelError, type Netlink } from "../../port/netlink.ts";
 import { TurnBudget } from "../turn-budget.ts";
-import { type ForeignBaseChain, listForeignBaseChains } from "./foreign-chains.ts";
+import { listForeignBaseChains } from "./foreign-chains.ts";
 import { inTurns } from "./in-turns.ts";
 import { KnownTable, type View } from "./known-table.ts";
 import { Ruleset } from "./ruleset.ts";
@@ -44,6 +46,7 @@ export class NftTableDriver {
   readonly #budget: TurnBudget;
   readonly #known = new Map<string, KnownTable>();
   readonly #listeners: ((key?: TableKey) => void)[] = [];
+  readonly #chainListeners: ((chain?: DecodedChain) => void)[] = [];
   #tail: Promise<unknown> = Promise.resolve();
 
   /** Listens for foreign changes from now on. Throws KernelError. */
@@ -51,7 +54,10 @@ export class NftTableDriver {
     this.#log = log;
     this.#clock = clock;
     this.#budget = new TurnBudget(clock);
-    const sink = { touched: (key: TableKey) => this.#touched(key), touchedAll: () => this.#touchedAll() };
+    const sink = {
+      touched: (key: TableKey, chain?: DecodedChain) => this.#touched(key, chain),
+      touchedAll: () => this.#touchedAll(),
+    };
     this.#ruleset = new Ruleset(netlink, { log, clock, budget: this.#budget, sink });
   }
 
@@ -90,6 +96,14 @@ export class NftTableDriver {
    */
   onChange(listener: (key?: TableKey) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /**
+   * Calls for each chain of any table that somebody else made, changed or removed, and without one when any may have
+   * been. A removed base chain does not say so on every kernel: from Linux 6.4 on its hook is left out.
+   */
+  onForeignChain(listener: (chain?: DecodedChain) => void): void {
+    this.#chainListeners.push(listener);
   }
 
   /** Idempotent. The kernel keeps everything. */
@@ -170,14 +184,16 @@ export class NftTableDriver {
     });
   }
 
-  #touched(key: TableKey): void {
+  #touched(key: TableKey, chain?: DecodedChain): void {
     if (this.#known.get(tableName(key))?.touch()) this.#notify(key);
+    if (chain) for (const listener of this.#chainListeners) listener(chain);
   }
 
   #touchedAll(): void {
     let isNews = false;
     for (const known of this.#known.values()) isNews = known.touch() || isNews;
     if (isNews) this.#notify();
+    for (const listener of this.#chainListeners) listener();
   }
 
   #notify(key?: TableKey): void {

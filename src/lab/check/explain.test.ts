@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Ipv4 } from "../../ip/address.ts";
 import { parseAddress } from "../../ip/address.ts";
+import type { ForeignBaseChain } from "../../netlink/nftables/foreign-chain.ts";
 import { awsTwoSubnets } from "../topologies/aws-two-subnets.ts";
 import { subnetOf } from "../topology.ts";
 import { gatewayMac } from "../underlay/names.ts";
@@ -17,14 +18,22 @@ const ports = new Map([
   ["worker-3", 13],
 ]);
 
+const docker: ForeignBaseChain = {
+  family: "ip",
+  table: "filter",
+  name: "FORWARD",
+  base: { type: "filter", hook: "forward", priority: 0, policy: "drop" },
+  owners: ["Docker"],
+};
+
 function end(
   pod: string,
   hostName: string,
   address: End["address"],
-  change: { check?: boolean; up?: boolean; drop?: boolean } = {},
+  change: { check?: boolean; up?: boolean; drop?: boolean; firewall?: boolean } = {},
 ): End {
   const host = awsTwoSubnets.hosts.find(({ name }) => name === hostName)!;
-  const { check = true, up = true, drop = false } = change;
+  const { check = true, up = true, drop = false, firewall = false } = change;
   const policy = { sourceDestinationCheck: check, drop: drop ? [{ protocol: "udp", port: 4789 } as const] : [] };
   return {
     pod,
@@ -34,6 +43,7 @@ function end(
     nic: { host: hostName, policy, mtu: 9001, isUp: up },
     port: { router: "vpc", index: ports.get(hostName)! },
     routeTo: () => "its best route is nothing",
+    forwardDrops: firewall ? [docker] : [],
   };
 }
 
@@ -137,6 +147,31 @@ test("the first wire where a packet is missing tells what dropped it", () => {
         back: [at("worker-3", false, tunnelBack), at("worker-1", true, tunnelBack)],
       }),
       /^the answer arrived at worker-1's NIC, but not in pod-1/,
+    ],
+    [
+      "a firewall at the sender",
+      evidence(end("pod-1", "worker-1", POD_1, { firewall: true }), three, {}),
+      /^worker-1 sent nothing for it: on worker-1, chain ip filter FORWARD \(policy drop, priority 0; Docker\) is not ours/,
+    ],
+    [
+      "a firewall at the receiver",
+      evidence(one, end("pod-3", "worker-3", POD_3, { firewall: true }), {
+        there: [at("worker-1", false, tunnel), at("worker-3", true, tunnel)],
+      }),
+      /^arrived at worker-3's NIC, but pod-3 did not answer: on worker-3, chain ip filter FORWARD .* let them pass with nft/,
+    ],
+    [
+      "a firewall on the way back",
+      evidence(end("pod-1", "worker-1", POD_1, { firewall: true }), three, {
+        there: [at("worker-1", false, tunnel), at("worker-3", true, tunnel)],
+        back: [at("worker-3", false, tunnelBack), at("worker-1", true, tunnelBack)],
+      }),
+      /^the answer arrived at worker-1's NIC, but not in pod-1: on worker-1, chain ip filter FORWARD/,
+    ],
+    [
+      "a firewall between the pods of a host",
+      evidence(end("pod-1", "worker-1", POD_1, { firewall: true }), end("pod-4", "worker-1", POD_2), {}),
+      /^worker-1 does not carry it between its own pods: on worker-1, chain ip filter FORWARD/,
     ],
     ["refused", evidence(one, three, { outcome: { ok: false, ident: 1, why: "refused" } }), /nothing listens there/],
     ["own host", evidence(two, two, {}), /^worker-2 does not carry it between its own pods/],

@@ -5,6 +5,7 @@
  */
 import { formatAddress, type IpAddress } from "../../ip/address.ts";
 import { contains } from "../../ip/prefix.ts";
+import { explainForwardDrop, type ForeignBaseChain, seesIpv4 } from "../../netlink/nftables/foreign-chain.ts";
 import type { ProbeOutcome } from "../../port/prober.ts";
 import { subnetOf, type Topology, type TopologyHost } from "../topology.ts";
 import { gatewayMac } from "../underlay/names.ts";
@@ -23,6 +24,8 @@ export interface End {
   readonly port: { readonly router: string; readonly index: number };
   /** What the host's own kernel would do with a packet to an address, when asked about it. */
   readonly routeTo: (address: IpAddress) => string;
+  /** Base chains of others on the host that drop what is forwarded. */
+  readonly forwardDrops: readonly ForeignBaseChain[];
 }
 
 export interface Evidence {
@@ -45,16 +48,22 @@ export function explain(evidence: Evidence): string {
   const lost = lostOnTheWay(evidence, from, to, evidence.there);
   if (lost !== undefined) return lost;
   if (evidence.back.length === 0) {
-    return `arrived at ${to.host.name}'s NIC, but ${to.pod} did not answer: ${to.routeTo(to.address)}`;
+    return `arrived at ${to.host.name}'s NIC, but ${to.pod} did not answer: ${reasonAt(to, to.address)}`;
   }
   const lostBack = lostOnTheWay(evidence, to, from, evidence.back);
   if (lostBack !== undefined) return `the answer: ${lostBack}`;
-  return `the answer arrived at ${from.host.name}'s NIC, but not in ${from.pod}: ${from.routeTo(from.address)}`;
+  return `the answer arrived at ${from.host.name}'s NIC, but not in ${from.pod}: ${reasonAt(from, from.address)}`;
 }
 
 function localReason({ from, to, outcome }: Evidence): string {
   const errno = outcome.errno === undefined ? "" : ` (${outcome.errno})`;
-  return `${from.host.name} does not carry it between its own pods${errno}: ${from.routeTo(to.address)}`;
+  return `${from.host.name} does not carry it between its own pods${errno}: ${reasonAt(from, to.address)}`;
+}
+
+/** What a host itself does with a packet: a drop that no route shows, else its route. */
+function reasonAt({ host, forwardDrops, routeTo }: End, address: IpAddress): string {
+  const [drop] = forwardDrops.filter(seesIpv4);
+  return drop ? `on ${host.name}, ${explainForwardDrop(drop)}` : routeTo(address);
 }
 
 /** Why a packet from one host did not arrive at the other's NIC; undefined when it did. */
@@ -83,7 +92,7 @@ function lostOnTheWay(
 function notSent(sender: End, receiver: End, outcome: Evidence["outcome"]): string {
   if (!sender.nic.isUp) return `${sender.host.name}'s wire is unplugged`;
   const errno = outcome.errno === undefined ? "" : ` (${outcome.errno})`;
-  return `${sender.host.name} sent nothing for it${errno}: ${sender.routeTo(receiver.address)}`;
+  return `${sender.host.name} sent nothing for it${errno}: ${reasonAt(sender, receiver.address)}`;
 }
 
 /** A packet that was handed to the gateway and that the gateway cannot route. */

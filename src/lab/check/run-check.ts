@@ -4,14 +4,17 @@
  */
 import type { Ipv4 } from "../../ip/address.ts";
 import { formatAddress } from "../../ip/address.ts";
+import type { ForeignBaseChain } from "../../netlink/nftables/foreign-chain.ts";
 import type { Clock } from "../../port/clock.ts";
 import { ECHO_PORT } from "../../port/echo-services.ts";
+import type { NetNamespace } from "../../port/namespaces.ts";
 import type { PacketTaps } from "../../port/packet-tap.ts";
 import type { ProbeOutcome, ProbeProtocol, Prober } from "../../port/prober.ts";
 import type { Lab } from "../lab.ts";
 import type { Pod } from "../pods/lab-pods.ts";
 import { withRtnetlinkWhile } from "../underlay/apply.ts";
 import { type End, explain } from "./explain.ts";
+import { readForwardDrops } from "./host-drops.ts";
 import { describeRoute, type RouteView, readRoutes } from "./host-route.ts";
 import type { CheckedPod, CheckReport, PairReport, PathKind, ProbeReport, ProbeSize } from "./report.ts";
 import { probeKey, type Sighting } from "./sighting.ts";
@@ -94,13 +97,19 @@ interface Asked {
   readonly seen: Sightings;
 }
 
+/** What a host's own kernel does with packets, as far as a reason needs it. */
+interface HostView {
+  readonly routes: RouteView;
+  readonly forwardDrops: readonly ForeignBaseChain[];
+}
+
 class Check {
   readonly #lab: Lab;
   readonly #options: CheckOptions;
   readonly #deps: CheckDeps;
   readonly #watch: WireWatch;
   /** Read once for each host that something failed at. */
-  readonly #routes = new Map<string, Promise<RouteView>>();
+  readonly #hosts = new Map<string, Promise<HostView>>();
 
   constructor(lab: Lab, options: CheckOptions, deps: CheckDeps, watch: WireWatch) {
     this.#lab = lab;
@@ -175,7 +184,7 @@ class Check {
   async #end(pod: Pod): Promise<End> {
     const { nics, underlay } = this.#lab;
     const { name, spec } = pod.host;
-    const view = await this.#routesOf(pod);
+    const { routes, forwardDrops } = await this.#hostOf(pod);
     const nic = nics.list().find(({ host }) => host === name);
     const port = underlay.ports.get(name);
     if (!nic || !port) throw new Error(`host '${name}' is not plugged in`);
@@ -186,17 +195,24 @@ class Check {
       filter: nics.filter(name),
       nic,
       port,
-      routeTo: (address) => describeRoute(view, address),
+      routeTo: (address) => describeRoute(routes, address),
+      forwardDrops,
     };
   }
 
-  #routesOf({ host }: Pod): Promise<RouteView> {
-    let routes = this.#routes.get(host.name);
-    if (!routes) {
-      routes = withRtnetlinkWhile(host.place.net, this.#deps.clock, readRoutes);
-      this.#routes.set(host.name, routes);
+  #hostOf({ host }: Pod): Promise<HostView> {
+    let view = this.#hosts.get(host.name);
+    if (!view) {
+      view = this.#read(host.place.net);
+      this.#hosts.set(host.name, view);
     }
-    return routes;
+    return view;
+  }
+
+  async #read(net: NetNamespace): Promise<HostView> {
+    const { clock } = this.#deps;
+    const routes = await withRtnetlinkWhile(net, clock, readRoutes);
+    return { routes, forwardDrops: await readForwardDrops(net, clock) };
   }
 }
 

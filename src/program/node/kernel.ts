@@ -9,12 +9,13 @@ import { TableDriver } from "../../dataplane/drivers/tables.ts";
 import type { Drivers } from "../../dataplane/item-tables.ts";
 import type { Prefix } from "../../ip/prefix.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
+import { ForeignChainWatch } from "../../kernel/nftables/foreign-chain-watch.ts";
 import { NftTableDriver } from "../../kernel/nftables/table-driver.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
-import { ownsRoute } from "../../reconcile/ownership.ts";
+import { ownsRoute, ownTables } from "../../reconcile/ownership.ts";
 
 export interface KernelDeps {
   readonly namespace: NetNamespace;
@@ -30,6 +31,8 @@ export interface Kernel {
   readonly rtnetlink: Rtnetlink;
   readonly links: LinkTable;
   readonly drivers: Drivers;
+  /** What others' base chains do to packets of pods. */
+  readonly foreignChains: ForeignChainWatch;
   close(): void;
 }
 
@@ -42,14 +45,14 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const tunnels = [VXLAN_DEVICE];
   const isTunnel = (name: string): boolean => tunnels.includes(name);
   const ownership = { workloadPrefixes: ["cali"], tunnels, removesExternal, prefixes };
+  const tables = new NftTableDriver(namespace, { log, clock });
+  const foreignChains = new ForeignChainWatch(tables, { ours: ownTables, clock, log });
+  await foreignChains.start();
   const drivers: Drivers = {
     links: new LinkDriver(kernel, { isOurs: isTunnel }),
     addresses: addressDriver(kernel, { isOurs: isTunnel }),
     sysctls: new SysctlDriver(kernel, { namespace }),
-    tables: new TableDriver(new NftTableDriver(namespace, { log, clock }), {
-      owned: [{ family: "ip", name: "calico" }],
-      log,
-    }),
+    tables: new TableDriver(tables, { owned: ownTables, log }),
     neighbours: neighbourDriver(kernel, { isOurs: isTunnel }),
     fdb: fdbDriver(kernel, { isOurs: isTunnel }),
     routes: new RouteDriver(kernel, { owns: (route) => ownsRoute(ownership, route) }),
@@ -57,7 +60,9 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   return {
     ...kernel,
     drivers,
+    foreignChains,
     close: () => {
+      foreignChains.close();
       links.close();
       rtnetlink.close();
     },

@@ -18,6 +18,7 @@ import type { Settings } from "../../dataplane/settings.ts";
 import { nodeReport } from "../../insight/node-report.ts";
 import { verify } from "../../insight/verify.ts";
 import type { Ipam } from "../../ipam/ipam.ts";
+import { explainForwardDrop } from "../../netlink/nftables/foreign-chain.ts";
 import type { NodeEnvironment } from "../../node/environment.ts";
 import { NodeStartError } from "../../node/errors.ts";
 import { localFacts } from "../../node/local-facts.ts";
@@ -151,6 +152,7 @@ export class NodeAgent {
     });
     this.#facts = new Publisher("NodeFacts", this.#name, () => factsContent(this.#local), { store, clock, log });
     kernel.links.listen({ changed: () => this.#status.changed(), lost: () => this.#status.changed() });
+    kernel.foreignChains.onChange(() => this.#foreignChainsChanged());
     watchMetrics(deps.metrics, this.agent, this.#name);
   }
 
@@ -235,7 +237,7 @@ export class NodeAgent {
   }
 
   #localFacts(): Local {
-    const { environment, hostFiles } = this.#deps;
+    const { environment, hostFiles, kernel } = this.#deps;
     const { local, mtus } = localFacts({
       node: this.#name,
       backend: environment.backend,
@@ -244,10 +246,20 @@ export class NodeAgent {
       config: this.configuration.config,
       pools: [...(this.agent?.view.pools.values() ?? [])],
       rpFilter: this.#rpFilter,
+      forwardDrops: kernel.foreignChains.forwardDrops,
     });
     if (this.#podMtu !== mtus.pod && this.#local) hostFiles.writeMtu(mtus.pod);
     this.#podMtu = mtus.pod;
     return local;
+  }
+
+  /** They are said where they are found: whatever is dropped there is lost without a word. */
+  #foreignChainsChanged(): void {
+    const { forwardDrops } = this.#deps.kernel.foreignChains;
+    for (const chain of forwardDrops) this.#deps.log.warn(explainForwardDrop(chain));
+    if (forwardDrops.length === 0) this.#deps.log.info("no chain of others drops what this host forwards any more");
+    this.agent.setLocal(this.#localFacts());
+    this.#status.changed();
   }
 
   /** One call of the plugin. */
