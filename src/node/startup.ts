@@ -81,6 +81,11 @@ export class NodeStartup {
     return { name, interfaces, addresses: await detectAddresses({ environment, interfaces, reachability, node }) };
   }
 
+  /** As they are now, in the order of their index. Throws KernelError. */
+  interfaces(): Promise<readonly HostInterface[]> {
+    return this.#deps.hostFacts.interfaces();
+  }
+
   /**
    * The whole start. With WAIT_FOR_DATASTORE it waits for the store until `signal` aborts, without it the first
    * StoreError is thrown. Throws NodeStartError.

@@ -188,6 +188,21 @@ describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
     await typed("nft delete table ip filter");
   });
 
+  test("the NIC's MTU changes: the tunnel and the plugin's file follow", async () => {
+    const mtus = async () => [
+      (await bed.json<{ mtu: number }>("worker-3", "ip", "-j", "link", "show", "vxlan.calico"))[0]?.mtu,
+      Number(await bed.on("worker-3", "cat", "/var/lib/calico/mtu")),
+    ];
+    const [before] = await bed.json<{ mtu: number }>("worker-3", "ip", "-j", "link", "show", "ens5");
+    assert.ok(before);
+    const follows = (nic: number) => eventually(async () => assert.deepEqual(await mtus(), [nic - 50, nic - 50]));
+    await follows(before.mtu);
+    await bed.on("worker-3", "ip", "link", "set", "ens5", "mtu", "1400");
+    await follows(1400);
+    await bed.on("worker-3", "ip", "link", "set", "ens5", "mtu", String(before.mtu));
+    await follows(before.mtu);
+  });
+
   test("a pod's own interface is deleted: its endpoint is down, with the reason", async () => {
     await bed.on("pod-1", "ip", "link", "del", "eth0");
     await eventually(async () => {

@@ -31,6 +31,8 @@ export interface Kernel {
   readonly rtnetlink: Rtnetlink;
   readonly links: LinkTable;
   readonly drivers: Drivers;
+  /** Devices of pods and tunnels. */
+  readonly isOurs: (device: string) => boolean;
   /** What others' base chains do to packets of pods. */
   readonly foreignChains: ForeignChainWatch;
   close(): void;
@@ -44,7 +46,8 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const kernel = { rtnetlink, links };
   const tunnels = [VXLAN_DEVICE];
   const isTunnel = (name: string): boolean => tunnels.includes(name);
-  const ownership = { workloadPrefixes: ["cali"], tunnels, removesExternal, prefixes };
+  const workloadPrefixes = ["cali"];
+  const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
   const tables = new NftTableDriver(namespace, { log, clock });
   const foreignChains = new ForeignChainWatch(tables, { ours: ownTables, clock, log });
   await foreignChains.start();
@@ -60,6 +63,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   return {
     ...kernel,
     drivers,
+    isOurs: (name) => isTunnel(name) || workloadPrefixes.some((prefix) => name.startsWith(prefix)),
     foreignChains,
     close: () => {
       foreignChains.close();

@@ -21,6 +21,7 @@ import type { Ipam } from "../../ipam/ipam.ts";
 import { explainForwardDrop } from "../../netlink/nftables/foreign-chain.ts";
 import type { NodeEnvironment } from "../../node/environment.ts";
 import { NodeStartError } from "../../node/errors.ts";
+import { HostWatch } from "../../node/host-watch.ts";
 import { localFacts } from "../../node/local-facts.ts";
 import type { LocalNode, NodeStartup } from "../../node/startup.ts";
 import { reconcileTunnelAddresses } from "../../node/tunnel-addresses.ts";
@@ -30,10 +31,9 @@ import type { HostFiles } from "../../port/host-facts.ts";
 import type { Log } from "../../port/log.ts";
 import type { Namespaces } from "../../port/namespaces.ts";
 import type { StateFile } from "../../port/state-file.ts";
-import { type Store, StoreError } from "../../port/store.ts";
+import { type Store, type Stored, StoreError } from "../../port/store.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
 import type { PluginAnswer, PluginCall } from "../../wire/plugin-call.ts";
-import { AddressPoll } from "./address-poll.ts";
 import { Configuration } from "./configuration.ts";
 import { endpointReports } from "./endpoint-reports.ts";
 import { nodeApi } from "./http-api.ts";
@@ -86,10 +86,12 @@ export class NodeAgent {
   readonly #matches = selectorMatcher();
   readonly #rpFilter: string;
   readonly #refresh: PeriodicRefresh;
-  readonly #redetection: AddressPoll;
+  readonly #hostWatch: HostWatch;
   readonly #status: Publisher;
   readonly #facts: Publisher;
   #local: LocalNode | undefined;
+  /** The own Node as it was written at the start. */
+  #registered: Stored | undefined;
   #podMtu = 0;
   #tunnelProblems: readonly string[] = [];
   #adopting: Promise<void> = Promise.resolve();
@@ -137,20 +139,25 @@ export class NodeAgent {
       install: deps.installPlugin,
     });
     this.#refresh = new PeriodicRefresh(this.agent.dataplane, clock, () => this.configuration.config);
-    this.#redetection = new AddressPoll(
-      { startup, clock, log, intervalMs: deps.environment.pollIntervalMs },
-      (local) => {
-        this.#local = local;
-        this.agent.setLocal(this.#localFacts());
-        this.#facts.changed();
-      },
-    );
+    const { rtnetlink, links, isOurs } = kernel;
+    const { ip, pollIntervalMs } = deps.environment;
+    const detectEveryMs = ip.kind === "autodetect" ? pollIntervalMs : undefined;
+    const node = () => (this.agent.settings.get("Node", this.#name) ?? this.#registered)?.value;
+    this.#hostWatch = new HostWatch({ startup, rtnetlink, links, clock, log, isOurs, detectEveryMs, node }, (local) => {
+      this.#local = local;
+      this.agent.setLocal(this.#localFacts());
+      this.#facts.changed();
+    });
     this.#status = new Publisher("NodeStatus", this.#name, () => statusContent(this.agent, kernel.links), {
       store,
       clock,
       log,
     });
-    this.#facts = new Publisher("NodeFacts", this.#name, () => factsContent(this.#local), { store, clock, log });
+    this.#facts = new Publisher("NodeFacts", this.#name, () => factsContent(this.#local, kernel.isOurs), {
+      store,
+      clock,
+      log,
+    });
     kernel.links.listen({ changed: () => this.#status.changed(), lost: () => this.#status.changed() });
     kernel.foreignChains.onChange(() => this.#foreignChainsChanged());
     watchMetrics(deps.metrics, this.agent, this.#name);
@@ -159,6 +166,7 @@ export class NodeAgent {
   /** From the store's first answer until `signal` aborts. Rejects where the node cannot be what its settings say. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#adoptLocal();
+    this.#hostWatch.start();
     const started = await this.#begin(signal);
     if (!started) return;
     this.#deps.hostFiles.writeNodeName(this.#name);
@@ -166,7 +174,7 @@ export class NodeAgent {
     this.agent.start();
     this.#facts.changed();
     this.#refresh.start();
-    if (this.#deps.environment.ip.kind === "autodetect") this.#redetection.start();
+    this.#hostWatch.registered(started);
   }
 
   /** What this host says of itself without a store, so that a node whose store is away repairs what it had. */
@@ -179,15 +187,17 @@ export class NodeAgent {
     }
   }
 
-  /** Registers the node, again and again while the store is away. False: ended, or the store is not ours to work with. */
-  async #begin(signal: AbortSignal): Promise<boolean> {
+  /** Registers the node, again and again while the store is away. Undefined: ended, or the store is not ours to work with. */
+  async #begin(signal: AbortSignal): Promise<LocalNode | undefined> {
     const { startup, clock } = this.#deps;
     while (!signal.aborted) {
       try {
-        if (!(await this.agent.isStoreKnown())) return false;
-        this.#local = await startup.run(signal);
+        if (!(await this.agent.isStoreKnown())) return undefined;
+        const started = await startup.run(signal);
+        this.#local = started;
+        this.#registered = started.node;
         await this.#ensureTunnels();
-        return true;
+        return started;
       } catch (failure) {
         if (!(failure instanceof StoreError)) throw failure;
         this.agent.storeAway(failure);
@@ -196,7 +206,7 @@ export class NodeAgent {
         });
       }
     }
-    return false;
+    return undefined;
   }
 
   async #ensureTunnels(): Promise<void> {
@@ -295,7 +305,7 @@ export class NodeAgent {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#retry?.cancel();
-    this.#redetection.close();
+    this.#hostWatch.close();
     this.#refresh.close();
     this.#status.close();
     this.#facts.close();

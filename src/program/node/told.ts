@@ -31,9 +31,10 @@ export function statusContent(agent: Agent, links: Pick<LinkTable, "byName">): J
   return { status: { endpoints, failures, reports: reportsOf(agent) } };
 }
 
-/** NodeFacts: what other nodes must know of this one. */
-export function factsContent(node: LocalNode | undefined): JsonObject {
-  const interfaces = (node?.interfaces ?? []).map(({ name, mtu, addresses }) => ({
+/** NodeFacts: what other nodes must know of this one; `isOurs`: devices of pods and tunnels, which they need not. */
+export function factsContent(node: LocalNode | undefined, isOurs: (device: string) => boolean): JsonObject {
+  const own = (node?.interfaces ?? []).filter(({ name }) => !isOurs(name));
+  const interfaces = own.map(({ name, mtu, addresses }) => ({
     name,
     mtu,
     addresses: addresses.map(formatPrefix),
