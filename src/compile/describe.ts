@@ -34,8 +34,11 @@ const describeHop = ({ gateway, device }: NextHop): string =>
   `${gateway === undefined ? "" : ` via ${formatAddress(gateway)}`}${device === undefined ? "" : ` dev ${device}`}`;
 const onlink = (hop: NextHop): string => (hop.onlink ? " onlink" : "");
 
+/** How a device was found, after `nolearning` of one as it shall be. */
+const FOUND = { asWanted: " nolearning", down: " nolearning, set down", unlike: ", with flags that are not ours" };
+
 export const describeLink = (link: LinkItem): string =>
-  `${link.name} mtu ${link.mtu} link/ether ${link.mac} vxlan id ${link.vni} local ${formatAddress(link.local)} dev ${link.parent} dstport ${link.port} nolearning`;
+  `${link.name} mtu ${link.mtu} link/ether ${link.mac} vxlan id ${link.vni} local ${formatAddress(link.local)} dev ${link.parent} dstport ${link.port}${FOUND[link.found ?? "asWanted"]}`;
 
 export const describeAddressItem = ({ device, address }: AddressItem): string =>
   `${formatPrefix(address)} dev ${device}`;

@@ -23,7 +23,7 @@ import { Dataplane } from "./dataplane.ts";
 import { compiledKinds, Intent } from "./intent.ts";
 import type { Drivers } from "./item-tables.ts";
 import { Keeper, type Kept } from "./keeper.ts";
-import type { Repair } from "./reconciler.ts";
+import { describeRepair, type Repair } from "./repair.ts";
 import { Settings, settingKinds } from "./settings.ts";
 import { StoreFollower } from "./store-follower.ts";
 import { UnreadableObjects } from "./unreadable.ts";
@@ -249,10 +249,10 @@ export class Agent {
   }
 
   #repaired(repair: Repair): void {
-    this.#deps.log.warn("a foreign hand changed an object of ours; it was put back", { ...repair });
+    this.#deps.log.warn(`a foreign hand was here: ${describeRepair(repair)}`);
     this.#repairs.push({ ...repair, at: this.#deps.clock.now() });
     if (this.#repairs.length > 100) this.#repairs.shift();
-    this.#deps.metrics.count("repairs", 1, { kind: repair.driver });
+    this.#deps.metrics.count("repairs", 1, { kind: repair.kind });
   }
 
   #settled(): void {

@@ -22,7 +22,8 @@ import type { Metrics } from "../port/metrics.ts";
 import type { Failure } from "../reconcile/driver.ts";
 import type { Candidate } from "../rib/candidates.ts";
 import { type Drivers, ItemTables } from "./item-tables.ts";
-import type { ReconcilerStatus, Repair } from "./reconciler.ts";
+import type { ReconcilerStatus } from "./reconciler.ts";
+import type { Repair } from "./repair.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** Compile keys per slice: at some microseconds each, well below the turn budget. */

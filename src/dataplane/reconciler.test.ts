@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryDriver } from "../testing/memory-driver.ts";
 import { SilentLog } from "../testing/silent-log.ts";
-import { Reconciler, type Repair } from "./reconciler.ts";
+import { Reconciler } from "./reconciler.ts";
+import { describeRepair, type Repair } from "./repair.ts";
 
 function make() {
   const driver = new MemoryDriver<number>("things");
@@ -70,12 +71,23 @@ test("a foreign hand is put right and named; our own changes are not", async () 
   driver.hand("a", undefined);
   driver.hand("b", 7);
   driver.hand("c", 9);
+  want("d", 1);
   await pass();
-  assert.deepEqual(Object.fromEntries(driver.kernel), { a: 1, b: 1 });
-  assert.deepEqual(
-    repairs.map(({ key, found }) => `${key} ${found}`),
-    ["a gone", "b changed", "c foreign"],
-  );
+  driver.hand("d", undefined, "8 of others");
+  await pass();
+  assert.deepEqual(Object.fromEntries(driver.kernel), { a: 1, b: 1, d: 1 });
+  assert.deepEqual(repairs, [
+    { kind: "things", key: "a", found: "gone", now: "1" },
+    { kind: "things", key: "b", found: "changed", was: "7", now: "1" },
+    { kind: "things", key: "c", found: "foreign", was: "9" },
+    { kind: "things", key: "d", found: "foreign", was: "8 of others", now: "1" },
+  ]);
+  assert.deepEqual(repairs.map(describeRepair), [
+    "things: 1 was gone and is put back",
+    "things: 7 was found, 1 is put back",
+    "things: 9 was found where nothing shall be, and is removed",
+    "things: 8 of others stood in the place of 1, which is put back",
+  ]);
 });
 
 test("a key that fails is tried again after its back-off and holds up nothing else", async () => {

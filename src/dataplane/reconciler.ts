@@ -7,6 +7,7 @@ import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
 import { type Op, planKey } from "../reconcile/plan.ts";
+import type { Repair } from "./repair.ts";
 import { Retries } from "./retries.ts";
 
 /** Operations handed to the driver at once; between batches other work gets its turn. */
@@ -30,15 +31,6 @@ export interface ReconcilerDeps<V> {
   readonly repaired: (repair: Repair) => void;
 }
 
-export interface Repair {
-  readonly driver: string;
-  readonly key: string;
-  /** What was found: something of ours gone, changed, or a foreign object in our place. */
-  readonly found: "gone" | "changed" | "foreign";
-  /** What is there again, or the foreign object that went, in words. */
-  readonly what: string;
-}
-
 export interface PassOptions {
   /** Only what somebody waits for. */
   readonly urgentOnly?: boolean;
@@ -58,8 +50,11 @@ export class Reconciler<V> {
   readonly #dirty = new Set<string>();
   /** Those of the dirty keys that somebody waits for. */
   readonly #urgent = new Set<string>();
-  /** Keys that a notification marked, not a change of what is desired: a difference there is somebody's doing. */
-  readonly #observed = new Set<string>();
+  /**
+   * Keys that a notification marked, not a change of what is desired: a difference there is somebody's doing. With what others
+   * have put in the place of ours, in words, where that was told.
+   */
+  readonly #observed = new Map<string, string | undefined>();
   /** Failed keys wait here for their time, out of `#dirty`, so that `isDirty` means work that can be done now. */
   readonly #retries: Retries;
   #actual = new Map<string, V>();
@@ -73,11 +68,11 @@ export class Reconciler<V> {
   /** Subscribes, so that nothing is missed between the first dump and the first notification. */
   start(): void {
     this.#deps.driver.watch({
-      observed: (key, actual) => {
+      observed: (key, actual, inPlace) => {
         if (actual === undefined) this.#actual.delete(key);
         else this.#actual.set(key, actual);
         this.#retries.forget(key);
-        this.#observed.add(key);
+        this.#observed.set(key, inPlace);
         this.#mark(key);
       },
       retry: (key) => {
@@ -149,7 +144,7 @@ export class Reconciler<V> {
     let seen = 0;
     const check = async (key: string): Promise<void> => {
       if (planKey(key, desired.get(key), this.#actual.get(key), driver.equal.bind(driver))) {
-        if (!isFirst) this.#observed.add(key);
+        if (!isFirst) this.#observed.set(key, this.#observed.get(key));
         this.#dirty.add(key);
       }
       if (++seen % BATCH === 0) await clock.yield();
@@ -192,27 +187,38 @@ export class Reconciler<V> {
   async #carryOut(ops: readonly Op<V>[]): Promise<void> {
     const { driver } = this.#deps;
     // Taken off before the driver acts: a notification that arrives meanwhile marks the key again.
-    const wasObserved = new Set<string>();
+    const observed = new Map<string, string | undefined>();
     for (const { key } of ops) {
       this.#dirty.delete(key);
       this.#urgent.delete(key);
-      if (this.#observed.delete(key)) wasObserved.add(key);
+      if (!this.#observed.has(key)) continue;
+      observed.set(key, this.#observed.get(key));
+      this.#observed.delete(key);
     }
     const failures = new Map((await driver.apply(ops)).map(({ key, error }) => [key, error]));
     for (const op of ops) {
       const error = failures.get(op.key);
       if (error) {
-        this.#failed(op.key, error, wasObserved.has(op.key));
+        this.#failed(op.key, error);
+        if (observed.has(op.key) && !this.#observed.has(op.key)) this.#observed.set(op.key, observed.get(op.key));
         continue;
       }
       if (op.op === "remove") this.#actual.delete(op.key);
       else this.#actual.set(op.key, op.value);
       this.#retries.forget(op.key);
-      if (wasObserved.has(op.key)) {
-        const what = this.#deps.describe(op.op === "remove" ? op.was : op.value);
-        this.#deps.repaired({ driver: driver.name, key: op.key, found: foundOf(op), what });
-      }
+      if (observed.has(op.key)) this.#deps.repaired(this.#repair(op, observed.get(op.key)));
     }
+  }
+
+  #repair(op: Op<V>, inPlace: string | undefined): Repair {
+    const { driver, describe } = this.#deps;
+    const { key } = op;
+    const about = { kind: driver.name, key };
+    if (op.op === "remove") return { ...about, found: "foreign", was: describe(op.was) };
+    const now = describe(op.value);
+    if (op.op === "replace")
+      return { ...about, found: "changed", was: driver.difference?.(key) ?? describe(op.was), now };
+    return { ...about, now, ...(inPlace === undefined ? { found: "gone" } : { found: "foreign", was: inPlace }) };
   }
 
   #settled(key: string): void {
@@ -222,21 +228,15 @@ export class Reconciler<V> {
     this.#retries.forget(key);
   }
 
-  #failed(key: string, error: Failure["error"], wasObserved: boolean): void {
+  #failed(key: string, error: Failure["error"]): void {
     const { log, driver } = this.#deps;
     if (this.#retries.add(key, error)) {
       log.warn("a kernel object cannot be set, will be tried again", { driver: driver.name, key }, error);
     }
-    if (wasObserved) this.#observed.add(key);
   }
 
   close(): void {
     this.#retries.close();
     this.#deps.driver.close();
   }
-}
-
-function foundOf<V>(op: Op<V>): Repair["found"] {
-  if (op.op === "add") return "gone";
-  return op.op === "replace" ? "changed" : "foreign";
 }

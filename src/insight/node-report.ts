@@ -2,6 +2,7 @@
 
 import { describeRoute } from "../compile/describe.ts";
 import type { Agent, StoreState } from "../dataplane/agent.ts";
+import type { Repair } from "../dataplane/repair.ts";
 import { formatPrefix } from "../ip/prefix.ts";
 import type { ForeignBaseChain } from "../netlink/nftables/foreign-chain.ts";
 
@@ -32,7 +33,8 @@ export interface NodeReport {
   /** Base chains of others that drop what this host forwards. */
   readonly forwardDrops: readonly ForeignBaseChain[];
   readonly reports: readonly string[];
-  readonly repairs: readonly { readonly kind: string; readonly what: string; readonly found: string }[];
+  /** Newest last. */
+  readonly repairs: readonly Repair[];
   /** Parts that the program adds: how the address was chosen, configuration with its sources, turns. */
   readonly [more: string]: unknown;
 }
@@ -81,6 +83,6 @@ export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], v
     })),
     forwardDrops: view.local.forwardDrops ?? [],
     reports: reportsOf(agent),
-    repairs: agent.repairs.map(({ driver, what, found }) => ({ kind: driver, what, found })),
+    repairs: agent.repairs.map(({ at: _at, ...repair }) => repair),
   };
 }

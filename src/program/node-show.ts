@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { askAgent } from "../adapter/agent-client.ts";
 import { formatJson } from "../base/json.ts";
+import { describeRepair } from "../dataplane/repair.ts";
 import type { NodeReport } from "../insight/node-report.ts";
 import { agentsOf } from "./agents.ts";
 import { parseCommandLine } from "./command-line.ts";
@@ -65,10 +66,7 @@ function print(report: NodeReport): string {
       report.items.flatMap(({ kind, failed }) => failed.map(({ key, why }) => `${kind} ${key}: ${why}`)),
     ),
     ...section("Notes", report.reports),
-    ...section(
-      "Repaired",
-      report.repairs.map(({ kind, what, found }) => `${kind}: ${what} (was ${found})`),
-    ),
+    ...section("Repaired", report.repairs.map(describeRepair)),
   ];
   return `${lines.join("\n")}\n`;
 }

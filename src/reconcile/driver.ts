@@ -15,9 +15,10 @@ export interface Failure {
 export interface DriverSink<V> {
   /**
    * The kernel holds this under the key now; undefined: nothing of ours. Notifications come in the kernel's order and
-   * are drained before the sink's owner acts, so that the last one is the truth.
+   * are drained before the sink's owner acts, so that the last one is the truth. `inPlace`: what others have put there
+   * instead, in words.
    */
-  observed(key: string, actual: V | undefined): void;
+  observed(key: string, actual: V | undefined, inPlace?: string): void;
   /** What kept an operation on this key from succeeding (its device was missing or down) is gone: try it again now. */
   retry(key: string): void;
   /** Notifications were lost, or a change was too wide to name keys: read everything again. */
@@ -40,6 +41,8 @@ export interface Driver<V> {
    * `retry` is called for the key when the device has changed; there is no need to poll.
    */
   apply(ops: readonly Op<V>[]): Promise<readonly Failure[]>;
+  /** How what the last `apply` found under a key differed, in words; left out where items in words tell it. */
+  difference?(key: string): string | undefined;
   /** Reports changes from now on. Once. */
   watch(sink: DriverSink<V>): void;
   close(): void;

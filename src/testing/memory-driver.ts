@@ -39,11 +39,11 @@ export class MemoryDriver<V> implements Driver<V> {
     return failures;
   }
 
-  /** Whoever changes the kernel, notifications tell of it. */
-  hand(key: string, value: V | undefined): void {
+  /** Whoever changes the kernel, notifications tell of it; `inPlace`: what of others stands there, in words. */
+  hand(key: string, value: V | undefined, inPlace?: string): void {
     if (value === undefined) this.kernel.delete(key);
     else this.kernel.set(key, value);
-    this.#sink?.observed(key, value);
+    this.#sink?.observed(key, value, inPlace);
   }
 
   /** A change whose notification is lost; the kernel says that something was. */

@@ -47,15 +47,16 @@ export class Observer<V> {
 
   /**
    * The kernel holds nothing there now. That the key hangs on a device is not forgotten: this may tell of the time before a
-   * write of ours, and a loss that is reported once too often costs nothing.
+   * write of ours, and a loss that is reported once too often costs nothing. `inPlace`: what of others stands there, in
+   * words.
    */
-  absent(key: string): void {
-    this.#tell(key, undefined);
+  absent(key: string, inPlace?: string): void {
+    this.#tell(key, undefined, inPlace);
   }
 
-  #tell(key: string, actual: V | undefined): void {
+  #tell(key: string, actual: V | undefined, inPlace?: string): void {
     this.#during?.set(key, actual);
-    this.#say((sink) => sink.observed(key, actual), key);
+    this.#say((sink) => sink.observed(key, actual, inPlace), key);
   }
 
   #say(what: (sink: DriverSink<V>) => void, key?: string): void {

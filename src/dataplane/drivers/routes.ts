@@ -5,6 +5,7 @@
  * From `NEXTHOP_OBJECTS_FROM` routes on, those with a gateway share nexthop objects; below it they are written plain, as people
  * know them from `ip route`. Which of the two a route uses is no difference: it is rewritten only when something else is.
  */
+import { describeRoute } from "../../compile/describe.ts";
 import { type RouteItem, routeKey } from "../../compile/node-state.ts";
 import type { LinkChanged } from "../../kernel/link-table.ts";
 import { nexthops, routes } from "../../kernel/rtnetlink-dumps.ts";
@@ -203,7 +204,7 @@ export class RouteDriver implements Driver<RouteItem> {
     const key = routeKey(item);
     const isHeld = this.#held.has(key);
     if (!this.#owns(item)) {
-      if (!isGone && isHeld) this.#observer.absent(key);
+      if (!isGone && isHeld) this.#observer.absent(key, describeRoute(item));
     } else if (isGone) this.#observer.absent(key);
     else if (place === "appended" || (place === "first" && isHeld)) {
       this.#observer.resync(`several routes stand under ${key}`);

@@ -21,6 +21,8 @@ export class TableDriver implements Driver<NftTable> {
   readonly name = "tables";
   readonly #tables: NftTableDriver;
   readonly #options: TableDriverOptions;
+  /** By table, of the last apply. */
+  readonly #differences = new Map<string, string>();
   #sink: DriverSink<NftTable> | undefined;
 
   constructor(tables: NftTableDriver, options: TableDriverOptions) {
@@ -48,6 +50,7 @@ export class TableDriver implements Driver<NftTable> {
       try {
         const desired = op.op === "remove" ? undefined : op.value;
         const { differences } = await this.#tables.apply(desired, { family, name });
+        this.#differences.set(op.key, `table ${op.key} whose ${differences.join(", ")}`);
         this.#options.log.debug("an nf_tables table was changed", { table: op.key, differences });
       } catch (failure) {
         if (!(failure instanceof KernelError)) throw failure;
@@ -55,6 +58,10 @@ export class TableDriver implements Driver<NftTable> {
       }
     }
     return failures;
+  }
+
+  difference(key: string): string | undefined {
+    return this.#differences.get(key);
   }
 
   watch(sink: DriverSink<NftTable>): void {
