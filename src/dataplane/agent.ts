@@ -60,7 +60,7 @@ export class Agent {
   readonly #repairs: (Repair & { readonly at: number })[] = [];
   #store: StoreState = { state: "listing" };
   #cursor: Cursor | undefined;
-  /** When this agent was made, until its first pass is done. */
+  /** When this agent was made, until a pass has settled in sync with the store. */
   #begun: Millis | undefined;
 
   constructor(local: Local, deps: AgentDeps) {
@@ -125,6 +125,11 @@ export class Agent {
   /** Whether everything was listed once: what readiness turns on. */
   get isInSync(): boolean {
     return this.#cursor !== undefined;
+  }
+
+  /** Whether a pass has settled since everything was listed: what is wanted is in the kernel, failures apart. */
+  get isApplied(): boolean {
+    return this.#begun === undefined;
   }
 
   /** Compile keys that wait. */

@@ -31,6 +31,9 @@ const SLICE = 500;
 /** A pass that threw is tried again after this. */
 const FAILED_PASS_DELAY_MS = 1_000;
 
+/** What a pass is at. One that failed to compile stays there: until it succeeds, nothing new comes out of compile. */
+export type Phase = "idle" | "compile" | "apply";
+
 /** Nothing is applied now, and nobody shall wait for it. */
 export class NotOpenError extends CodedError<"notOpen", object> {}
 
@@ -60,10 +63,12 @@ export class Dataplane {
   /** Who waits for everything, and who for the endpoints alone. */
   readonly #all = new WaitingLine();
   readonly #urgent = new WaitingLine();
+  #phase: Phase = "idle";
+  #progress: (phase: Phase) => void = () => undefined;
 
   constructor(deps: DataplaneDeps) {
     this.#deps = deps;
-    this.#tables = new ItemTables({ ...deps, wake: () => this.#wake() });
+    this.#tables = new ItemTables({ ...deps, wake: () => this.#wake(), progress: () => this.#progress("apply") });
   }
 
   /** Changes the view; what it touches is compiled and applied soon. Nothing touched, nothing done. */
@@ -84,6 +89,15 @@ export class Dataplane {
     this.#isOpen = true;
     for (const reconciler of this.#tables.reconcilers) reconciler.start();
     this.#wake();
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Calls whenever a pass has got on: a slice is compiled, a driver has answered, a pass has ended. One listener. */
+  onProgress(listener: (phase: Phase) => void): void {
+    this.#progress = listener;
   }
 
   /** Reads the kernel again: the periodic refresh. */
@@ -132,11 +146,13 @@ export class Dataplane {
     } catch (failure) {
       this.#deps.log.error("a pass of the dataplane ended early, all kinds are read again", {}, failure);
       this.resync("a pass failed");
+      if (this.#phase === "apply") this.#phase = "idle";
     } finally {
       this.#running = undefined;
     }
     if (this.#woken && !this.#isClosed) this.#deps.clock.after(FAILED_PASS_DELAY_MS, () => this.#wake());
     else this.#deps.settled();
+    if (this.#phase === "idle") this.#progress("idle");
   }
 
   async #pass(): Promise<void> {
@@ -144,19 +160,23 @@ export class Dataplane {
     const begun = clock.now();
     // Who waits stays in line until the pass is through: one that throws is followed by another.
     const served = this.#all.length;
+    this.#phase = "compile";
     await this.#passUrgent();
     while (compiler.pending > 0) {
       turn("compile", () => compiler.flush(SLICE, this.#take));
+      this.#progress("compile");
       if (compiler.pending === 0) break;
       await clock.yield();
       await this.#passUrgent();
     }
+    this.#phase = "apply";
     const { reconcilers } = this.#tables;
     for (const reconciler of reconcilers) await reconciler.refresh();
     await this.#passUrgent();
     const between = () => this.#passUrgent();
     for (const reconciler of reconcilers) await reconciler.addsPass({ between });
     if (this.#removes) for (const reconciler of reconcilers.toReversed()) await reconciler.removalsPass({ between });
+    this.#phase = "idle";
     metrics.observe("applySeconds", (clock.now() - begun) / 1_000);
     this.#all.release(served);
   }
@@ -170,11 +190,18 @@ export class Dataplane {
     const { reconcilers } = this.#tables;
     if (reconcilers.some(({ isStale }) => isStale)) return;
     const served = this.#urgent.length;
-    if (compiler.pendingUrgent > 0) turn("compile", () => compiler.flushUrgent(this.#take));
+    const phase = this.#phase;
+    if (compiler.pendingUrgent > 0) {
+      this.#phase = "compile";
+      turn("compile", () => compiler.flushUrgent(this.#take));
+      this.#progress("compile");
+    }
+    this.#phase = "apply";
     for (const reconciler of reconcilers) await reconciler.addsPass({ urgentOnly: true });
     if (this.#removes) {
       for (const reconciler of reconcilers.toReversed()) await reconciler.removalsPass({ urgentOnly: true });
     }
+    this.#phase = phase;
     this.#urgent.release(served);
   }
 

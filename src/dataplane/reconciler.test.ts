@@ -19,6 +19,7 @@ function make() {
     clock,
     log: new SilentLog(),
     wake: () => undefined,
+    progress: () => undefined,
     repaired: (repair) => void repairs.push(repair),
   });
   reconciler.start();

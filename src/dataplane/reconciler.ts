@@ -27,6 +27,8 @@ export interface ReconcilerDeps<V> {
   readonly log: Log;
   /** Something is marked: the owner shall run a pass. */
   readonly wake: () => void;
+  /** The driver has answered. */
+  readonly progress: () => void;
   /** A foreign hand had changed an object of ours and it was put back. */
   readonly repaired: (repair: Repair) => void;
 }
@@ -139,8 +141,9 @@ export class Reconciler<V> {
     if (this.#resync === undefined) return;
     const isFirst = this.#resync === "start";
     this.#resync = undefined;
-    const { driver, desired, clock } = this.#deps;
+    const { driver, desired, clock, progress } = this.#deps;
     this.#actual = new Map(await driver.readOwned());
+    progress();
     let seen = 0;
     const check = async (key: string): Promise<void> => {
       if (planKey(key, desired.get(key), this.#actual.get(key), driver.equal.bind(driver))) {
@@ -185,7 +188,7 @@ export class Reconciler<V> {
   }
 
   async #carryOut(ops: readonly Op<V>[]): Promise<void> {
-    const { driver } = this.#deps;
+    const { driver, progress } = this.#deps;
     // Taken off before the driver acts: a notification that arrives meanwhile marks the key again.
     const observed = new Map<string, string | undefined>();
     for (const { key } of ops) {
@@ -196,6 +199,7 @@ export class Reconciler<V> {
       this.#observed.delete(key);
     }
     const failures = new Map((await driver.apply(ops)).map(({ key, error }) => [key, error]));
+    progress();
     for (const op of ops) {
       const error = failures.get(op.key);
       if (error) {

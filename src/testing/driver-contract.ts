@@ -69,6 +69,7 @@ class Keeper<V> {
       clock: this.#clock,
       log: new SilentLog(),
       wake: () => undefined,
+      progress: () => undefined,
       repaired: () => undefined,
     });
     this.#reconciler.start();

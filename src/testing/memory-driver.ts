@@ -10,6 +10,8 @@ export class MemoryDriver<V> implements Driver<V> {
   readonly applied: (readonly Op<V>[])[] = [];
   /** Keys that the kernel refuses for now. */
   readonly refused = new Set<string>();
+  /** While true, `apply` does not come back. */
+  hangs = false;
   #sink: DriverSink<V> | undefined;
 
   constructor(name: string) {
@@ -26,6 +28,7 @@ export class MemoryDriver<V> implements Driver<V> {
 
   async apply(ops: readonly Op<V>[]): Promise<readonly Failure[]> {
     this.applied.push(ops);
+    if (this.hangs) return new Promise(() => undefined);
     const failures: Failure[] = [];
     for (const op of ops) {
       if (this.refused.has(op.key)) {

@@ -305,6 +305,7 @@ export class NodeAgent {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#retry?.cancel();
+    this.health.close();
     this.#hostWatch.close();
     this.#refresh.close();
     this.#status.close();
