@@ -35,7 +35,7 @@ test("probes get 200 with the table, 204 without one, 503 when bad", async (t) =
 });
 
 test("metrics are served in Prometheus' format, gauges collected when asked", async (t) => {
-  const metrics = new PrometheusMetrics({ withProcess: true });
+  const metrics = new PrometheusMetrics();
   const { endpoint: some, get } = endpoint(metricsHandler(metrics));
   t.after(() => some.close());
   await some.configure(LOCAL);
@@ -55,11 +55,10 @@ test("metrics are served in Prometheus' format, gauges collected when asked", as
   }
   assert.equal((await get("/metrics")).body.match(/^process_cpu_seconds_total /gm)?.length, 1);
   assert.equal((await get("/other")).status, 404);
-  assert.doesNotMatch(await new PrometheusMetrics({ withProcess: false }).text(), /process_/);
 });
 
 test("two agents in one process have metrics of their own", async () => {
-  const [a, b] = [new PrometheusMetrics({ withProcess: false }), new PrometheusMetrics({ withProcess: false })];
+  const [a, b] = [new PrometheusMetrics(), new PrometheusMetrics()];
   a.set("clusterHosts", 4);
   assert.match(await a.text(), /^felix_cluster_num_hosts 4$/m);
   assert.match(await b.text(), /^felix_cluster_num_hosts 0$/m);
@@ -93,4 +92,29 @@ test("a taken port is reported and tried again until it is free", async (t) => {
   const deadline = Date.now() + 5_000;
   while (some.port === undefined && Date.now() < deadline) await clock.advance(1_000);
   assert.equal(some.port, port);
+});
+
+test("figures of the process and of the runtime are served as the settings say, at once", async () => {
+  const metrics = new PrometheusMetrics();
+  const groups = async () => {
+    const text = await metrics.text();
+    return ["felix", "process", "nodejs"].filter((group) => text.includes(`\n# TYPE ${group}_`));
+  };
+  assert.deepEqual(await groups(), ["felix", "process", "nodejs"]);
+  metrics.configure({ process: false, runtime: true });
+  assert.deepEqual(await groups(), ["felix", "nodejs"]);
+  metrics.configure({ process: true, runtime: false });
+  assert.deepEqual(await groups(), ["felix", "process"]);
+  metrics.configure({ process: true, runtime: true });
+  assert.deepEqual(await groups(), ["felix", "process", "nodejs"]);
+});
+
+test("a summary has Felix's quantiles, sum and count", async () => {
+  const metrics = new PrometheusMetrics();
+  metrics.observe("applySeconds", 0.25);
+  const lines = (await metrics.text()).split("\n").filter((line) => line.startsWith("felix_int_dataplane_apply_time"));
+  assert.deepEqual(
+    lines.map((line) => line.replace("felix_int_dataplane_apply_time_seconds", "")),
+    ['{quantile="0.5"} 0.25', '{quantile="0.9"} 0.25', '{quantile="0.99"} 0.25', "_sum 0.25", "_count 1"],
+  );
 });

@@ -91,14 +91,14 @@ export class Agent {
       {
         listed: (kind, listing) => {
           this.#unreadable.listed(kind, listing);
-          this.#change(() => this.#intent.listed(kind, listing));
+          this.#takeIn(() => this.#intent.listed(kind, listing));
           this.settings.listed(kind, listing);
         },
         events: (events, cursor) => {
           for (const { type } of events) deps.metrics.count("updatesProcessed", 1, { type });
           this.#cursor = cursor;
           this.#store = { state: "inSync", cursor };
-          this.#change(() => {
+          this.#takeIn(() => {
             for (const event of events) {
               this.#unreadable.event(event);
               this.#intent.event(event);
@@ -135,6 +135,11 @@ export class Agent {
   /** Compile keys that wait. */
   get waiting(): number {
     return this.#compiler.pending;
+  }
+
+  /** Workload endpoints in the cluster; exact within one or two in 100,000. */
+  get clusterEndpoints(): number {
+    return this.#intent.endpoints;
   }
 
   /** The newest repairs of what foreign hands changed, oldest first. */
@@ -213,6 +218,14 @@ export class Agent {
     if (store.state === "away") return `${store.error}, and this node has no last applied state to work from`;
     if (store.state === "refused") return "the store is not the one this node knows";
     return "the store is not listed yet";
+  }
+
+  /** Takes in a batch from the store. */
+  #takeIn(work: () => void): void {
+    const { clock, metrics } = this.#deps;
+    const begun = clock.now();
+    this.#change(work);
+    metrics.observe("updateSeconds", (clock.now() - begun) / 1_000);
   }
 
   #synced(cursor: Cursor): void {

@@ -22,6 +22,7 @@ import type { Metrics } from "../port/metrics.ts";
 import type { Failure } from "../reconcile/driver.ts";
 import type { Candidate } from "../rib/candidates.ts";
 import { type Drivers, ItemTables } from "./item-tables.ts";
+import { PassMetrics } from "./pass-metrics.ts";
 import type { ReconcilerStatus } from "./reconciler.ts";
 import type { Repair } from "./repair.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -45,7 +46,7 @@ export interface DataplaneDeps {
   /** Wraps each stretch of synchronous work, to measure turns. */
   readonly turn: <T>(name: string, work: () => T) => T;
   readonly repaired: (repair: Repair) => void;
-  readonly metrics: Pick<Metrics, "observe">;
+  readonly metrics: Pick<Metrics, "count" | "observe">;
   /** A pass has ended and nothing is marked: what is compiled is applied, failures apart. */
   readonly settled: () => void;
   /** Why the dataplane was not opened yet, in words. */
@@ -63,12 +64,16 @@ export class Dataplane {
   /** Who waits for everything, and who for the endpoints alone. */
   readonly #all = new WaitingLine();
   readonly #urgent = new WaitingLine();
+  readonly #metrics: PassMetrics;
   #phase: Phase = "idle";
   #progress: (phase: Phase) => void = () => undefined;
 
   constructor(deps: DataplaneDeps) {
     this.#deps = deps;
-    this.#tables = new ItemTables({ ...deps, wake: () => this.#wake(), progress: () => this.#progress("apply") });
+    this.#metrics = new PassMetrics(deps.metrics);
+    const { failed } = this.#metrics;
+    const progress = () => this.#progress("apply");
+    this.#tables = new ItemTables({ ...deps, wake: () => this.#wake(), progress, failed });
   }
 
   /** Changes the view; what it touches is compiled and applied soon. Nothing touched, nothing done. */
@@ -145,10 +150,12 @@ export class Dataplane {
       }
     } catch (failure) {
       this.#deps.log.error("a pass of the dataplane ended early, all kinds are read again", {}, failure);
+      this.#metrics.failed();
       this.resync("a pass failed");
       if (this.#phase === "apply") this.#phase = "idle";
     } finally {
       this.#running = undefined;
+      this.#metrics.ended();
     }
     if (this.#woken && !this.#isClosed) this.#deps.clock.after(FAILED_PASS_DELAY_MS, () => this.#wake());
     else this.#deps.settled();
@@ -169,16 +176,27 @@ export class Dataplane {
       await clock.yield();
       await this.#passUrgent();
     }
+    this.#metrics.compiled();
     this.#phase = "apply";
+    await this.#refresh();
     const { reconcilers } = this.#tables;
-    for (const reconciler of reconcilers) await reconciler.refresh();
     await this.#passUrgent();
     const between = () => this.#passUrgent();
     for (const reconciler of reconcilers) await reconciler.addsPass({ between });
     if (this.#removes) for (const reconciler of reconcilers.toReversed()) await reconciler.removalsPass({ between });
     this.#phase = "idle";
+    this.#metrics.ended();
     metrics.observe("applySeconds", (clock.now() - begun) / 1_000);
     this.#all.release(served);
+  }
+
+  async #refresh(): Promise<void> {
+    const { clock, metrics } = this.#deps;
+    for (const kind of order) {
+      const begun = clock.now();
+      const wasRead = await this.#tables.reconciler(kind).refresh();
+      if (wasRead && kind === "routes") metrics.observe("routeResyncSeconds", (clock.now() - begun) / 1_000);
+    }
   }
 
   /**
@@ -205,7 +223,10 @@ export class Dataplane {
     this.#urgent.release(served);
   }
 
-  readonly #take: ItemTables["take"] = (key, fragment) => this.#tables.take(key, fragment);
+  readonly #take: ItemTables["take"] = (key, fragment) => {
+    this.#metrics.taken(fragment);
+    this.#tables.take(key, fragment);
+  };
 
   /** How often an item that shall be has come, gone or become another: the same number, the same items. */
   get changes(): number {

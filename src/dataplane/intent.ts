@@ -14,6 +14,7 @@ import {
 } from "../compile/project.ts";
 import { type CompileKey, keys, type Touch, type View } from "../compile/view.ts";
 import { keyText, type Listing, type ObjectKey, type Stored, type WatchEvent } from "../port/store.ts";
+import { KeyPrints } from "./drivers/key-prints.ts";
 
 /** The kinds that compile turns on. */
 export const compiledKinds = ["IPPool", "Node", "IPAMBlock", "WorkloadEndpoint"] as const;
@@ -23,6 +24,8 @@ export class Intent {
   readonly #touch: Touch;
   /** Kind → keys that are in the view. */
   readonly #present = new Map<string, Map<string, ObjectKey>>(compiledKinds.map((kind) => [kind, new Map()]));
+  /** Of all nodes: counted, and not kept. */
+  #endpoints = new KeyPrints();
   readonly #unreadable = new Map<string, ProjectionError>();
   /** Objects that are there and were never read. */
   readonly #unknown = new Map<string, ObjectKey>();
@@ -37,23 +40,36 @@ export class Intent {
     return [...this.#unreadable.values()];
   }
 
+  /** Workload endpoints in the cluster; exact within one or two in 100,000. */
+  get endpoints(): number {
+    return this.#endpoints.size;
+  }
+
+  #count(key: ObjectKey, change: "add" | "delete"): void {
+    if (key.kind === "WorkloadEndpoint") this.#endpoints[change](keyText(key));
+  }
+
   listed(kind: string, { objects, unreadable }: Listing): void {
     const present = this.#present.get(kind);
     if (!present) return;
+    if (kind === "WorkloadEndpoint") this.#endpoints = new KeyPrints();
     const gone = new Map(present);
     for (const [text, key] of this.#unknown) if (key.kind === kind) this.#unknown.delete(text);
     for (const { key } of unreadable) {
       gone.delete(keyText(key));
+      this.#count(key, "add");
       this.#spoiled(key);
     }
     for (const object of objects) {
       gone.delete(keyText(object.key));
+      this.#count(object.key, "add");
       this.#set(object);
     }
     for (const key of gone.values()) this.#remove(key);
   }
 
   event(event: WatchEvent): void {
+    this.#count(event.type === "changed" ? event.object.key : event.key, event.type === "removed" ? "delete" : "add");
     if (event.type === "changed") this.#set(event.object);
     else if (event.type === "removed") this.#remove(event.key);
     else this.#spoiled(event.key);

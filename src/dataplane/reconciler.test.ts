@@ -20,6 +20,7 @@ function make() {
     log: new SilentLog(),
     wake: () => undefined,
     progress: () => undefined,
+    failed: () => undefined,
     repaired: (repair) => void repairs.push(repair),
   });
   reconciler.start();

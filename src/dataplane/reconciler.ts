@@ -29,6 +29,8 @@ export interface ReconcilerDeps<V> {
   readonly wake: () => void;
   /** The driver has answered. */
   readonly progress: () => void;
+  /** A key could not be set and will be tried again. */
+  readonly failed: () => void;
   /** A foreign hand had changed an object of ours and it was put back. */
   readonly repaired: (repair: Repair) => void;
 }
@@ -136,9 +138,9 @@ export class Reconciler<V> {
     return { driver: this.#deps.driver.name, actual: this.#actual.size, waiting: this.#dirty.size, failed };
   }
 
-  /** Reads the kernel when that is due, and marks every key that differs. */
-  async refresh(): Promise<void> {
-    if (this.#resync === undefined) return;
+  /** Reads the kernel when that is due, and marks every key that differs. Whether it was. */
+  async refresh(): Promise<boolean> {
+    if (this.#resync === undefined) return false;
     const isFirst = this.#resync === "start";
     this.#resync = undefined;
     const { driver, desired, clock, progress } = this.#deps;
@@ -154,6 +156,7 @@ export class Reconciler<V> {
     };
     for (const key of [...desired.keys()]) await check(key);
     for (const key of [...this.#actual.keys()]) if (desired.get(key) === undefined) await check(key);
+    return true;
   }
 
   /** Carries out what adds or replaces. */
@@ -233,7 +236,8 @@ export class Reconciler<V> {
   }
 
   #failed(key: string, error: Failure["error"]): void {
-    const { log, driver } = this.#deps;
+    const { log, driver, failed } = this.#deps;
+    failed();
     if (this.#retries.add(key, error)) {
       log.warn("a kernel object cannot be set, will be tried again", { driver: driver.name, key }, error);
     }

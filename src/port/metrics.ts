@@ -1,8 +1,8 @@
 /** Where measurements go. What there is to measure stands in one table (`compile/config/metrics-table.ts`). */
-import type { CounterKey, GaugeKey, HistogramKey, LabelsOf } from "../compile/config/metrics-table.ts";
+import type { CounterKey, GaugeKey, LabelsOf, ObservedKey } from "../compile/config/metrics-table.ts";
 
 /** `[labels]` for a metric with labels, nothing for one without. */
-type LabelArgs<K extends CounterKey | GaugeKey | HistogramKey> = keyof LabelsOf<K> extends never
+type LabelArgs<K extends CounterKey | GaugeKey | ObservedKey> = keyof LabelsOf<K> extends never
   ? []
   : [labels: LabelsOf<K>];
 
@@ -11,7 +11,7 @@ export interface Metrics {
   count<K extends CounterKey>(key: K, by: number, ...labels: LabelArgs<K>): void;
   set<K extends GaugeKey>(key: K, value: number, ...labels: LabelArgs<K>): void;
   /** Seconds, or whatever unit the metric's name ends in. */
-  observe<K extends HistogramKey>(key: K, value: number, ...labels: LabelArgs<K>): void;
+  observe<K extends ObservedKey>(key: K, value: number, ...labels: LabelArgs<K>): void;
   /** Calls `collect` before each reading, to set gauges that cost something to know. */
   onCollect(collect: () => void): void;
 }

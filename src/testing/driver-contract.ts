@@ -70,6 +70,7 @@ class Keeper<V> {
       log: new SilentLog(),
       wake: () => undefined,
       progress: () => undefined,
+      failed: () => undefined,
       repaired: () => undefined,
     });
     this.#reconciler.start();

@@ -124,6 +124,7 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
     namespace: host.net,
     clock,
     log,
+    metrics: { count: () => undefined },
     removesExternal: () => true,
     prefixes: () => agent?.ownPrefixes() ?? [],
   });

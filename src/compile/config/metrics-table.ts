@@ -1,11 +1,12 @@
 /**
  * Every metric that the agent serves, once. Felix's name where Felix has the metric (dashboards depend on them), ours
- * begin with `ocicat_`. Durations in seconds; histogram buckets are upper bounds.
+ * begin with `ocicat_`; kinds and labels are Felix's too. Durations in seconds; histogram buckets are upper bounds, a
+ * summary has quantiles of the last ten minutes.
  */
 
 export interface Metric {
   readonly name: string;
-  readonly kind: "counter" | "gauge" | "histogram";
+  readonly kind: "counter" | "gauge" | "histogram" | "summary";
   readonly help: string;
   readonly labels?: readonly string[];
   readonly buckets?: readonly number[];
@@ -13,7 +14,6 @@ export interface Metric {
 
 /** Around the turn budget of 20 ms. */
 const TURN_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1];
-const APPLY_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 /** Up to the budget of a pod's start. */
 const CNI_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
 
@@ -23,6 +23,11 @@ export const metrics = {
     kind: "gauge",
     help: "1, with the node's name as label",
     labels: ["host"],
+  },
+  logErrors: {
+    name: "felix_log_errors",
+    kind: "counter",
+    help: "Lines of the log that could not be written",
   },
   resyncState: {
     name: "felix_resync_state",
@@ -40,10 +45,25 @@ export const metrics = {
     help: "Changes of objects taken in from the store",
     labels: ["type"],
   },
+  updateSeconds: {
+    name: "felix_calc_graph_update_time_seconds",
+    kind: "summary",
+    help: "Time to take in one batch of changes, or one list, from the store",
+  },
+  outputEvents: {
+    name: "felix_calc_graph_output_events",
+    kind: "counter",
+    help: "Pieces of the node's state that compile has handed to the dataplane",
+  },
   clusterHosts: {
     name: "felix_cluster_num_hosts",
     kind: "gauge",
     help: "Nodes in the cluster",
+  },
+  clusterEndpoints: {
+    name: "felix_cluster_num_workload_endpoints",
+    kind: "gauge",
+    help: "Workload endpoints in the cluster",
   },
   clusterPools: {
     name: "ocicat_cluster_num_ippools",
@@ -62,9 +82,24 @@ export const metrics = {
   },
   applySeconds: {
     name: "felix_int_dataplane_apply_time_seconds",
-    kind: "histogram",
+    kind: "summary",
     help: "Time of one pass that makes the kernel hold what was compiled",
-    buckets: APPLY_BUCKETS,
+  },
+  dataplaneFailures: {
+    name: "felix_int_dataplane_failures",
+    kind: "counter",
+    help: "Passes in which something could not be applied, to be tried again",
+  },
+  dataplaneMessages: {
+    name: "felix_int_dataplane_messages",
+    kind: "counter",
+    help: "Items that compile has handed to the dataplane, by kind",
+    labels: ["type"],
+  },
+  dataplaneBatch: {
+    name: "felix_int_dataplane_msg_batch_size",
+    kind: "summary",
+    help: "Items that were handed over in one pass",
   },
   initialResyncSeconds: {
     name: "felix_int_dataplane_initial_resync_time_seconds",
@@ -74,7 +109,57 @@ export const metrics = {
   routes: {
     name: "felix_route_table_num_routes",
     kind: "gauge",
-    help: "Routes that the agent holds in the kernel",
+    help: "Routes that the agent holds in the kernel, by table",
+    labels: ["table"],
+  },
+  routeInterfaces: {
+    name: "felix_route_table_num_ifaces",
+    kind: "gauge",
+    help: "Devices of pods and tunnels whose routes the agent watches, by table",
+    labels: ["table"],
+  },
+  routeResyncSeconds: {
+    name: "felix_route_table_resync_seconds",
+    kind: "summary",
+    help: "Time to read all routes from the kernel and compare them",
+  },
+  ipsets: {
+    name: "felix_ipsets_calico",
+    kind: "gauge",
+    help: "Sets and maps of the agent's nf_tables tables",
+    labels: ["ip_version"],
+  },
+  nftCalls: {
+    name: "felix_nft_calls",
+    kind: "counter",
+    help: "Transactions of nf_tables that were sent to the kernel",
+  },
+  nftErrors: {
+    name: "felix_nft_errors",
+    kind: "counter",
+    help: "Transactions of nf_tables that the kernel refused",
+  },
+  nftListCalls: {
+    name: "felix_nft_list_calls",
+    kind: "counter",
+    help: "Lists of nf_tables objects that were read from the kernel",
+  },
+  nftListErrors: {
+    name: "felix_nft_list_errors",
+    kind: "counter",
+    help: "Lists of nf_tables objects that could not be read",
+  },
+  nftChains: {
+    name: "felix_nft_chains",
+    kind: "gauge",
+    help: "Chains of the agent's nf_tables tables",
+    labels: ["ip_version", "table"],
+  },
+  nftRules: {
+    name: "felix_nft_rules",
+    kind: "gauge",
+    help: "Rules of the agent's nf_tables tables",
+    labels: ["ip_version", "table"],
   },
   items: {
     name: "ocicat_items",
@@ -120,7 +205,7 @@ export const metrics = {
   },
 } as const satisfies Record<string, Metric>;
 
-/** Figures of the process itself, read when somebody asks; off with PrometheusProcessMetricsEnabled. */
+/** Figures of the process, read when somebody asks; off with PrometheusProcessMetricsEnabled. */
 export const processMetrics = {
   processCpuSeconds: {
     name: "process_cpu_seconds_total",
@@ -137,6 +222,10 @@ export const processMetrics = {
     kind: "gauge",
     help: "When the agent started, in seconds since 1970",
   },
+} as const satisfies Record<string, Metric>;
+
+/** Figures of the language's runtime, Go's in Felix, read when somebody asks; off with PrometheusGoMetricsEnabled. */
+export const runtimeMetrics = {
   heapUsedBytes: {
     name: "nodejs_heap_size_used_bytes",
     kind: "gauge",
@@ -154,7 +243,8 @@ type KindOf<K extends MetricKey> = (typeof metrics)[K]["kind"];
 
 export type CounterKey = { [K in MetricKey]: KindOf<K> extends "counter" ? K : never }[MetricKey];
 export type GaugeKey = { [K in MetricKey]: KindOf<K> extends "gauge" ? K : never }[MetricKey];
-export type HistogramKey = { [K in MetricKey]: KindOf<K> extends "histogram" ? K : never }[MetricKey];
+/** What is observed one by one. */
+export type ObservedKey = { [K in MetricKey]: KindOf<K> extends "histogram" | "summary" ? K : never }[MetricKey];
 
 /** The label names of a metric; `never` for one without. */
 type LabelOf<K extends MetricKey> = (typeof metrics)[K] extends { readonly labels: readonly (infer L)[] }

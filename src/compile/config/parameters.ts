@@ -28,15 +28,13 @@ export interface Parameter<T> {
   readonly parser: Parser<T>;
   /** One sentence. */
   readonly doc: string;
-  /** A change takes effect when the agent starts the next time, not at once. */
-  readonly restart: boolean;
 }
 
 const parameter = <T>(
   name: string,
   field: string,
-  row: { default: NoInfer<T>; parser: Parser<T>; doc: string; restart?: boolean },
-): Parameter<T> => ({ name, field, restart: false, ...row });
+  row: { default: NoInfer<T>; parser: Parser<T>; doc: string },
+): Parameter<T> => ({ name, field, ...row });
 
 const MTU = integer(0, 65_535);
 const DEFAULT_MTU_IFACE_PATTERN = "^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)";
@@ -155,8 +153,12 @@ export const parameters = {
   prometheusProcessMetricsEnabled: parameter("PrometheusProcessMetricsEnabled", "prometheusProcessMetricsEnabled", {
     default: true,
     parser: boolean,
-    doc: "Whether metrics of the process itself (CPU, memory, garbage collection) are among them.",
-    restart: true,
+    doc: "Whether metrics of the process (CPU, resident memory, its start) are among them.",
+  }),
+  prometheusGoMetricsEnabled: parameter("PrometheusGoMetricsEnabled", "prometheusGoMetricsEnabled", {
+    default: true,
+    parser: boolean,
+    doc: "Whether metrics of the runtime are among them: Node.js's here, Go's in Felix.",
   }),
   logSeverityScreen: parameter("LogSeverityScreen", "logSeverityScreen", {
     default: "Info",

@@ -1,5 +1,5 @@
 /** Pages of the reference that are written from the tables: `node tools/reference.ts` writes them, a test compares. */
-import { type Metric, metrics, processMetrics } from "./metrics-table.ts";
+import { type Metric, metrics, processMetrics, runtimeMetrics } from "./metrics-table.ts";
 import { type Parameter, parameterKeys, parameters } from "./parameters.ts";
 import { unactedGroups } from "./unacted.ts";
 
@@ -12,16 +12,10 @@ const table = (headings: readonly string[], rows: readonly (readonly string[])[]
 
 function configurationReference(): string {
   const acted = parameterKeys.map((key) => {
-    const { name, field, parser, doc, restart, default: standard }: Parameter<unknown> = parameters[key];
+    const { name, field, parser, doc, default: standard }: Parameter<unknown> = parameters[key];
     const text = parser.format(standard);
     const value = standard === undefined ? `unset: ${text}` : text === "" ? "none" : `\`${text}\``;
-    return [
-      `\`${name}\``,
-      `\`${field}\``,
-      value,
-      parser.expects,
-      restart ? `${doc} Takes effect at the agent's next start.` : doc,
-    ];
+    return [`\`${name}\``, `\`${field}\``, value, parser.expects, doc];
   });
   const groups = unactedGroups.flatMap(({ area, reason, parameters: rows }) => [
     "",
@@ -69,13 +63,18 @@ function metricsReference(): string {
     "Written by `node tools/reference.ts` from `src/compile/config/metrics-table.ts`.",
     "",
     "Served in Prometheus' text format as `/metrics` on the agent's Unix socket, and on TCP port 9091 with",
-    "`PrometheusMetricsEnabled`. Names are Felix's where Felix has the metric; histograms add `_bucket`, `_sum` and `_count`.",
+    "`PrometheusMetricsEnabled`. Names are Felix's where Felix has the metric; histograms add `_bucket`, `_sum`",
+    "and `_count`; summaries have quantiles of the last ten minutes, `_sum` and `_count`.",
     "",
     ...table(headings, rowsOf(metrics)),
     "",
     "Of the process, unless `PrometheusProcessMetricsEnabled` is false:",
     "",
     ...table(headings, rowsOf(processMetrics)),
+    "",
+    "Of the runtime, unless `PrometheusGoMetricsEnabled` is false:",
+    "",
+    ...table(headings, rowsOf(runtimeMetrics)),
     "",
   ].join("\n");
 }

@@ -197,7 +197,6 @@ export const unactedGroups: readonly UnactedGroup[] = [
       ["GoGCThreshold", "goGCThreshold", ""],
       ["GoMaxProcs", "goMaxProcs", ""],
       ["GoMemoryLimitMB", "goMemoryLimitMB", ""],
-      ["PrometheusGoMetricsEnabled", "prometheusGoMetricsEnabled", "true false"],
       ["RequireMTUFile", "requireMTUFile", "true false"],
       ["UseInternalDataplaneDriver", "useInternalDataplaneDriver", "true"],
       ["WindowsManageFirewallRules", "windowsManageFirewallRules", "Disabled"],

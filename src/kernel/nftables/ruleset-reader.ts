@@ -40,6 +40,7 @@ import { failed } from "../lane.ts";
 import { NetlinkChannel } from "../request.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { inTurns } from "./in-turns.ts";
+import type { NftCalled } from "./ruleset.ts";
 
 const EBADMSG = 74;
 
@@ -54,11 +55,17 @@ interface Request {
 export class RulesetReader {
   readonly #channel: NetlinkChannel;
   readonly #budget: TurnBudget;
+  readonly #called: NftCalled;
 
   /** The budget is shared with whoever works on what is read in the same turn. */
-  constructor(netlink: Netlink, clock: Clock, budget = new TurnBudget(clock)) {
+  constructor(
+    netlink: Netlink,
+    clock: Clock,
+    { budget = new TurnBudget(clock), called = () => undefined }: { budget?: TurnBudget; called?: NftCalled } = {},
+  ) {
     this.#channel = new NetlinkChannel(netlink, "netfilter", clock);
     this.#budget = budget;
+    this.#called = called;
   }
 
   /** The generation that the ruleset is in. Throws KernelError. */
@@ -182,13 +189,19 @@ export class RulesetReader {
     return found;
   }
 
-  #dump(request: Request, restart: () => void, visit: (message: Message) => void): Promise<void> {
-    return this.#channel.dump({
-      encode: (writer) => encode(writer, request, Flag.request | Flag.dump),
-      about: { call: "list", subject: request.subject },
-      restart,
-      visit,
-    });
+  async #dump(request: Request, restart: () => void, visit: (message: Message) => void): Promise<void> {
+    let isGood = false;
+    try {
+      await this.#channel.dump({
+        encode: (writer) => encode(writer, request, Flag.request | Flag.dump),
+        about: { call: "list", subject: request.subject },
+        restart,
+        visit,
+      });
+      isGood = true;
+    } finally {
+      this.#called("list", isGood);
+    }
   }
 
   /** Idempotent. */

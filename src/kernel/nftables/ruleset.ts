@@ -14,12 +14,16 @@ import { RulesetMonitor } from "./ruleset-monitor.ts";
 import { RulesetReader } from "./ruleset-reader.ts";
 import { TransactionLane } from "./transaction-lane.ts";
 
+/** Told of each call to the kernel when it has ended. */
+export type NftCalled = (call: "commit" | "list", isGood: boolean) => void;
+
 export interface RulesetDeps {
   readonly log: Log;
   readonly clock: Clock;
   /** Of the turn in which this ruleset is read and written. */
   readonly budget: TurnBudget;
   readonly sink: RulesetSink;
+  readonly called: NftCalled;
 }
 
 export interface RulesetSink {
@@ -48,6 +52,7 @@ export class Ruleset {
   readonly #log: Log;
   readonly #budget: TurnBudget;
   readonly #sink: RulesetSink;
+  readonly #called: NftCalled;
   readonly #ownPorts = new Set<number>();
   /** The generation that our last commit made. */
   #ownGeneration: number | undefined;
@@ -55,12 +60,13 @@ export class Ruleset {
   #wasLost = false;
 
   /** Listens for foreign changes from now on. Throws KernelError. */
-  constructor(netlink: Netlink, { log, clock, budget, sink }: RulesetDeps) {
+  constructor(netlink: Netlink, { log, clock, budget, sink, called }: RulesetDeps) {
     this.#log = log;
     this.#budget = budget;
     this.#sink = sink;
+    this.#called = called;
     this.#lane = new TransactionLane(netlink);
-    this.reader = new RulesetReader(netlink, clock, budget);
+    this.reader = new RulesetReader(netlink, clock, { budget, called });
     this.#monitor = new RulesetMonitor(netlink, {
       isOwn: (port) => this.#ownPorts.has(port),
       sink: { touched: (key, chain) => sink.touched(key, chain), lost: (reason) => this.#lost(reason) },
@@ -102,10 +108,16 @@ export class Ruleset {
     return batch.finish();
   }
 
-  #send(transaction: Transaction, about: string): Promise<void> {
+  async #send(transaction: Transaction, about: string): Promise<void> {
     this.#ownPorts.add(this.#lane.portId);
     this.#isCommitting = true;
-    return this.#lane.commit(transaction, about);
+    let isGood = false;
+    try {
+      await this.#lane.commit(transaction, about);
+      isGood = true;
+    } finally {
+      this.#called("commit", isGood);
+    }
   }
 
   /** The generation of everything that has been heard of. */

@@ -48,6 +48,23 @@ test("a generation that moves on under a change makes it try again", async (t) =
   assert.deepEqual(normalised(await driver.read(key)), normalised(table));
 });
 
+test("every call to the kernel is told of, refused ones as such", async (t) => {
+  const kernel = new MemoryNftables();
+  const calls: string[] = [];
+  const called = (call: string, isGood: boolean) => void calls.push(`${call} ${isGood}`);
+  const driver = new NftTableDriver(kernel, { log: new SilentLog(), clock: new SystemClock(), called });
+  t.after(() => driver.close());
+  await driver.apply(table, key);
+  assert.deepEqual([...new Set(calls)], ["list true", "commit true"]);
+  calls.length = 0;
+  kernel.faults.restarts = 1;
+  await driver.apply(other, key);
+  assert.deepEqual(
+    calls.filter((call) => call.startsWith("commit")),
+    ["commit false", "commit true"],
+  );
+});
+
 /** One change by somebody else, whatever the generation. */
 function foreignHand(kernel: MemoryNftables, change: TableChange): void {
   const batch = new Batch({ firstSequence: 1, generation: 0 });

@@ -25,7 +25,7 @@ import { TurnBudget } from "../turn-budget.ts";
 import { listForeignBaseChains } from "./foreign-chains.ts";
 import { inTurns } from "./in-turns.ts";
 import { KnownTable, type View } from "./known-table.ts";
-import { Ruleset } from "./ruleset.ts";
+import { type NftCalled, Ruleset } from "./ruleset.ts";
 
 export interface NftApplyResult {
   /** Transactions sent; 0 when the kernel held everything already. */
@@ -39,6 +39,12 @@ export interface NftApplyResult {
 /** So often answers may get lost, or a table may change while it is read, before that is an error. */
 const ATTEMPTS = 10;
 
+export interface NftTableDriverDeps {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly called?: NftCalled;
+}
+
 export class NftTableDriver {
   readonly #ruleset: Ruleset;
   readonly #log: Log;
@@ -50,7 +56,7 @@ export class NftTableDriver {
   #tail: Promise<unknown> = Promise.resolve();
 
   /** Listens for foreign changes from now on. Throws KernelError. */
-  constructor(netlink: Netlink, { log, clock }: { readonly log: Log; readonly clock: Clock }) {
+  constructor(netlink: Netlink, { log, clock, called = () => undefined }: NftTableDriverDeps) {
     this.#log = log;
     this.#clock = clock;
     this.#budget = new TurnBudget(clock);
@@ -58,7 +64,7 @@ export class NftTableDriver {
       touched: (key: TableKey, chain?: DecodedChain) => this.#touched(key, chain),
       touchedAll: () => this.#touchedAll(),
     };
-    this.#ruleset = new Ruleset(netlink, { log, clock, budget: this.#budget, sink });
+    this.#ruleset = new Ruleset(netlink, { log, clock, budget: this.#budget, sink, called });
   }
 
   /**

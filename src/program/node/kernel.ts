@@ -14,13 +14,18 @@ import { NftTableDriver } from "../../kernel/nftables/table-driver.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
+import type { Metrics } from "../../port/metrics.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
 import { ownsRoute, ownTables } from "../../reconcile/ownership.ts";
+
+/** Calls of nf_tables by the metrics that count them. */
+const nftCounters = { commit: ["nftCalls", "nftErrors"], list: ["nftListCalls", "nftListErrors"] } as const;
 
 export interface KernelDeps {
   readonly namespace: NetNamespace;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "count">;
   /** Asked when a route is judged. */
   readonly removesExternal: () => boolean;
   /** Pools of now and of the last apply. */
@@ -39,7 +44,7 @@ export interface Kernel {
 }
 
 export async function openKernel(deps: KernelDeps): Promise<Kernel> {
-  const { namespace, clock, log, removesExternal, prefixes } = deps;
+  const { namespace, clock, log, metrics, removesExternal, prefixes } = deps;
   const rtnetlink = new Rtnetlink(namespace, clock);
   const links = new LinkTable(rtnetlink);
   await links.start();
@@ -48,7 +53,15 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const isTunnel = (name: string): boolean => tunnels.includes(name);
   const workloadPrefixes = ["cali"];
   const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
-  const tables = new NftTableDriver(namespace, { log, clock });
+  const tables = new NftTableDriver(namespace, {
+    log,
+    clock,
+    called: (call, isGood) => {
+      const [calls, errors] = nftCounters[call];
+      metrics.count(calls, 1);
+      if (!isGood) metrics.count(errors, 1);
+    },
+  });
   const foreignChains = new ForeignChainWatch(tables, { ours: ownTables, clock, log });
   await foreignChains.start();
   const drivers: Drivers = {

@@ -160,7 +160,7 @@ export class NodeAgent {
     });
     kernel.links.listen({ changed: () => this.#status.changed(), lost: () => this.#status.changed() });
     kernel.foreignChains.onChange(() => this.#foreignChainsChanged());
-    watchMetrics(deps.metrics, this.agent, this.#name);
+    watchMetrics(deps.metrics, { agent: this.agent, links, isOurs, node: this.#name });
   }
 
   /** From the store's first answer until `signal` aborts. Rejects where the node cannot be what its settings say. */

@@ -74,13 +74,18 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
   const clock = new SystemClock();
   const wallClock = new SystemWallClock();
   const random = new SystemRandom();
+  const metrics = new PrometheusMetrics();
+  // What cannot be told does not end an agent: its host's packets do not pass through its log.
+  host.stderr.on("error", () => undefined);
+  const told = (failure?: Error | null): void => {
+    if (failure) metrics.count("logErrors", 1);
+  };
   const log = new StreamLog({
-    stream: host.stderr,
+    stream: { write: (text) => host.stderr.write(text, told) },
     clock: wallClock,
     level: "info",
     isTerminal: host.stderr.isTTY === true,
   });
-  const metrics = new PrometheusMetrics({ withProcess: true });
   const turns = new TurnMeter(clock, metrics);
   const environment = parseEnvironment(host.env);
   const namespaces = new LinuxNamespaces();
@@ -94,6 +99,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     namespace: namespaces.own(),
     clock,
     log,
+    metrics,
     removesExternal: () => node?.configuration.config.removeExternalRoutes ?? true,
     prefixes: () => node?.agent.ownPrefixes() ?? [],
   }).catch(sayWhichRight);
@@ -151,6 +157,10 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
   agent.onConfiguration = ({ healthEnabled, healthHost, healthPort, ...config }) => {
     log.level = logLevels[config.logSeverityScreen];
     void health.configure({ enabled: healthEnabled, host: healthHost, port: healthPort });
+    metrics.configure({
+      process: config.prometheusProcessMetricsEnabled,
+      runtime: config.prometheusGoMetricsEnabled,
+    });
     const { prometheusMetricsEnabled, prometheusMetricsHost, prometheusMetricsPort } = config;
     void scrape.configure({
       enabled: prometheusMetricsEnabled,
