@@ -14,7 +14,7 @@ export class SystemClock implements Clock {
   }
 
   cpuMicros(): number {
-    const { user, system } = process.cpuUsage();
+    const { user, system } = process.threadCpuUsage();
     return user + system;
   }
 

@@ -180,7 +180,7 @@ export class Agent {
 
   /** Follows the store from now on. */
   start(): void {
-    this.#follower.start();
+    this.#deps.turn("store", () => this.#follower.start());
   }
 
   setLocal(local: Local): void {

@@ -43,7 +43,7 @@ export interface DataplaneDeps {
   readonly drivers: Drivers;
   readonly clock: Clock;
   readonly log: Log;
-  /** Wraps each stretch of synchronous work, to measure turns. */
+  /** Names and wraps work, to measure turns. */
   readonly turn: <T>(name: string, work: () => T) => T;
   readonly repaired: (repair: Repair) => void;
   readonly metrics: Pick<Metrics, "count" | "observe">;
@@ -139,7 +139,8 @@ export class Dataplane {
   #wake(): void {
     this.#woken = true;
     if (!this.#isOpen || this.#isClosed || this.#running) return;
-    this.#running = this.#deps.clock.yield().then(() => this.#run());
+    const { turn, clock } = this.#deps;
+    this.#running = turn("pass", () => clock.yield().then(() => this.#run()));
   }
 
   async #run(): Promise<void> {

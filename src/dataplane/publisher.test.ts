@@ -13,7 +13,12 @@ test("content is written when it changes, changes of a second together, and a st
   store.beforeWrite = () => {
     writes++;
   };
-  const publisher = new Publisher("NodeStatus", "worker-1", () => content, { store, clock, log: new SilentLog() });
+  const publisher = new Publisher("NodeStatus", "worker-1", () => content, {
+    store,
+    clock,
+    log: new SilentLog(),
+    turn: (_name, work) => work(),
+  });
   publisher.changed();
   await clock.advance(1_000);
   publisher.changed();

@@ -15,6 +15,7 @@ export interface PublisherDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
+  readonly turn: <T>(name: string, work: () => T) => T;
 }
 
 /** One object: `kind` and the name of the node. */
@@ -40,7 +41,9 @@ export class Publisher {
   }
 
   #after(delayMs: Millis): void {
-    this.#timer ??= this.#deps.clock.after(delayMs, () => void this.#publish());
+    this.#timer ??= this.#deps.clock.after(delayMs, () => {
+      void this.#deps.turn(`publish ${this.#kind}`, () => this.#publish());
+    });
   }
 
   async #publish(): Promise<void> {

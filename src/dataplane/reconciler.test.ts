@@ -19,6 +19,7 @@ function make() {
     clock,
     log: new SilentLog(),
     wake: () => undefined,
+    turn: (_name, work) => work(),
     progress: () => undefined,
     failed: () => undefined,
     repaired: (repair) => void repairs.push(repair),

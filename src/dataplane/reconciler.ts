@@ -27,6 +27,8 @@ export interface ReconcilerDeps<V> {
   readonly log: Log;
   /** Something is marked: the owner shall run a pass. */
   readonly wake: () => void;
+  /** Wraps each call of the driver, to measure turns. */
+  readonly turn: <T>(name: string, work: () => T) => T;
   /** The driver has answered. */
   readonly progress: () => void;
   /** A key could not be set and will be tried again. */
@@ -143,8 +145,8 @@ export class Reconciler<V> {
     if (this.#resync === undefined) return false;
     const isFirst = this.#resync === "start";
     this.#resync = undefined;
-    const { driver, desired, clock, progress } = this.#deps;
-    this.#actual = new Map(await driver.readOwned());
+    const { driver, desired, clock, turn, progress } = this.#deps;
+    this.#actual = new Map(await turn(`read ${driver.name}`, () => driver.readOwned()));
     progress();
     let seen = 0;
     const check = async (key: string): Promise<void> => {
@@ -191,7 +193,7 @@ export class Reconciler<V> {
   }
 
   async #carryOut(ops: readonly Op<V>[]): Promise<void> {
-    const { driver, progress } = this.#deps;
+    const { driver, turn, progress } = this.#deps;
     // Taken off before the driver acts: a notification that arrives meanwhile marks the key again.
     const observed = new Map<string, string | undefined>();
     for (const { key } of ops) {
@@ -201,7 +203,8 @@ export class Reconciler<V> {
       observed.set(key, this.#observed.get(key));
       this.#observed.delete(key);
     }
-    const failures = new Map((await driver.apply(ops)).map(({ key, error }) => [key, error]));
+    const failed = await turn(`apply ${driver.name}`, () => driver.apply(ops));
+    const failures = new Map(failed.map(({ key, error }) => [key, error]));
     progress();
     for (const op of ops) {
       const error = failures.get(op.key);

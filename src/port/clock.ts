@@ -11,7 +11,7 @@ export interface Clock {
   now(): Millis;
   /** Calls `fire` once, `delayMs` or more from now; a delay of 0 or less means the next turn. */
   after(delayMs: Millis, fire: () => void): Timer;
-  /** Microseconds of CPU that this process has used: what the turn budget is measured with. */
+  /** Microseconds of CPU that the loop's own thread has used: what the turn budget is measured with. */
   cpuMicros(): number;
   /** Resolves in a later turn, after the I/O that is ready: where a sliced loop lets others in. */
   yield(): Promise<void>;

@@ -69,6 +69,7 @@ class Keeper<V> {
       clock: this.#clock,
       log: new SilentLog(),
       wake: () => undefined,
+      turn: (_name, work) => work(),
       progress: () => undefined,
       failed: () => undefined,
       repaired: () => undefined,

@@ -6,18 +6,21 @@ import { formatJson } from "../../base/json.ts";
 export interface NodeApi {
   report(): unknown;
   verify(): Promise<unknown>;
+  readonly turn: <T>(name: string, work: () => T) => T;
   readonly health: http.RequestListener;
   readonly metrics: http.RequestListener;
 }
 
 export function nodeApi(api: NodeApi): http.RequestListener {
+  const answer = (response: http.ServerResponse, path: string, make: () => Promise<unknown>): void =>
+    api.turn(`api ${path}`, () => void answered(response, make));
   return (request, response) => {
     switch (request.url?.split("?")[0]) {
       case "/v1/node":
-        answer(response, async () => api.report());
+        answer(response, "/v1/node", async () => api.report());
         break;
       case "/v1/verify":
-        answer(response, () => api.verify());
+        answer(response, "/v1/verify", () => api.verify());
         break;
       case "/liveness":
       case "/readiness":
@@ -33,9 +36,11 @@ export function nodeApi(api: NodeApi): http.RequestListener {
   };
 }
 
-function answer(response: http.ServerResponse, make: () => Promise<unknown>): void {
-  make().then(
-    (value) => response.writeHead(200, { "content-type": "application/json" }).end(formatJson(value)),
-    (failure: unknown) => response.writeHead(500, { "content-type": "text/plain" }).end(messageOf(failure)),
-  );
+async function answered(response: http.ServerResponse, make: () => Promise<unknown>): Promise<void> {
+  try {
+    const text = formatJson(await make());
+    response.writeHead(200, { "content-type": "application/json" }).end(text);
+  } catch (failure) {
+    response.writeHead(500, { "content-type": "text/plain" }).end(messageOf(failure));
+  }
 }

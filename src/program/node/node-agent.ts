@@ -148,16 +148,11 @@ export class NodeAgent {
       this.agent.setLocal(this.#localFacts());
       this.#facts.changed();
     });
-    this.#status = new Publisher("NodeStatus", this.#name, () => statusContent(this.agent, kernel.links), {
-      store,
-      clock,
-      log,
-    });
-    this.#facts = new Publisher("NodeFacts", this.#name, () => factsContent(this.#local, kernel.isOurs), {
-      store,
-      clock,
-      log,
-    });
+    const publishing = { store, clock, log, turn: turns.measure };
+    const status = () => statusContent(this.agent, kernel.links);
+    this.#status = new Publisher("NodeStatus", this.#name, status, publishing);
+    const facts = () => factsContent(this.#local, kernel.isOurs);
+    this.#facts = new Publisher("NodeFacts", this.#name, facts, publishing);
     kernel.links.listen({ changed: () => this.#status.changed(), lost: () => this.#status.changed() });
     kernel.foreignChains.onChange(() => this.#foreignChainsChanged());
     watchMetrics(deps.metrics, { agent: this.agent, links, isOurs, node: this.#name });
@@ -274,10 +269,11 @@ export class NodeAgent {
 
   /** One call of the plugin. */
   async answerPlugin(call: PluginCall): Promise<PluginAnswer> {
-    const { clock, metrics } = this.#deps;
+    const { clock, metrics, turns } = this.#deps;
     const begun = clock.now();
-    const answer = await this.#cni.handle(call);
-    const labels = { command: call.env["CNI_COMMAND"] ?? "none", outcome: answer.exitCode === 0 ? "ok" : "error" };
+    const command = commandOf(call);
+    const answer = await turns.measure(`cni ${command}`, () => this.#cni.handle(call));
+    const labels = { command, outcome: answer.exitCode === 0 ? "ok" : "error" };
     metrics.observe("cniSeconds", (clock.now() - begun) / 1_000, labels);
     return answer;
   }
@@ -296,6 +292,7 @@ export class NodeAgent {
         turns: { overBudget: turns.overBudget, worst: turns.worst },
       }),
       verify: () => verify(this.agent.dataplane, kernel.drivers, this.agent.view),
+      turn: turns.measure,
       health,
       metrics,
     });
@@ -314,3 +311,7 @@ export class NodeAgent {
     await this.agent.close();
   }
 }
+
+/** Of CNI 1.1; whatever else is asked for counts as one, so that labels stay few. */
+const COMMANDS = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"];
+const commandOf = ({ env }: PluginCall): string => COMMANDS.find((name) => name === env["CNI_COMMAND"]) ?? "other";

@@ -16,12 +16,15 @@ import { StreamLog } from "../../adapter/log.ts";
 import { metricsHandler, PrometheusMetrics } from "../../adapter/metrics.ts";
 import { SystemRandom } from "../../adapter/random.ts";
 import { DiskStateFile } from "../../adapter/state-file.ts";
+import { AsyncWorkName } from "../../adapter/work-name.ts";
 import { CodedError } from "../../base/errors.ts";
 import { Scope } from "../../base/scope.ts";
 import { CALICO_VERSION } from "../../base/version.ts";
 import { Ipam } from "../../ipam/ipam.ts";
 import { parseEnvironment } from "../../node/environment.ts";
 import { readHostInterfaces } from "../../node/host-interfaces.ts";
+import { MeteredClock } from "../../node/metered-clock.ts";
+import { MeteredNamespaces } from "../../node/metered-namespaces.ts";
 import { RouteReachability } from "../../node/reachability.ts";
 import { NodeStartup } from "../../node/startup.ts";
 import { TurnMeter } from "../../node/turns.ts";
@@ -71,7 +74,7 @@ export async function runNode(host: ProcessHost, options: NodeOptions): Promise<
 }
 
 async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scope: Scope): Promise<void> {
-  const clock = new SystemClock();
+  const systemClock = new SystemClock();
   const wallClock = new SystemWallClock();
   const random = new SystemRandom();
   const metrics = new PrometheusMetrics();
@@ -86,9 +89,10 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     level: "info",
     isTerminal: host.stderr.isTTY === true,
   });
-  const turns = new TurnMeter(clock, metrics);
+  const turns = new TurnMeter(systemClock, { metrics, work: new AsyncWorkName() });
+  const clock = new MeteredClock(systemClock, turns);
   const environment = parseEnvironment(host.env);
-  const namespaces = new LinuxNamespaces();
+  const namespaces = new MeteredNamespaces(new LinuxNamespaces(), { turns, clock });
   const hostFiles = new DiskHostFiles(root);
   const store = await connectNodeStore(host, clock);
   scope.defer(() => store.close());
