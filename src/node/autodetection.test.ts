@@ -55,6 +55,12 @@ test("interface= and cidr= know no default excludes", () => {
   assert.equal(found("interface=lo"), undefined);
 });
 
+test("interface= tries its patterns in order: an earlier one wins over a newer interface", () => {
+  assert.equal(found("interface=ens5,ens6"), "ens5 10.30.0.206/24");
+  assert.equal(found("interface=ens6,ens5"), "ens6 10.40.0.7/16");
+  assert.equal(found("interface=ens8,ens7,docker.*,ens"), "docker0 172.17.0.1/16", "none under the first two");
+});
+
 test("can-reach takes the source address with its interface's prefix length", () => {
   const detection = detect(method("can-reach=8.8.8.8"), 4, host, parseAddress("10.30.0.206"));
   assert.equal(detection.chosen && formatPrefix(detection.chosen), "10.30.0.206/24");

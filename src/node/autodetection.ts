@@ -1,6 +1,6 @@
 /**
- * Finds the node's own address among the host's. Pure. Interfaces are walked backwards by index, as calico-node does,
- * and every address looked at is kept with the reason why it lost: "why this address?" is a question that users have.
+ * Finds the node's own address among the host's. Pure. Interfaces are walked backwards by index, as calico-node does
+ * (for `interface=` once per pattern, in the order of the patterns), and every address looked at is kept with the reason why it lost: "why this address?" is a question that users have.
  */
 import { type Family, familyOf, formatAddress, type IpAddress } from "../ip/address.ts";
 import { contains, formatPrefix, type InterfaceAddress, parsePrefix } from "../ip/prefix.ts";
@@ -59,7 +59,7 @@ export function detect(
   const rejectsAddress = addressFilter(method, reached);
   const candidates: Candidate[] = [];
   let chosen: LocalAddress | undefined;
-  for (const { name: device, isUp, addresses } of [...interfaces].sort((a, b) => b.index - a.index)) {
+  for (const { name: device, isUp, addresses } of inOrder(method, interfaces)) {
     const ofFamily = addresses.filter(({ address }) => familyOf(address) === family);
     const passedOver =
       (isUp ? undefined : "the interface is down") ??
@@ -96,6 +96,21 @@ export function locate(interfaces: readonly HostInterface[], address: IpAddress)
     if (found) return { ...found, device: name };
   }
   return undefined;
+}
+
+/**
+ * Newest first. Behind `interface=` the first pattern's interfaces come before the second's, and so on: what qualifies
+ * under no earlier pattern it matches would not qualify under a later one, so this is one walk per pattern.
+ */
+function inOrder(method: AutodetectionMethod, interfaces: readonly HostInterface[]): readonly HostInterface[] {
+  const patterns = method.kind === "interface" ? method.patterns.map((pattern) => new RegExp(pattern)) : [];
+  return interfaces
+    .map((each) => {
+      const hit = patterns.findIndex((pattern) => pattern.test(each.name));
+      return { each, rank: hit < 0 ? patterns.length : hit };
+    })
+    .sort((a, b) => a.rank - b.rank || b.each.index - a.each.index)
+    .map(({ each }) => each);
 }
 
 function interfaceFilter(method: AutodetectionMethod): (device: string) => string | undefined {
@@ -159,7 +174,7 @@ function winning(method: AutodetectionMethod): string {
     case "skip-interface":
       return "the first address that qualifies, newest interface first";
     case "interface":
-      return `the first address on an interface that matches ${method.patterns.join(",")}`;
+      return `the first address on an interface that matches ${method.patterns.join(",")}, patterns tried in order`;
     case "cidr":
       return "the first address in the CIDRs of cidr=";
     case "can-reach":
