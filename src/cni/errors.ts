@@ -27,15 +27,19 @@ export class CniError extends CodedError<"cni", { number: ErrorCodeNumber; remed
   }
 }
 
-/** Any failure as a runtime reads it. Trouble with the store passes by itself: the runtime tries again. */
-export function asCniError(failure: unknown): CniError {
+/**
+ * Any failure as a runtime reads it. Trouble with the store passes by itself: the runtime tries again, or hears from a
+ * STATUS that new pods cannot come now.
+ */
+export function asCniError(failure: unknown, isStatus = false): CniError {
   if (failure instanceof CniError) return failure;
   if (failure instanceof StoreError && failure.code === "malformed") {
     return new CniError(ErrorCode.tryAgainLater, messageOf(failure), "", { cause: failure });
   }
   if (failure instanceof StoreError) {
     const remedy = "the agent goes on trying; check that the store runs and can be reached from this host";
-    return new CniError(ErrorCode.tryAgainLater, messageOf(failure), remedy, { cause: failure });
+    const number = isStatus ? ErrorCode.notAvailable : ErrorCode.tryAgainLater;
+    return new CniError(number, messageOf(failure), remedy, { cause: failure });
   }
   return new CniError(ErrorCode.failed, messageOf(failure), "", { cause: failure });
 }

@@ -7,10 +7,11 @@ import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryStore } from "../testing/memory-store.ts";
 import { poolObject, stored } from "../testing/objects.ts";
 import { SilentLog } from "../testing/silent-log.ts";
+import type { PluginCall } from "../wire/plugin-call.ts";
 import { CniServer } from "./server.ts";
 
 /** A server on a host where every pod's namespace is gone already. */
-async function server(): Promise<{ server: CniServer; store: MemoryStore }> {
+async function server(): Promise<{ server: CniServer; store: MemoryStore; log: SilentLog }> {
   const store = new MemoryStore();
   for (const { key, value } of [
     poolObject("p", "10.1.0.0/24"),
@@ -23,6 +24,7 @@ async function server(): Promise<{ server: CniServer; store: MemoryStore }> {
   const deps = { store, clock, wallClock: clock.wall, log };
   return {
     store,
+    log,
     server: new CniServer({
       ...deps,
       ipam: new Ipam(deps),
@@ -95,4 +97,42 @@ test("the program install has the files written again", async () => {
     exitCode: 0,
     stdout: "written: nothing\n",
   });
+});
+
+const netConf = JSON.stringify({ cniVersion: "1.1.0", name: "net", type: "calico", ipam: { type: "calico-ipam" } });
+const podCall = (command: string): PluginCall => ({
+  program: "calico",
+  env: {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: "abc",
+    CNI_NETNS: "/var/run/netns/gone",
+    CNI_IFNAME: "eth0",
+    CNI_ARGS: "K8S_POD_NAME=a;K8S_POD_NAMESPACE=b",
+    CNI_PATH: "/opt/cni/bin",
+  },
+  stdin: netConf,
+});
+
+test("a store that is away: STATUS says that new pods cannot come (50), every other call that it may be tried again (11)", async () => {
+  const { server: cni, store } = await server();
+  const codeOf = async (command: string) => JSON.parse((await cni.handle(podCall(command))).stdout).code;
+  assert.equal((await cni.handle(podCall("STATUS"))).exitCode, 0);
+  store.isAway = true;
+  assert.equal(await codeOf("STATUS"), 50);
+  for (const command of ["ADD", "DEL", "CHECK", "GC"]) assert.equal(await codeOf(command), 11, command);
+});
+
+test("a failed call is told once", async () => {
+  const { server: cni, store, log } = await server();
+  const told = async (call: PluginCall) => {
+    const from = log.lines.length;
+    assert.equal((await cni.handle(call)).exitCode, 1);
+    return log.lines.slice(from).filter(({ level }) => level === "error" || level === "warn");
+  };
+  const [gone, ...more] = await told(podCall("ADD"));
+  assert.deepEqual([gone?.level, gone?.fields["code"], gone?.fields["pod"], more], ["error", 4, "b/a", []]);
+  const [early, ...others] = await told({ ...podCall("ADD"), stdin: "no JSON" });
+  assert.deepEqual([early?.level, early?.fields["code"], others], ["warn", 6, []]);
+  store.isAway = true;
+  assert.equal((await told(podCall("DEL"))).length, 1);
 });

@@ -88,11 +88,11 @@ export class CniServer {
   async handle(call: PluginCall): Promise<PluginAnswer> {
     await this.#turn.room();
     try {
-      return { exitCode: 0, stdout: await this.#dispatch(call) };
+      return await this.#dispatch(call);
     } catch (failure) {
-      const error = asCniError(failure);
+      const error = asCniError(failure, call.env["CNI_COMMAND"] === "STATUS");
       this.#deps.log.warn("a CNI call failed", { ...subjectOf(call), code: error.detail.number }, error);
-      return { exitCode: 1, stdout: errorResult(error, versionOf(call.stdin)) };
+      return failed(call, error);
     }
   }
 
@@ -100,10 +100,10 @@ export class CniServer {
     this.#networks.close();
   }
 
-  async #dispatch(call: PluginCall): Promise<string> {
-    if (call.program === "install") return `${await this.#deps.install()}\n`;
+  async #dispatch(call: PluginCall): Promise<PluginAnswer> {
+    if (call.program === "install") return done(`${await this.#deps.install()}\n`);
     const invocation = readInvocation(call.env);
-    if (invocation.command === "VERSION") return versionResult(versionOf(call.stdin));
+    if (invocation.command === "VERSION") return done(versionResult(versionOf(call.stdin)));
     const isIpam = call.program === "calico-ipam";
     const config = readConfig(call.stdin, true);
     const { nodeName } = this.#deps;
@@ -116,16 +116,16 @@ export class CniServer {
       );
     }
     if (invocation.command === "STATUS" || invocation.command === "GC") await this.#assertReady(invocation);
-    if (invocation.command === "STATUS") return "";
+    if (invocation.command === "STATUS") return done("");
     if (invocation.command === "GC") {
       await collectGarbage(this.#deps, config);
-      return "";
+      return done("");
     }
     const workload = workloadOf(invocation, config.name, nodeName);
     const log = this.#callLog(config, invocation, workload);
-    const work = (): Promise<string> => {
+    const work = (): Promise<PluginAnswer> => {
       const context: CallContext = { config, invocation, workload, log, ready: this.#assertReady(invocation) };
-      return logged(context, () => (isIpam ? this.#ipamCall(context) : this.#podCall(context)));
+      return logged(call, context, () => (isIpam ? this.#ipamCall(context) : this.#podCall(context)));
     };
     const isPod = workload.orchestrator === "k8s";
     const key = isPod ? `${workload.namespace}/${workload.pod}` : workload.containerId;
@@ -178,17 +178,29 @@ export class CniServer {
   }
 }
 
-async function logged({ log, workload }: CallContext, work: () => Promise<string>): Promise<string> {
+/** Carries out a call whose configuration says where its log is, and tells its end there, once. */
+async function logged(
+  call: PluginCall,
+  { log, workload }: CallContext,
+  work: () => Promise<string>,
+): Promise<PluginAnswer> {
   log.debug("CNI call", { interface: workload.hostInterface });
   try {
     const result = await work();
     log.info("CNI call done", { interface: workload.hostInterface });
-    return result;
+    return done(result);
   } catch (failure) {
-    log.error("CNI call failed", { interface: workload.hostInterface }, failure);
-    throw failure;
+    const error = asCniError(failure);
+    log.error("CNI call failed", { interface: workload.hostInterface, code: error.detail.number }, error);
+    return failed(call, error);
   }
 }
+
+const done = (stdout: string): PluginAnswer => ({ exitCode: 0, stdout });
+const failed = ({ stdin }: PluginCall, error: CniError): PluginAnswer => ({
+  exitCode: 1,
+  stdout: errorResult(error, versionOf(stdin)),
+});
 
 /** The version to answer in: the one asked for where we speak it. */
 function versionOf(stdin: string): CniVersion {
