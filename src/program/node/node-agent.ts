@@ -15,7 +15,7 @@ import { Agent } from "../../dataplane/agent.ts";
 import { NotOpenError } from "../../dataplane/dataplane.ts";
 import { Publisher } from "../../dataplane/publisher.ts";
 import type { Settings } from "../../dataplane/settings.ts";
-import { nodeReport } from "../../insight/node-report.ts";
+import { type NodeReport, nodeReport } from "../../insight/node-report.ts";
 import { verify } from "../../insight/verify.ts";
 import type { Ipam } from "../../ipam/ipam.ts";
 import { explainForwardDrop } from "../../netlink/nftables/foreign-chain.ts";
@@ -40,6 +40,7 @@ import { nodeApi } from "./http-api.ts";
 import type { Kernel } from "./kernel.ts";
 import { NodeHealth } from "./node-health.ts";
 import { PeriodicRefresh } from "./periodic-refresh.ts";
+import { PluginInstallation } from "./plugin-installation.ts";
 import { factsContent, pluginReadiness, statusContent } from "./told.ts";
 import { watchMetrics } from "./watch-metrics.ts";
 
@@ -89,6 +90,7 @@ export class NodeAgent {
   readonly #hostWatch: HostWatch;
   readonly #status: Publisher;
   readonly #facts: Publisher;
+  readonly #installation: PluginInstallation;
   #local: LocalNode | undefined;
   /** The own Node as it was written at the start. */
   #registered: Stored | undefined;
@@ -96,7 +98,6 @@ export class NodeAgent {
   #tunnelProblems: readonly string[] = [];
   #adopting: Promise<void> = Promise.resolve();
   #retry: Timer | undefined;
-  #isInstalled = false;
   #isClosed = false;
 
   constructor(deps: NodeAgentDeps) {
@@ -148,8 +149,14 @@ export class NodeAgent {
       this.agent.setLocal(this.#localFacts());
       this.#facts.changed();
     });
+    this.#installation = new PluginInstallation({
+      install: deps.installPlugin,
+      clock,
+      log,
+      changed: () => this.#status.changed(),
+    });
     const publishing = { store, clock, log, turn: turns.measure };
-    const status = () => statusContent(this.agent, kernel.links);
+    const status = () => statusContent(this.agent, kernel.links, this.#installation.problems);
     this.#status = new Publisher("NodeStatus", this.#name, status, publishing);
     const facts = () => factsContent(this.#local, kernel.isOurs);
     this.#facts = new Publisher("NodeFacts", this.#name, facts, publishing);
@@ -221,24 +228,14 @@ export class NodeAgent {
         await this.#ensureTunnels();
         this.health.overrideTimeouts(this.configuration.config.healthTimeoutOverrides);
         this.onConfiguration(this.configuration.config);
-        await this.#installOnce();
+        // The plugin's configuration tells the runtime that pods can come: it is written when they can.
+        await this.#installation.begin();
         this.#status.changed();
       } catch (failure) {
         this.#deps.log.warn("settings are taken in later", { why: messageOf(failure) });
         this.#retry = this.#deps.clock.after(STORE_RETRY_MS, () => this.#adopt(settings));
       }
     });
-  }
-
-  /** The plugin's configuration tells the runtime that pods can come: it is written when they can. */
-  async #installOnce(): Promise<void> {
-    if (this.#isInstalled) return;
-    this.#isInstalled = true;
-    try {
-      this.#deps.log.info(await this.#deps.installPlugin());
-    } catch (failure) {
-      this.#deps.log.error("the CNI plugin is not installed; 'ocicat cni-install' does it by hand", {}, failure);
-    }
   }
 
   #localFacts(): Local {
@@ -278,12 +275,17 @@ export class NodeAgent {
     return answer;
   }
 
+  #report(): NodeReport {
+    const report = nodeReport(this.agent, endpointReports(this.agent, this.#deps.kernel.links), PRODUCT_VERSION);
+    return { ...report, reports: [...report.reports, ...this.#installation.problems] };
+  }
+
   /** What the agent answers on its socket. */
   api(health: http.RequestListener, metrics: http.RequestListener): http.RequestListener {
     const { kernel, turns } = this.#deps;
     return nodeApi({
       report: () => ({
-        ...nodeReport(this.agent, endpointReports(this.agent, kernel.links), PRODUCT_VERSION),
+        ...this.#report(),
         addressExplanation: this.#local?.addresses.ipv4?.explanation ?? [],
         tunnelProblems: this.#tunnelProblems,
         configuration: this.configuration.describe(),
@@ -307,6 +309,7 @@ export class NodeAgent {
     this.#refresh.close();
     this.#status.close();
     this.#facts.close();
+    this.#installation.close();
     await this.#adopting;
     await this.agent.close();
   }

@@ -21,14 +21,18 @@ export function pluginReadiness({ store, isInSync, settings }: Agent): Readiness
 
 /**
  * NodeStatus: what of this node's endpoints and kernel objects works and what does not. Made at every change of a link:
- * it looks at endpoints, failures and reports, never at all routes.
+ * it looks at endpoints, failures and reports, never at all routes. `problems`: what else keeps the node from its work.
  */
-export function statusContent(agent: Agent, links: Pick<LinkTable, "byName">): JsonObject {
+export function statusContent(
+  agent: Agent,
+  links: Pick<LinkTable, "byName">,
+  problems: readonly string[] = [],
+): JsonObject {
   const endpoints = endpointReports(agent, links).map((endpoint) => ({ ...endpoint }));
   const failures = agent.dataplane
     .status()
     .flatMap(({ driver, failed }) => failed.map(({ key, error }) => `${driver} ${key}: ${error.message}`));
-  return { status: { endpoints, failures, reports: reportsOf(agent) } };
+  return { status: { endpoints, failures, reports: [...reportsOf(agent), ...problems] } };
 }
 
 /** NodeFacts: what other nodes must know of this one; `isOurs`: devices of pods and tunnels, which they need not. */
