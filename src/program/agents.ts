@@ -1,4 +1,6 @@
 /** Which agents a command speaks to: those of a lab's hosts, or the one of this host. */
+import os from "node:os";
+import { DiskHostFiles } from "../adapter/host-facts.ts";
 import { CodedError } from "../base/errors.ts";
 import { chooseLab } from "./choose-lab.ts";
 import type { ProcessHost } from "./process-host.ts";
@@ -12,6 +14,7 @@ class AgentsError extends CodedError<"noSuchHost", object> {}
 
 /** Where the agent of a host without a lab listens. */
 const OWN_SOCKET = "/var/run/calico/ocicat.sock";
+const THIS_HOST = "this host";
 
 /**
  * With `OCICAT_SOCKET` that one; else the agents of the lab that runs (`lab` names one of several); else the agent of
@@ -19,9 +22,9 @@ const OWN_SOCKET = "/var/run/calico/ocicat.sock";
  */
 async function agents(host: ProcessHost, lab?: string): Promise<readonly AgentAddress[]> {
   const given = host.env["OCICAT_SOCKET"];
-  if (given) return [{ host: "this host", socket: given }];
+  if (given) return [{ host: THIS_HOST, socket: given }];
   const chosen = await chooseLab(host, lab);
-  if (!chosen) return [{ host: "this host", socket: OWN_SOCKET }];
+  if (!chosen) return [{ host: THIS_HOST, socket: OWN_SOCKET }];
   return chosen.hosts.map(({ name, agentSocket }) => ({ host: name, socket: agentSocket }));
 }
 
@@ -32,12 +35,19 @@ export async function agentsOf(
   lab?: string,
 ): Promise<readonly AgentAddress[]> {
   const all = await agents(host, lab);
-  return names.length === 0 ? all : names.map((name) => among(all, name));
+  return names.length === 0 ? all : names.map((name) => named(host, all, name));
 }
 
-function among(all: readonly AgentAddress[], name: string): AgentAddress {
-  const found = all.find((agent) => agent.host === name);
+function named(host: ProcessHost, all: readonly AgentAddress[], name: string): AgentAddress {
+  const own = ownNames(host);
+  const found = all.find((agent) => agent.host === name || (agent.host === THIS_HOST && own.includes(name)));
   if (found) return found;
-  const names = all.map((agent) => agent.host).join(", ");
-  throw new AgentsError("noSuchHost", `no host '${name}' here (there is: ${names})`, {});
+  const there = all.map((agent) => (agent.host === THIS_HOST ? `${THIS_HOST}, ${own[0]}` : agent.host)).join(", ");
+  throw new AgentsError("noSuchHost", `no host '${name}' here (there is: ${there})`, {});
+}
+
+/** What this host may be called: by its environment, by the file that its agent wrote, by itself (the agent's order). */
+function ownNames({ env }: ProcessHost): readonly string[] {
+  const file = new DiskHostFiles("/").readNodeName();
+  return [env["NODENAME"], file, env["HOSTNAME"], os.hostname()].flatMap((name) => (name ? [name.toLowerCase()] : []));
 }

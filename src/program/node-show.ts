@@ -24,9 +24,9 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
   if (ended !== undefined) return ended;
   const { lab, output } = command.opts<Options>();
   const [name] = command.args;
-  const addresses = await agentsOf(host, name === undefined ? [] : [name], lab);
   const reports: NodeReport[] = [];
-  for (const { socket } of addresses) reports.push((await askAgent(socket, "/v1/node")) as unknown as NodeReport);
+  for (const { socket } of await agentsOf(host, command.args, lab))
+    reports.push((await askAgent(socket, "/v1/node")) as unknown as NodeReport);
   if (output === "json") host.stdout.write(`${formatJson(name === undefined ? reports : reports[0], 2)}\n`);
   else host.stdout.write(reports.map(print).join("\n"));
   return 0;
