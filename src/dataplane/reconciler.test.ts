@@ -11,13 +11,14 @@ function make() {
   const driver = new MemoryDriver<number>("things");
   const desired = new Map<string, number>();
   const clock = new FakeClock();
+  const log = new SilentLog();
   const repairs: Repair[] = [];
   const reconciler = new Reconciler({
     driver,
     desired,
     describe: String,
     clock,
-    log: new SilentLog(),
+    log,
     wake: () => undefined,
     turn: (_name, work) => work(),
     progress: () => undefined,
@@ -44,7 +45,7 @@ function make() {
     await reconciler.addsPass({ urgentOnly: true });
     await reconciler.removalsPass({ urgentOnly: true });
   };
-  return { wantUrgently, urgentPass, driver, desired, clock, repairs, reconciler, pass, want };
+  return { wantUrgently, urgentPass, driver, desired, clock, log, repairs, reconciler, pass, want };
 }
 
 test("what was there before and is not wanted goes, what is wanted comes, what fits stays untouched", async () => {
@@ -101,14 +102,33 @@ test("a key that fails is tried again after its back-off and holds up nothing el
   await pass();
   assert.deepEqual([...driver.kernel.keys()], ["good"]);
   assert.equal(reconciler.isDirty, false, "a key that waits for its time is no work");
-  assert.match(reconciler.failure("bad")?.message ?? "", /ENODEV/);
+  assert.match(reconciler.status().failed[0]?.error.message ?? "", /EINVAL/);
   driver.refused.clear();
   await clock.advance(99);
   assert.equal(reconciler.isDirty, false);
   await clock.advance(1);
   await pass();
   assert.equal(driver.kernel.get("bad"), 1);
-  assert.equal(reconciler.failure("bad"), undefined);
+  assert.deepEqual(reconciler.status().failed, []);
+});
+
+test("a device that is missing or down is waited for in silence, a refusal is told once", async () => {
+  const { driver, pass, want, clock, log } = make();
+  const told = () => log.lines.map(({ level, message }) => `${level} ${message}`);
+  driver.refused.add("bad");
+  driver.errno = "ENETDOWN";
+  want("bad", 1);
+  await pass();
+  driver.errno = "ENODEV";
+  await clock.advance(100);
+  await pass();
+  assert.deepEqual(told(), Array(2).fill("debug a kernel object waits for its device"));
+  driver.errno = "EINVAL";
+  for (const delayMs of [200, 400]) {
+    await clock.advance(delayMs);
+    await pass();
+  }
+  assert.deepEqual(told().slice(2), ["warn a kernel object cannot be set, will be tried again"]);
 });
 
 test("a notification about a key that failed ends its wait", async () => {

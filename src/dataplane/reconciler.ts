@@ -240,9 +240,11 @@ export class Reconciler<V> {
 
   #failed(key: string, error: Failure["error"]): void {
     const { log, driver, failed } = this.#deps;
-    failed();
+    if (!isWait(error)) failed();
     if (this.#retries.add(key, error)) {
-      log.warn("a kernel object cannot be set, will be tried again", { driver: driver.name, key }, error);
+      const about = { driver: driver.name, key };
+      if (isWait(error)) log.debug("a kernel object waits for its device", { ...about, why: error.message });
+      else log.warn("a kernel object cannot be set, will be tried again", about, error);
     }
   }
 
@@ -251,3 +253,6 @@ export class Reconciler<V> {
     this.#deps.driver.close();
   }
 }
+
+/** A device that is missing or down is no failure: the endpoint of a new pod is known before its device is up. */
+const isWait = ({ errno }: Failure["error"]): boolean => errno === "ENODEV" || errno === "ENETDOWN";

@@ -12,6 +12,8 @@ export class MemoryDriver<V> implements Driver<V> {
   readonly refused = new Set<string>();
   /** While true, `apply` does not come back. */
   hangs = false;
+  /** Why it refuses them. */
+  errno: "EINVAL" | "ENODEV" | "ENETDOWN" = "EINVAL";
   #sink: DriverSink<V> | undefined;
 
   constructor(name: string) {
@@ -32,10 +34,8 @@ export class MemoryDriver<V> implements Driver<V> {
     const failures: Failure[] = [];
     for (const op of ops) {
       if (this.refused.has(op.key)) {
-        failures.push({
-          key: op.key,
-          error: new KernelError({ call: "add", errno: "ENODEV", number: 19, subject: op.key }),
-        });
+        const { errno } = this;
+        failures.push({ key: op.key, error: new KernelError({ call: "add", errno, number: 0, subject: op.key }) });
       } else if (op.op === "remove") this.hand(op.key, undefined);
       else this.hand(op.key, op.value);
     }
