@@ -215,7 +215,8 @@ async function byDriver({ routes }: Load): Promise<DriverResult> {
       };
       desired.set(routeKey(value), value);
     }
-    const ops = plan(desired, await driver.readOwned(), driver.equal.bind(driver));
+    const steps = plan(desired, await driver.readOwned(), driver.equal.bind(driver));
+    const ops = [...steps].flatMap((op) => op ?? []);
     // The garbage of making the load is not the driver's.
     collectGarbage();
     turns.start();

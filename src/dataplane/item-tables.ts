@@ -7,8 +7,9 @@ import { describe, type ItemKind, type Items, keyOf, order } from "../compile/it
 import { routeKey } from "../compile/node-state.ts";
 import { type CompileKey, isUrgent } from "../compile/view.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
+import type { Desired } from "../reconcile/plan.ts";
 import { type Candidate, Candidates } from "../rib/candidates.ts";
-import { type Desired, Reconciler, type ReconcilerDeps, type ReconcilerStatus } from "./reconciler.ts";
+import { Reconciler, type ReconcilerDeps, type ReconcilerStatus } from "./reconciler.ts";
 
 export type Drivers = { readonly [K in ItemKind]: Driver<Items[K]> };
 

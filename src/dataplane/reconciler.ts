@@ -6,17 +6,12 @@
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
-import { type Op, planKey } from "../reconcile/plan.ts";
+import { type Desired, type Op, plan, planKey } from "../reconcile/plan.ts";
 import type { Repair } from "./repair.ts";
 import { Retries } from "./retries.ts";
 
 /** Operations handed to the driver at once; between batches other work gets its turn. */
 const BATCH = 2_000;
-
-export interface Desired<V> {
-  get(key: string): V | undefined;
-  keys(): Iterable<string>;
-}
 
 export interface ReconcilerDeps<V> {
   readonly driver: Driver<V>;
@@ -112,11 +107,7 @@ export class Reconciler<V> {
     this.#deps.wake();
   }
 
-  /** What the kernel holds under the key, as far as it is known. */
-  actual(key: string): V | undefined {
-    return this.#actual.get(key);
-  }
-
+  /** The keys under which the kernel holds something, as far as is known. */
   get actualKeys(): Iterable<string> {
     return this.#actual.keys();
   }
@@ -149,15 +140,13 @@ export class Reconciler<V> {
     this.#actual = new Map(await turn(`read ${driver.name}`, () => driver.readOwned()));
     progress();
     let seen = 0;
-    const check = async (key: string): Promise<void> => {
-      if (planKey(key, desired.get(key), this.#actual.get(key), driver.equal.bind(driver))) {
-        if (!isFirst) this.#observed.set(key, this.#observed.get(key));
-        this.#dirty.add(key);
+    for (const op of plan(desired, this.#actual, driver.equal.bind(driver))) {
+      if (op) {
+        if (!isFirst) this.#observed.set(op.key, this.#observed.get(op.key));
+        this.#dirty.add(op.key);
       }
       if (++seen % BATCH === 0) await clock.yield();
-    };
-    for (const key of [...desired.keys()]) await check(key);
-    for (const key of [...this.#actual.keys()]) if (desired.get(key) === undefined) await check(key);
+    }
     return true;
   }
 

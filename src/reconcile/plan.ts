@@ -17,19 +17,24 @@ export function planKey<V>(
   return equal(desired, actual) ? undefined : { op: "replace", key, value: desired, was: actual };
 }
 
-/** Adds and replacements come before removals, so that nothing passes through an empty state. */
-export function plan<V>(
-  desired: ReadonlyMap<string, V>,
+/** What is desired: a function of the key, and the keys for which there is something. */
+export interface Desired<V> {
+  get(key: string): V | undefined;
+  keys(): Iterable<string>;
+}
+
+/**
+ * The fold of `planKey` over all keys, used at start and on resync. Gives a step for every key, undefined where nothing is
+ * to do, so that who walks many keys can let others have their turn between any two. Adds and replacements come before
+ * removals, so that nothing passes through an empty state.
+ */
+export function* plan<V>(
+  desired: Desired<V>,
   actual: ReadonlyMap<string, V>,
   equal: (desired: V, actual: V) => boolean,
-): readonly Op<V>[] {
-  const ops: Op<V>[] = [];
-  for (const [key, value] of desired) {
-    const op = planKey(key, value, actual.get(key), equal);
-    if (op) ops.push(op);
+): Generator<Op<V> | undefined> {
+  for (const key of [...desired.keys()]) yield planKey(key, desired.get(key), actual.get(key), equal);
+  for (const key of [...actual.keys()]) {
+    if (desired.get(key) === undefined) yield planKey(key, undefined, actual.get(key), equal);
   }
-  for (const [key, was] of actual) {
-    if (!desired.has(key)) ops.push({ op: "remove", key, was });
-  }
-  return ops;
 }

@@ -67,13 +67,6 @@ export class Candidates<V> {
     return this.#bySource.get(source) ?? [];
   }
 
-  /** Everybody who wants the key, the winner first. */
-  contenders(key: string): readonly { readonly source: string; readonly value: V; readonly preference: number }[] {
-    const entry = this.#byKey.get(key);
-    if (!entry) return [];
-    return Array.isArray(entry) ? entry : [entry];
-  }
-
   keys(): IterableIterator<string> {
     return this.#byKey.keys();
   }

@@ -139,7 +139,9 @@ class Keeper<V> {
     const { keyOf, foreign, lineOf } = this.#world;
     const owned = await this.driver.readOwned();
     assert.deepEqual(
-      plan(this.desired, owned, this.driver.equal.bind(this.driver)).map(({ op, key }) => `${op} ${key}`),
+      [...plan(this.desired, owned, this.driver.equal.bind(this.driver))].flatMap((op) =>
+        op ? [`${op.op} ${op.key}`] : [],
+      ),
       [],
       "a dump finds what is desired",
     );
