@@ -111,6 +111,12 @@ const checks = [
   check("type check", process.execPath, ["node_modules/.bin/tsc", "--noEmit"]),
   check("lint", "tools/biome.sh", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
   check("dead code", process.execPath, ["node_modules/.bin/knip", "--no-progress"]),
+  check("code for tests alone", process.execPath, [
+    "node_modules/.bin/knip",
+    "--production",
+    "--exclude=types",
+    "--no-progress",
+  ]),
 ];
 const counts = runTests();
 counts.passed += checks.filter(Boolean).length;

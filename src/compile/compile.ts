@@ -29,11 +29,6 @@ export function compileKey(key: CompileKey, view: View): Fragment {
   }
 }
 
-/** The plain compile: every key. The oracle of the incremental one. */
-export function compileAll(view: View): ReadonlyMap<CompileKey, Fragment> {
-  return new Map(Array.from(view.allKeys(), (key) => [key, compileKey(key, view)]));
-}
-
 /** What the host itself must let happen; what others' chains do to it is a fact that nothing here mends. */
 const hostPieces = ({ ipForwarding, forwardDrops = [] }: Local): Fragment => ({
   ...(ipForwarding ? { sysctls: [{ path: "net/ipv4/ip_forward", value: "1" }] } : {}),

@@ -37,6 +37,3 @@ export function prefixOf({ begin, end }: KeyRange): string | undefined {
 
 export const contains = ({ begin, end }: KeyRange, key: string): boolean =>
   key >= begin && (end === undefined || key < end);
-
-export const overlap = (a: KeyRange, b: KeyRange): boolean =>
-  (a.end === undefined || b.begin < a.end) && (b.end === undefined || a.begin < b.end);

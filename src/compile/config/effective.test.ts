@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { JsonObject } from "../../base/json.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
-import { type ConfigInputs, changedParameters, describeSource, effectiveConfig } from "./effective.ts";
+import { type ConfigInputs, describeSource, effectiveConfig } from "./effective.ts";
 import { parseFelixFile } from "./felix-file.ts";
 import { parameterKeys, parameters } from "./parameters.ts";
 import { formatDuration, parseDuration } from "./parsers.ts";
@@ -140,15 +140,6 @@ test("timeouts of reporters are read from text and from objects alike", () => {
   ];
   const objects = [object("default", { healthTimeoutOverrides: list })];
   assert.deepEqual(effectiveConfig(inputs({ objects })).config.healthTimeoutOverrides, expected);
-});
-
-test("changed parameters are found by value", () => {
-  const { config } = effectiveConfig(inputs());
-  const other = effectiveConfig(
-    inputs({ environment: { FELIX_HEALTHTIMEOUTOVERRIDES: "CalculationGraph=5s" } }),
-  ).config;
-  assert.deepEqual(changedParameters(config, { ...config }), []);
-  assert.deepEqual(changedParameters(config, other), ["healthTimeoutOverrides"]);
 });
 
 test("no name stands in two tables", () => {

@@ -108,10 +108,6 @@ export function describeSource(source: ConfigSource): string {
   }
 }
 
-/** The parameters whose values differ, by key. */
-export const changedParameters = (before: AgentConfig, after: AgentConfig): readonly ParameterKey[] =>
-  parameterKeys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-
 /** Known names in lower case. */
 function namesBy(kind: "field" | "name"): ReadonlyMap<string, Known> {
   const known = new Map<string, Known>();

@@ -87,6 +87,3 @@ export const WORD = 4;
 
 /** The number of the register that starts at a word (0 … 15), in the form in which the kernel prints it. */
 export const registerAt = (word: number): number => (word % 4 === 0 ? 1 + word / 4 : 8 + word);
-
-/** The word at which a register starts. */
-export const wordOf = (register: number): number => (register >= 8 ? register - 8 : (register - 1) * 4);
