@@ -57,7 +57,7 @@ const typesOnly: readonly Row[] = [
 
 /** What only the outer bands may touch. */
 const world =
-  /\bprocess\.env\b|\bDate\.now\b|\bnew Date\(\)|\bsetTimeout\(|\bsetInterval\(|\bsetImmediate\(|\bMath\.random\b|\bconsole\.|(?<![.\w])fetch\(/;
+  /\bprocess\.env\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bsetTimeout\(|\bsetInterval\(|\bsetImmediate\(|\bMath\.random\b|\brandomBytes\b|\brandomUUID\b|\bconsole\.|(?<![.\w])fetch\(/;
 const pureNodeModules = new Set(["node:util", "node:path", "node:crypto", "node:zlib", "node:buffer"]);
 const outer = new Set(["adapter", "program", "testing"]);
 

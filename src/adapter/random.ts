@@ -1,9 +1,13 @@
 /** Chance from the system's generator. */
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { Random } from "../port/random.ts";
 
 export class SystemRandom implements Random {
   uuid(): string {
     return randomUUID();
+  }
+
+  uint64(): bigint {
+    return randomBytes(8).readBigUInt64BE();
   }
 }

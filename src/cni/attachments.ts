@@ -24,7 +24,7 @@ export interface AttachmentsDeps {
   readonly networks: PodNetworks;
   readonly endpoints: EndpointSink;
   readonly podMtu: () => number;
-  readonly random: Random;
+  readonly random: Pick<Random, "uuid">;
 }
 
 export class Attachments {
@@ -216,7 +216,7 @@ const newEndpoint = (
 };
 
 /** A unicast address of local administration, as the kernel draws them: 46 bits of chance. */
-function randomMac(random: Random): string {
+function randomMac(random: Pick<Random, "uuid">): string {
   const octets = Buffer.from(random.uuid().replaceAll("-", "").slice(0, 12), "hex");
   octets[0] = ((octets[0] ?? 0) & 0xfc) | 0x02;
   return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(":");

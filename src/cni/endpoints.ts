@@ -16,7 +16,7 @@ const RETRIES = 5;
 export interface EndpointsDeps {
   readonly store: Store;
   readonly wallClock: WallClock;
-  readonly random: Random;
+  readonly random: Pick<Random, "uuid">;
 }
 
 export interface NewEndpoint {

@@ -46,7 +46,7 @@ export interface CniServerDeps {
   readonly podMtu: () => number;
   readonly ready: () => Readiness;
   readonly endpoints: EndpointSink;
-  readonly random: Random;
+  readonly random: Pick<Random, "uuid">;
   /** The log that a configuration asks for; lines go to the agent's own log besides. */
   readonly openLog: (settings: LogSettings) => Log;
   /** Writes the plugin's files again: what the program `install` asks for. Resolves with a line for people. */

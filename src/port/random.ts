@@ -2,4 +2,6 @@
 export interface Random {
   /** A new RFC 9562 version 4 UUID in lower case, with dashes. */
   uuid(): string;
+  /** A number of 64 bits, all equally likely. */
+  uint64(): bigint;
 }

@@ -7,6 +7,7 @@ import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { SystemClock, SystemWallClock } from "../adapter/clock.ts";
 import { StreamLog } from "../adapter/log.ts";
+import { SystemRandom } from "../adapter/random.ts";
 import { GrpcServer } from "../adapter/store/grpc-server.ts";
 import { SqliteLog } from "../adapter/store/sqlite-log.ts";
 import { EtcdServer } from "../store/etcd-server.ts";
@@ -91,6 +92,7 @@ async function serve(
     const server = new EtcdServer({
       log,
       clock,
+      random: new SystemRandom(),
       logger,
       retention: autoCompact,
       failed: stopped.reject,

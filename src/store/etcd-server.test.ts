@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { SystemClock } from "../adapter/clock.ts";
+import { SystemRandom } from "../adapter/random.ts";
 import type { Clock } from "../port/clock.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryLog } from "../testing/memory-log.ts";
@@ -21,6 +22,7 @@ function setUp(t: TestContext, with_: { clock?: Clock; log?: MemoryLog; retentio
   const server = new EtcdServer({
     log,
     clock,
+    random: new SystemRandom(),
     retention,
     logger: new SilentLog(),
     failed: assert.fail,

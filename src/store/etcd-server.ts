@@ -8,6 +8,7 @@
  */
 import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
+import type { Random } from "../port/random.ts";
 import type { LogError, RevisionLog } from "../port/revision-log.ts";
 import type { RpcMethods } from "../port/rpc.ts";
 import { watchMethod } from "../wire/etcd/services.ts";
@@ -33,6 +34,7 @@ const CACHE_OCTETS = 256 * 1024 * 1024;
 export interface EtcdServerDeps {
   readonly log: RevisionLog;
   readonly clock: Clock;
+  readonly random: Pick<Random, "uint64">;
   readonly logger: Log;
   readonly retention: Retention;
   /** Octets of values kept in memory; default 256 MiB. */
@@ -54,7 +56,7 @@ export class EtcdServer {
 
   /** Reads the whole log. Throws LogError. */
   constructor(deps: EtcdServerDeps) {
-    const { log, clock, logger, retention, cacheOctets = CACHE_OCTETS } = deps;
+    const { log, clock, random, logger, retention, cacheOctets = CACHE_OCTETS } = deps;
     this.#deps = deps;
     const mvcc = new Mvcc(log, { cacheOctets });
     const lane = new Lane(clock);
@@ -62,7 +64,7 @@ export class EtcdServer {
     const committed = (changes: readonly Change[]): void => hub.publish(changes);
     this.#committer = new Committer({ mvcc, log, clock, logger, committed, failed: deps.failed });
     this.#compactor = new Compactor({ mvcc, log, clock, lane, logger, retention });
-    this.#leases = new Leases({ mvcc, committer: this.#committer, clock, logger, kept: log.leases() });
+    this.#leases = new Leases({ mvcc, committer: this.#committer, clock, random, logger, kept: log.leases() });
     const header: HeaderAt = (revision) => ({
       clusterId: log.clusterId,
       memberId: log.memberId,

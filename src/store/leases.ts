@@ -2,9 +2,9 @@
  * Leases: keys that go when nobody has kept their lease alive for its time to live. Which leases there are is durable;
  * how long each has left is not: after a start every lease has its whole time again, as in etcd after an election.
  */
-import { randomBytes } from "node:crypto";
 import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
+import type { Random } from "../port/random.ts";
 import type { LogLease } from "../port/revision-log.ts";
 import { RpcError } from "../port/rpc.ts";
 import type { Committer } from "./committer.ts";
@@ -37,6 +37,7 @@ export interface LeasesDeps {
   readonly mvcc: Mvcc;
   readonly committer: Committer;
   readonly clock: Clock;
+  readonly random: Pick<Random, "uint64">;
   readonly logger: Log;
   /** Those that the log has. */
   readonly kept: Iterable<LogLease>;
@@ -153,7 +154,7 @@ export class Leases {
   /** A positive int64 that no lease has. */
   #drawId(): bigint {
     for (;;) {
-      const id = randomBytes(8).readBigUInt64BE() & 0x7fff_ffff_ffff_ffffn;
+      const id = this.#deps.random.uint64() & 0x7fff_ffff_ffff_ffffn;
       if (id !== 0n && !this.#byId.has(id)) return id;
     }
   }

@@ -9,6 +9,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { SystemClock } from "../../src/adapter/clock.ts";
+import { SystemRandom } from "../../src/adapter/random.ts";
 import { parseEndpoint } from "../../src/adapter/store/endpoint.ts";
 import { GrpcChannel, GrpcError } from "../../src/adapter/store/grpc-channel.ts";
 import { GrpcServer } from "../../src/adapter/store/grpc-server.ts";
@@ -175,6 +176,7 @@ async function open(t: TestContext): Promise<{ ours: GrpcChannel; theirs: GrpcCh
   const server = new EtcdServer({
     log,
     clock,
+    random: new SystemRandom(),
     logger,
     retention,
     failed: assert.fail,

@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
+import { SystemRandom } from "../../src/adapter/random.ts";
 import { EtcdStore } from "../../src/adapter/store/etcd-store.ts";
 import { GrpcServer } from "../../src/adapter/store/grpc-server.ts";
 import { SqliteLog } from "../../src/adapter/store/sqlite-log.ts";
@@ -41,6 +42,7 @@ class RunningStore {
     this.#server = new EtcdServer({
       log: this.#log,
       clock,
+      random: new SystemRandom(),
       logger,
       retention: { ageMs: undefined, revisions: undefined },
       failed: assert.fail,
