@@ -2,7 +2,7 @@
 import type { JsonObject } from "../base/json.ts";
 import { formatAddress } from "../ip/address.ts";
 import { type CheckDeps, runCheck } from "./check/run-check.ts";
-import { badRequest, textAt, type Verb } from "./control.ts";
+import { badRequest, textAt, type Verbs } from "./control.ts";
 import type { Faults } from "./faults.ts";
 import type { Lab } from "./lab.ts";
 import { formatNicPolicy, readNicChange } from "./underlay/nic-text.ts";
@@ -27,7 +27,7 @@ export interface UnderlayAnswer {
 const DEFAULT_TIMEOUT_MS = 1_000;
 const LONGEST_TIMEOUT_MS = 60_000;
 
-export function networkVerbs(lab: Lab, faults: Faults, deps: CheckDeps): Readonly<Record<string, Verb>> {
+export function networkVerbs(lab: Lab, faults: Faults, deps: CheckDeps): Verbs {
   return {
     check: (body) => runCheck(lab, { timeoutMs: timeoutOf(body), ...podsOf(body) }, deps),
     underlay: async () => underlay(lab, faults),

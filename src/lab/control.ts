@@ -41,8 +41,13 @@ export interface LabStatus {
 }
 
 export type Verb = (body: JsonObject) => Promise<unknown>;
+export type Verbs = Readonly<Record<string, Verb>>;
 
-export function controlVerbs(lab: Lab): Readonly<Record<string, Verb>> {
+/** The verb of that name. Names come from outside: what every object inherits (`constructor`) is none. */
+export const verbOf = (verbs: Verbs, name: string): Verb | undefined =>
+  Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+
+export function controlVerbs(lab: Lab): Verbs {
   return {
     status: async () => status(lab),
     exec: async (body) => {

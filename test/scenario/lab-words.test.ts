@@ -4,6 +4,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import fc from "fast-check";
 import { eventually } from "./eventually.ts";
 import { cannotRunLabs, run, Testbed } from "./testbed.ts";
 
@@ -251,6 +252,32 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
       assert.ok(now.agentReady && now.agentPid !== undefined && now.agentPid !== agentPid);
     });
     assert.equal((await check()).ok, true);
+  });
+
+  test("garbage on the control socket is refused, and the lab goes on", async () => {
+    const [lab] = JSON.parse(await ok("lab", "list", "-o", "json")) as { controlSocket: string }[];
+    const before = await ok("lab", "status", "-o", "json");
+    const name = fc.oneof(
+      fc.constantFrom("status", "exec", "pod-add", "check", "capture", "constructor"),
+      fc.webPath(),
+    );
+    const verb = name.filter((text) => text !== "down" && text !== "heal");
+    const body = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.dictionary(fc.constantFrom("place", "name", "host"), fc.jsonValue()),
+    );
+    await fc.assert(
+      fc.asyncProperty(verb, body, async (path, content) => {
+        const data = typeof content === "string" ? content : JSON.stringify(content);
+        const url = `http://lab/${path}`;
+        const curl = ["-s", "-m", "30", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", lab!.controlSocket];
+        const { stdout } = await run("curl", [...curl, "--data-binary", "@-", url], { input: data });
+        assert.match(stdout, /^(200|400|404)$/, `${path} ${data}`);
+      }),
+      { numRuns: 60 },
+    );
+    assert.equal(await ok("lab", "status", "-o", "json"), before);
   });
 
   test("settings that are none are refused with what would be right", async () => {

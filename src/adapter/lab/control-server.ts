@@ -1,7 +1,7 @@
 /** The supervisor's ear: HTTP with JSON on a Unix socket. POST /VERB with a JSON body; a stream ends when its reader goes. */
 import http from "node:http";
 import { CodedError, messageOf } from "../../base/errors.ts";
-import { formatJson, type JsonObject, parseJson } from "../../base/json.ts";
+import { formatJson, type Json, type JsonObject, parseJson } from "../../base/json.ts";
 
 export interface StreamSink {
   /** False when the reader does not keep up: what follows is better left out than kept. */
@@ -13,8 +13,10 @@ export interface StreamSink {
 }
 
 export interface ControlHandler {
-  /** Undefined for a verb that there is not. Errors raised on purpose are told to the caller. */
+  /** Undefined for a verb that there is not. The caller is told the message of an error, and a stack stays here. */
   readonly answer: (verb: string, body: JsonObject) => Promise<unknown> | undefined;
+  /** A fault of the lab's own, not of the request: for the log. */
+  readonly failed: (verb: string, failure: unknown) => void;
   readonly stream: (verb: string, body: JsonObject, sink: StreamSink) => boolean;
 }
 
@@ -49,8 +51,8 @@ async function respond(
   response: http.ServerResponse,
   handler: ControlHandler,
 ): Promise<void> {
+  const verb = (request.url ?? "/").slice(1);
   try {
-    const verb = (request.url ?? "/").slice(1);
     const body = await readBody(request);
     const sink: StreamSink = {
       write: (chunk) => {
@@ -74,8 +76,10 @@ async function respond(
     end(response, 404, { code: "noVerb", message: `the lab knows no '${verb}'` });
   } catch (failure) {
     const code = failure instanceof CodedError ? failure.code : "fault";
-    const message = failure instanceof CodedError || !(failure instanceof Error) ? messageOf(failure) : failure.stack;
-    if (!response.headersSent) end(response, 400, { code, message });
+    // A caller that went away in the middle hears nothing and is no fault.
+    if (!request.complete && request.destroyed) return;
+    if (code === "fault") handler.failed(verb, failure);
+    if (!response.headersSent) end(response, 400, { code, message: messageOf(failure) });
     else response.destroy();
   }
 }
@@ -91,9 +95,18 @@ async function readBody(request: http.IncomingMessage): Promise<JsonObject> {
     text += chunk;
     if (text.length > LARGEST_BODY) throw new CodedError("tooLong", "the request is too long", {});
   }
-  const body = text === "" ? {} : parseJson(text);
+  const body = text === "" ? {} : tryParse(text);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new CodedError("badRequest", "the request is no JSON object", {});
   }
   return body as JsonObject;
+}
+
+function tryParse(text: string): Json | undefined {
+  try {
+    return parseJson(text);
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return undefined;
+    throw failure;
+  }
 }

@@ -30,11 +30,12 @@ import { StreamLog } from "../../adapter/log.ts";
 import { CodedError, messageOf } from "../../base/errors.ts";
 import { type JsonObject, parseJson } from "../../base/json.ts";
 import { type CaptureRequest, startCapture } from "../../lab/capture/capture.ts";
-import { badRequest, controlVerbs, textAt, type Verb } from "../../lab/control.ts";
+import { badRequest, controlVerbs, textAt, type Verbs, verbOf } from "../../lab/control.ts";
 import { networkVerbs } from "../../lab/control-network.ts";
 import { Faults } from "../../lab/faults.ts";
 import { Lab, podRecord } from "../../lab/lab.ts";
 import { hostRecord } from "../../lab/lab-host.ts";
+import type { Log, LogFields } from "../../port/log.ts";
 import type { ProcessHost } from "../process-host.ts";
 import { ocicatCommand } from "./ocicat-command.ts";
 import { controlSocket, type ProgressLine, type SupervisorSpec, storeSocket } from "./supervisor-spec.ts";
@@ -88,7 +89,7 @@ async function build(spec: SupervisorSpec, host: ProcessHost): Promise<Lab> {
   );
   await lab.start((step) => tell({ step }));
   relayStore(STORE_LISTENER_FD, storeSocket(folder));
-  await listen(lab, spec);
+  await listen(lab, spec, log);
   record(lab, spec);
   tell({ ready: true });
   fs.closeSync(PROGRESS_FD);
@@ -98,10 +99,10 @@ async function build(spec: SupervisorSpec, host: ProcessHost): Promise<Lab> {
 /** Verbs that change what `lab.json` says write it again. */
 const CHANGING = new Set(["pod-add", "pod-remove"]);
 
-async function listen(lab: Lab, spec: SupervisorSpec): Promise<void> {
+async function listen(lab: Lab, spec: SupervisorSpec, log: Log): Promise<void> {
   const clock = new SystemClock();
   const taps = new LinuxPacketTaps();
-  const verbs: Readonly<Record<string, Verb>> = {
+  const verbs: Verbs = {
     ...controlVerbs(lab),
     ...networkVerbs(lab, new Faults(lab), { clock, taps, prober: new LinuxProber() }),
     down: async () => {
@@ -110,9 +111,13 @@ async function listen(lab: Lab, spec: SupervisorSpec): Promise<void> {
   };
   await serveControl(controlSocket(spec.folder), {
     answer: (verb, body) =>
-      verbs[verb]?.(body).finally(() => {
+      verbOf(
+        verbs,
+        verb,
+      )?.(body).finally(() => {
         if (CHANGING.has(verb)) record(lab, spec);
       }),
+    failed: (verb, failure) => log.error("a request to the lab failed", { verb, ...stackOf(failure) }, failure),
     stream: (verb, body, sink) => {
       if (verb !== "capture") return false;
       startCapture(lab, captureRequestOf(body), sink, { taps, clock, wallClock: new SystemWallClock() });
@@ -120,6 +125,8 @@ async function listen(lab: Lab, spec: SupervisorSpec): Promise<void> {
     },
   });
 }
+
+const stackOf = (failure: unknown): LogFields => (failure instanceof Error ? { stack: failure.stack } : {});
 
 function captureRequestOf(body: JsonObject): CaptureRequest {
   const { filter = "", format = "lines", count } = body;
