@@ -23,6 +23,11 @@ interface NodeReport {
   readonly endpoints: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
 }
 
+interface LabStatus {
+  readonly hosts: readonly { readonly name: string; readonly agentPid?: number }[];
+  readonly pods: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+}
+
 /**
  * What a foreign hand does on worker-1, what is said of it (of what the device of the tunnel takes along, the device), and how
  * the tools see that all is there again.
@@ -124,6 +129,11 @@ const FOREIGN = [
 const LOOK_AT_FOREIGN =
   "ip route show proto static; ip route show dev docker0; ip neigh show 10.30.0.77 dev ens5; nft list table ip other | sed 's/packets [0-9]* bytes [0-9]*//'";
 
+/** Worker-1 hears nothing of the store and the store nothing of it; to drop one direction alone would let events through. */
+const CUT_OFF =
+  "nft 'add table ip cut; add chain ip cut in { type filter hook input priority -300; }; add chain ip cut out { type filter hook output priority -300; }; " +
+  "add rule ip cut in tcp sport 2379 drop; add rule ip cut out tcp dport 2379 drop'";
+
 const skip = cannotRunLabs() ?? false;
 
 describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
@@ -143,6 +153,30 @@ describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
     const { stdout } = await bed.ocicat("node", "show", "worker-1");
     return (stdout.split("\nRepaired:\n")[1] ?? "").split("\n").filter((line) => line.startsWith("  "));
   };
+  const done = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await bed.ocicat(...args);
+    assert.equal(code, 0, `${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
+  };
+  const storeIs = (state: string) =>
+    eventually(async () => assert.equal((await report("worker-1")).store.state, state), 60_000);
+  const patchPool = (vxlanMode: string) =>
+    done("patch", "ippool", "default-ipv4-ippool", "-p", JSON.stringify({ spec: { vxlanMode } }));
+  const hasRoute = (host: string, is: (route: string) => boolean) =>
+    eventually(async () => {
+      const routes = await bed.routes(host);
+      assert.ok(routes.some(is), `${host}:\n${routes.join("\n")}`);
+    });
+  const agentPid = async (): Promise<number> => {
+    const { hosts } = JSON.parse(await done("lab", "status", "-o", "json")) as LabStatus;
+    const pid = hosts.find(({ name }) => name === "worker-1")?.agentPid;
+    assert.ok(pid !== undefined);
+    return pid;
+  };
+  const addressOf = async (pod: string): Promise<string> => {
+    const { pods } = JSON.parse(await done("lab", "status", "-o", "json")) as LabStatus;
+    return pods.find(({ name }) => name === pod)?.addresses[0] ?? "";
+  };
   const typed = async (text: string): Promise<string> => {
     const outcome = await bed.terminal("worker-1", text);
     assert.equal(outcome.code, 0, `${text}: ${outcome.stderr}`);
@@ -158,29 +192,45 @@ describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
     assertNothingLost(traffic);
   });
 
-  test("the store goes away: forwarding goes on, and what changes when it is back is caught up", async () => {
+  test("the store is killed: forwarding goes on, and the agents find it again", async () => {
     const traffic = await underTraffic(bed, "pod-1", TARGETS, async () => {
-      assert.equal((await bed.ocicat("lab", "break", "store")).code, 0);
-      await eventually(async () => assert.equal((await report("worker-1")).store.state, "away"));
-      assert.equal((await bed.ocicat("lab", "heal")).code, 0);
-      const added = await bed.ocicat("lab", "pod", "add", "pod-9", "--on", "worker-3");
-      assert.equal(added.code, 0, added.stderr);
-      await bed.ocicat("lab", "underlay", "set", "all", "srcdst=off");
-      const patch = await bed.ocicat(
-        "patch",
-        "ippool",
-        "default-ipv4-ippool",
-        "-p",
-        '{"spec":{"vxlanMode":"CrossSubnet"}}',
-      );
-      assert.equal(patch.code, 0, patch.stderr);
-      await eventually(async () => {
-        const routes = await bed.routes("worker-1");
-        assert.ok(routes.includes("192.168.133.192/26 via 10.30.0.56 dev ens5 proto 80"), routes.join("\n"));
-      });
-      await bed.ocicat("patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"vxlanMode":"Always"}}');
+      await done("lab", "break", "store");
+      await storeIs("away");
+      await done("lab", "heal");
+      await storeIs("inSync");
     });
     assertNothingLost(traffic);
+  });
+
+  test("a host is cut off from the store: its agent, killed meanwhile, repairs from disk, and catches up later", async () => {
+    const direct = "192.168.133.192/26 via 10.30.0.56 dev ens5 proto 80";
+    const own = "blackhole 192.168.226.64/26 proto 80";
+    await done("lab", "underlay", "set", "all", "srcdst=off");
+    const before = await bed.routes("worker-1");
+    assert.ok(before.includes(own), before.join("\n"));
+    const traffic = await underTraffic(bed, "pod-1", TARGETS, async ({ more }) => {
+      await typed(CUT_OFF);
+      await patchPool("CrossSubnet");
+      await done("lab", "pod", "add", "pod-9", "--on", "master");
+      await done("lab", "pod", "rm", "pod-0");
+      await hasRoute("worker-2", (route) => route.startsWith("192.168.226.64/26 via 10.30.0.206 dev ens5"));
+      await storeIs("away");
+      process.kill(await agentPid(), "SIGKILL");
+      await bed.on("worker-1", "ip", "route", "del", "blackhole", "192.168.226.64/26");
+      await hasRoute("worker-1", (route) => route === own);
+      await storeIs("away");
+      assert.deepEqual(await bed.routes("worker-1"), before, "as last applied, and nothing new");
+      await more(500);
+      await typed("nft delete table ip cut");
+      await hasRoute("worker-1", (route) => route === direct);
+      await hasRoute("worker-1", (route) => route.includes("via 10.30.0.136 dev ens5 proto 80"));
+      await more(500);
+      await patchPool("Always");
+      await hasRoute("worker-1", (route) => route === before.find((line) => line.startsWith("192.168.133.192/26")));
+    });
+    assertNothingLost(traffic);
+    const { code, stdout, stderr } = await bed.tryOn("pod-1", "ping", "-c1", "-W5", await addressOf("pod-9"));
+    assert.equal(code, 0, `${stdout}${stderr}`);
   });
 
   test("what foreign hands take away is put back and named, what they have of their own stays", async () => {
