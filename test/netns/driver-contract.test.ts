@@ -3,14 +3,17 @@ import { driverContract } from "../../src/testing/driver-contract.ts";
 import type { KernelUnderTest } from "../../src/testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../src/testing/driver-worlds.ts";
 import { IpToolView } from "../../src/testing/kernel-view.ts";
-import { createNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+import { createNamespace, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { routeWorld } from "../../src/testing/route-world.ts";
+import { sysctlWorld } from "../../src/testing/settings-world.ts";
 
-function realKernel(): KernelUnderTest {
+function realNamespace(): { readonly namespace: TestNamespace; readonly kernel: KernelUnderTest } {
   const namespace = createNamespace();
   namespace.ip("link set lo up");
-  return { netlink: namespace.net, view: new IpToolView(namespace), close: () => namespace.close() };
+  const kernel = { netlink: namespace.net, view: new IpToolView(namespace), close: () => namespace.close() };
+  return { namespace, kernel };
 }
+const realKernel = (): KernelUnderTest => realNamespace().kernel;
 
 const options = { runs: 12, skip: whyNoNamespaces() ?? false } as const;
 
@@ -21,3 +24,16 @@ driverContract("fdb", async () => fdbWorld(realKernel()), options);
 driverContract("rules", async () => ruleWorld(realKernel()), options);
 driverContract("routes", async () => routeWorld(realKernel()), options);
 driverContract("routes by nexthop objects", async () => routeWorld(realKernel(), { nexthopObjectsFrom: 0 }), options);
+driverContract(
+  "sysctls",
+  async () => {
+    const { namespace, kernel } = realNamespace();
+    const seen = (paths: readonly string[]) =>
+      namespace
+        .run("sh", "-c", 'cd /proc/sys; for f; do [ -e "$f" ] && echo "$f $(cat "$f")"; done; true', "sh", ...paths)
+        .split("\n")
+        .filter((line) => line !== "");
+    return sysctlWorld(kernel, { namespace: namespace.net, seen });
+  },
+  { ...options, runs: 6 },
+);

@@ -4,11 +4,15 @@ import type { KernelUnderTest } from "../../testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../testing/driver-worlds.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
 import { routeWorld } from "../../testing/route-world.ts";
+import { sysctlWorld } from "../../testing/settings-world.ts";
 
-function memoryKernel(): KernelUnderTest {
-  const kernel = new MemoryKernel();
-  return { netlink: kernel, view: kernel.view, faults: kernel.faults, close: () => kernel.close() };
-}
+const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
+  netlink: kernel,
+  view: kernel.view,
+  faults: kernel.faults,
+  close: () => kernel.close(),
+});
+const memoryKernel = (): KernelUnderTest => underTest(new MemoryKernel());
 
 const options = { runs: 100 } as const;
 
@@ -19,3 +23,13 @@ driverContract("fdb", async () => fdbWorld(memoryKernel()), options);
 driverContract("rules", async () => ruleWorld(memoryKernel()), options);
 driverContract("routes", async () => routeWorld(memoryKernel()), options);
 driverContract("routes by nexthop objects", async () => routeWorld(memoryKernel(), { nexthopObjectsFrom: 0 }), options);
+driverContract(
+  "sysctls",
+  async () => {
+    const kernel = new MemoryKernel();
+    const { sysctls } = kernel.tables;
+    const seen = (paths: readonly string[]) => paths.map((path) => `${path} ${sysctls.readSysctl(path)}`);
+    return sysctlWorld(underTest(kernel), { namespace: sysctls, seen });
+  },
+  options,
+);

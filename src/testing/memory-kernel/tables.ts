@@ -8,6 +8,7 @@ import { MemoryNexthops } from "./nexthops.ts";
 import { Errno, Refusal } from "./refusal.ts";
 import { MemoryRoutes } from "./routes.ts";
 import { MemoryRules } from "./rules.ts";
+import { MemorySysctls } from "./sysctls.ts";
 
 interface Table {
   /** Throws Refusal. */
@@ -23,6 +24,7 @@ export class MemoryTables {
   readonly routes: MemoryRoutes;
   readonly neighbours: MemoryNeighbours;
   readonly rules: MemoryRules;
+  readonly sysctls: MemorySysctls;
   readonly #byType: ReadonlyMap<number, Table>;
 
   constructor(bus: Bus) {
@@ -32,8 +34,9 @@ export class MemoryTables {
     this.routes = new MemoryRoutes(bus, this);
     this.neighbours = new MemoryNeighbours(bus, this.links);
     this.rules = new MemoryRules(bus);
+    this.sysctls = new MemorySysctls(bus, this.links);
     // Routes see their objects before those are gone.
-    this.links.watchers.push(this.routes, this.nexthops, this.neighbours, this.addresses);
+    this.links.watchers.push(this.routes, this.nexthops, this.neighbours, this.addresses, this.sysctls);
     this.#byType = new Map<number, Table>(
       (
         [
