@@ -6,6 +6,7 @@ import { IpToolView } from "../../src/testing/kernel-view.ts";
 import { createNamespace, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { routeWorld } from "../../src/testing/route-world.ts";
 import { sysctlWorld } from "../../src/testing/settings-world.ts";
+import { tableLine, tableWorld } from "../../src/testing/table-world.ts";
 
 function realNamespace(): { readonly namespace: TestNamespace; readonly kernel: KernelUnderTest } {
   const namespace = createNamespace();
@@ -37,3 +38,35 @@ driverContract(
   },
   { ...options, runs: 6 },
 );
+driverContract(
+  "tables",
+  async () => {
+    const { namespace, kernel } = realNamespace();
+    return tableWorld(kernel, { netlink: namespace.net, seen: () => nftLines(namespace) });
+  },
+  { ...options, runs: 6 },
+);
+
+interface NftJson {
+  readonly table?: { readonly family: string; readonly name: string };
+  readonly chain?: { readonly family: string; readonly table: string; readonly name: string };
+  readonly rule?: { readonly family: string; readonly table: string; readonly chain: string };
+  readonly set?: { readonly family: string; readonly table: string; readonly name: string; readonly elem?: unknown[] };
+}
+
+/** The tables as nft lists them. */
+function nftLines(namespace: TestNamespace): readonly string[] {
+  const { nftables } = JSON.parse(namespace.run("nft", "-j", "list", "ruleset")) as { nftables: readonly NftJson[] };
+  return nftables.flatMap(({ table }) => {
+    if (!table) return [];
+    const isIn = (one: { family: string; table: string }) => one.family === table.family && one.table === table.name;
+    const rules = nftables.flatMap(({ rule }) => (rule && isIn(rule) ? [rule.chain] : []));
+    return tableLine(
+      `${table.family} ${table.name}`,
+      nftables.flatMap(({ chain }) =>
+        chain && isIn(chain) ? [[chain.name, rules.filter((name) => name === chain.name).length] as const] : [],
+      ),
+      nftables.flatMap(({ set }) => (set && isIn(set) ? [[set.name, set.elem?.length ?? 0] as const] : [])),
+    );
+  });
+}

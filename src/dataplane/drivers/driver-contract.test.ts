@@ -3,8 +3,10 @@ import { driverContract } from "../../testing/driver-contract.ts";
 import type { KernelUnderTest } from "../../testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../testing/driver-worlds.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
+import { MemoryNftables } from "../../testing/memory-nftables.ts";
 import { routeWorld } from "../../testing/route-world.ts";
 import { sysctlWorld } from "../../testing/settings-world.ts";
+import { type Nftables, tableLine, tableWorld } from "../../testing/table-world.ts";
 
 const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
   netlink: kernel,
@@ -33,3 +35,18 @@ driverContract(
   },
   options,
 );
+driverContract("tables", async () => tableWorld(memoryKernel(), memoryNftables()), options);
+
+function memoryNftables(): Nftables {
+  const netlink = new MemoryNftables();
+  const families: Readonly<Record<number, string>> = { 2: "ip", 10: "ip6" };
+  const seen = () =>
+    Array.from(netlink.ruleset.values(), ({ family, name, chains, sets }) =>
+      tableLine(
+        `${families[family]} ${name}`,
+        Array.from(chains, ([chain, { rules }]) => [chain, rules.length]),
+        Array.from(sets, ([set, { elements }]) => [set, [...elements.values()].filter(({ isEnd }) => !isEnd).length]),
+      ),
+    );
+  return { netlink, seen };
+}
