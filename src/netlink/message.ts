@@ -139,7 +139,8 @@ export function decodeAcknowledgement(message: Message): Acknowledgement {
     if (message.type === ControlType.done) return { errno: 0 };
     throw new NetlinkFormatError("cutMessage", "an acknowledgement without errno", 0);
   }
-  const errno = -view.getInt32(0, true);
+  // Not its negation, which would make a success of 0 a -0.
+  const errno = 0 - view.getInt32(0, true);
   if ((message.flags & Flag.ackAttributes) === 0) return { errno };
   const at = message.type === ControlType.done ? 4 : attributesOfError(view, message.flags);
   const found: { text?: string; offset?: number; missing?: number } = {};
