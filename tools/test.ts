@@ -1,6 +1,10 @@
 /**
  * Everything that `npm test` does after the dependencies are there: the packages that tests need, the type check, the
  * lint, the search for dead code, and every test. The last line counts: `N passed, N failed, N skipped`.
+ *
+ *     all    the default
+ *     unit   what needs nothing
+ *     soak   properties and contracts alone, each with many times as many random cases (OCICAT_TEST_RUNS, 20)
  */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -68,6 +72,10 @@ function check(name: string, command: string, args: readonly string[]): boolean 
   return status === 0;
 }
 
+/** What a soak has more of: random cases, in the file itself or in a contract that it runs. */
+const IS_RANDOM = /from "(?:fast-check|.*\/runs\.ts|.*-contract\.ts)"/;
+const SOAK_RUNS = "20";
+
 function testFiles(): string[] {
   const folders = mode === "unit" ? ["src", "tools"] : ["src", "tools", "test"];
   return folders
@@ -78,7 +86,22 @@ function testFiles(): string[] {
         .map((file) => path.join(folder, file)),
     )
     .filter((file) => file.endsWith(".test.ts"))
+    .filter((file) => mode !== "soak" || IS_RANDOM.test(fs.readFileSync(path.join(root, file), "utf8")))
     .sort();
+}
+
+function staticChecks(): boolean[] {
+  return [
+    check("type check", process.execPath, ["node_modules/.bin/tsc", "--noEmit"]),
+    check("lint", "tools/biome.sh", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
+    check("dead code", process.execPath, ["node_modules/.bin/knip", "--no-progress"]),
+    check("code for tests alone", process.execPath, [
+      "node_modules/.bin/knip",
+      "--production",
+      "--exclude=types",
+      "--no-progress",
+    ]),
+  ];
 }
 
 interface Counts {
@@ -91,12 +114,19 @@ function runTests(): Counts {
   const files = testFiles();
   say(`${files.length} test files`);
   const counted = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-test-")), "counts.json");
-  const args = ["--test", "--test-concurrency=2", "--test-timeout=300000"];
+  const isSoak = mode === "soak";
+  const args = ["--test", "--test-concurrency=2", `--test-timeout=${isSoak ? 3_600_000 : 300_000}`];
+  if (isSoak) args.push(`--import=${path.join(root, "tools/soak-defaults.ts")}`);
   args.push(`--test-reporter=${path.join(root, "tools/test-reporter.ts")}`, "--test-reporter-destination=stdout");
   const { status } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", ...args, ...files], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, OCICAT_TEST_COUNTS: counted, PATH: paths.join(":") },
+    env: {
+      ...process.env,
+      ...(isSoak ? { OCICAT_TEST_RUNS: process.env["OCICAT_TEST_RUNS"] ?? SOAK_RUNS } : {}),
+      OCICAT_TEST_COUNTS: counted,
+      PATH: paths.join(":"),
+    },
   });
   const counts: Counts = fs.existsSync(counted)
     ? (JSON.parse(fs.readFileSync(counted, "utf8")) as Counts)
@@ -106,18 +136,8 @@ function runTests(): Counts {
   return counts;
 }
 
-if (mode === "all") installPackages();
-const checks = [
-  check("type check", process.execPath, ["node_modules/.bin/tsc", "--noEmit"]),
-  check("lint", "tools/biome.sh", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
-  check("dead code", process.execPath, ["node_modules/.bin/knip", "--no-progress"]),
-  check("code for tests alone", process.execPath, [
-    "node_modules/.bin/knip",
-    "--production",
-    "--exclude=types",
-    "--no-progress",
-  ]),
-];
+if (mode !== "unit") installPackages();
+const checks = mode === "soak" ? [] : staticChecks();
 const counts = runTests();
 counts.passed += checks.filter(Boolean).length;
 counts.failed += checks.filter((passed) => !passed).length;

@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../testing/runs.ts";
 import { SilentLog } from "../testing/silent-log.ts";
 import { decodeAnswer, encodeCall, type PluginCall } from "../wire/plugin-call.ts";
 import { listenAgentSocket } from "./agent-socket.ts";
@@ -89,7 +90,7 @@ test("garbage of any kind closes its own connection and nothing else", async (t)
     fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.boolean(), async (octets, hasHead) => {
       await raw(socketPath, hasHead ? Buffer.concat([head, octets]) : octets, true);
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
   assert.deepEqual(await callAgent(socketPath, call), { exitCode: 0, stdout: "done" });
 });

@@ -6,6 +6,7 @@ import type { NetNamespace } from "../port/namespaces.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryStore } from "../testing/memory-store.ts";
 import { poolObject, stored } from "../testing/objects.ts";
+import { runs } from "../testing/runs.ts";
 import { SilentLog } from "../testing/silent-log.ts";
 import type { PluginCall } from "../wire/plugin-call.ts";
 import { CniServer } from "./server.ts";
@@ -86,7 +87,7 @@ test("any call is answered: success, or an error result with code and message; a
       assert.ok(error.msg.length > 0);
       assert.notEqual(error.code, 100, `an unforeseen failure: ${error.msg}`);
     }),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   );
   for (const { key } of (await store.list({ kind: "WorkloadEndpoint" })).objects) assert.fail(key.name);
 });

@@ -6,6 +6,7 @@ import type { Stored } from "../port/store.ts";
 import { local } from "../testing/agent-host.ts";
 import { compileAll } from "../testing/compile-all.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
+import { runs } from "../testing/runs.ts";
 import { compileKey } from "./compile.ts";
 import type { Fragment, RoutePiece } from "./fragment.ts";
 import { Compiler } from "./incremental.ts";
@@ -242,7 +243,7 @@ test("the incremental compile of a history is the plain compile of where it ends
       for (const [key, fragment] of incremental) assert.deepEqual(fragment, whole.get(key) ?? {}, key);
       for (const key of whole.keys()) assert.ok(incremental.has(key), key);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -289,6 +290,6 @@ test("every single change of a projection reaches what the plain compile makes o
         for (const [key, fragment] of compileAll(compiler.view)) assert.deepEqual(incremental.get(key), fragment, key);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });

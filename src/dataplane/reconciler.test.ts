@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryDriver } from "../testing/memory-driver.ts";
+import { runs } from "../testing/runs.ts";
 import { SilentLog } from "../testing/silent-log.ts";
 import { Reconciler } from "./reconciler.ts";
 import { describeRepair, type Repair } from "./repair.ts";
@@ -215,6 +216,6 @@ test("whatever happens, the kernel ends as desired, and failures only delay", as
       await pass();
       assert.deepEqual(Object.fromEntries(driver.kernel), Object.fromEntries(desired));
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { formatPrefix, parsePrefix } from "../ip/prefix.ts";
+import { runs } from "../testing/runs.ts";
 import { blockCount, fnv1, startIndex, walkBlocks } from "./block-walk.ts";
 import { GoRandom } from "./go-random.ts";
 
@@ -61,7 +62,7 @@ test("a walk visits every block of the pool once, wherever it starts", () => {
       assert.equal(blocks.length, 2 ** bits);
       assert.equal(new Set(blocks).size, blocks.length);
     }),
-    { numRuns: 30 },
+    { numRuns: runs(30) },
   );
 });
 

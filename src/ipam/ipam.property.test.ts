@@ -19,6 +19,7 @@ import {
 } from "../port/store.ts";
 import { MemoryStore } from "../testing/memory-store.ts";
 import { poolObject } from "../testing/objects.ts";
+import { runs } from "../testing/runs.ts";
 import { SilentLog } from "../testing/silent-log.ts";
 import { addressAt, blockSizeOf, cleanHandle, holderAt } from "./block.ts";
 import { readBlock } from "./block-codec.ts";
@@ -288,7 +289,7 @@ for (const takesMany of [true, false]) {
       fc.asyncProperty(processes, fc.integer(), fc.boolean(), (list, seed, strict) =>
         play(list, seed, takesMany, strict),
       ),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../testing/runs.ts";
 import { Writer } from "../wire/writer.ts";
 import { AttributeSet, octets as anyOctets, listOf, nested, text, u16Network, u32 } from "./attributes.ts";
 import {
@@ -77,7 +78,7 @@ test("any octets are messages or NetlinkFormatError, in as many steps as there a
       total(() => messagesOf(octets));
       total(() => eachAttribute(viewOf(octets), { at: 0, end: octets.length }, () => undefined));
     }),
-    { numRuns: 1_000 },
+    { numRuns: runs(200) },
   );
 });
 
@@ -104,7 +105,7 @@ test("any acknowledgement, whatever its flags say, is read or NetlinkFormatError
     fc.property(type, fc.nat(0xffff), fc.uint8Array({ maxLength: 80 }), (ofType, flags, payload) => {
       total(() => decodeAcknowledgement({ type: ofType, flags, sequence: 0, port: 0, payload }));
     }),
-    { numRuns: 1_000 },
+    { numRuns: runs(200) },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../testing/runs.ts";
 import { selectorMatcher } from "./matcher.ts";
 import { parseSelector, SelectorError } from "./parse.ts";
 import { evaluate, format, type Labels, type Selector } from "./selector.ts";
@@ -159,7 +160,7 @@ function slowModel(selector: Selector, labels: Labels): boolean {
 test("evaluation agrees with the slow model", () => {
   fc.assert(
     fc.property(tree, labelSet, (selector, labels) => evaluate(selector, labels) === slowModel(selector, labels)),
-    { numRuns: 1000 },
+    { numRuns: runs(200) },
   );
 });
 
@@ -195,7 +196,7 @@ test("any text gives a selector or our own error", () => {
         if (!(error instanceof SelectorError)) throw error;
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(400) },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../testing/runs.ts";
 import { InterestIndex } from "./interest-index.ts";
 import { contains, keyRange } from "./key-range.ts";
 
@@ -26,6 +27,6 @@ test("exactly those are told of a key whose range has it, also after others have
         assert.deepEqual(told, new Set(parties.filter((one) => !one.goes && contains(one.range, key))));
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: runs(200) },
   );
 });

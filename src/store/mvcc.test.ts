@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MemoryLog } from "../testing/memory-log.ts";
+import { runs } from "../testing/runs.ts";
 import { type Change, logRowOf } from "./item.ts";
 import { Mvcc } from "./mvcc.ts";
 
@@ -69,7 +70,7 @@ test("every revision since the compaction reads as it was, through undoing, comp
       }
       assert.throws(() => mvcc.checkRevision(mvcc.revision + 1), /future revision/);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 

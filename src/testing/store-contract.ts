@@ -9,6 +9,7 @@ import fc from "fast-check";
 import type { JsonObject } from "../base/json.ts";
 import { keyText, type ObjectKey, type Store, type Stored, StoreError, type WriteOp } from "../port/store.ts";
 import { RecordingSink } from "./recording-sink.ts";
+import { runs } from "./runs.ts";
 
 export interface StoreUnderTest {
   /** Empty, and of nobody else. */
@@ -207,7 +208,7 @@ const writes: Readonly<Record<string, (store: Store) => Promise<void>>> = {
           [...model.values()].sort((a, b) => (a.key.name < b.key.name ? -1 : 1)),
         );
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   },
 };

@@ -16,6 +16,7 @@ import { GrpcServer } from "../../src/adapter/store/grpc-server.ts";
 import { SqliteLog } from "../../src/adapter/store/sqlite-log.ts";
 import { EtcdServer } from "../../src/store/etcd-server.ts";
 import { DebianEtcd } from "../../src/testing/debian-etcd.ts";
+import { runs } from "../../src/testing/runs.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
 import {
   type Compare,
@@ -33,7 +34,7 @@ import { type WatchResponse, watchCreateRequest } from "../../src/wire/etcd/watc
 import { grpcFrame } from "../../src/wire/grpc-frames.ts";
 import { decode } from "../../src/wire/protobuf.ts";
 
-const STEPS = 1_200;
+const STEPS = runs(1_200);
 const clock = new SystemClock();
 
 const key = fc.constantFrom("", "a", "a", "aa", "ab", "b", "b\u00ff", "c", "\0");

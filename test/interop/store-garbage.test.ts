@@ -11,6 +11,7 @@ import fc from "fast-check";
 import { SystemClock } from "../../src/adapter/clock.ts";
 import { EtcdStore } from "../../src/adapter/store/etcd-store.ts";
 import { etcdKeys } from "../../src/resources/etcd-keys.ts";
+import { runs } from "../../src/testing/runs.ts";
 import { StoreProcess } from "../../src/testing/store-process.ts";
 import {
   authStatusMethod,
@@ -105,7 +106,7 @@ test("random messages to every method are answered with a status, none of them a
     fc.asyncProperty(messages, async (octets) => {
       await Promise.all(unary.map(({ path }) => call(path, octets)));
     }),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   );
   session.close();
   await isWell();
@@ -135,7 +136,7 @@ test("random messages on a watch stream end at most the stream", { timeout: 60_0
       await Promise.race([once(stream, "close"), store.get(own)]);
       stream.close();
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
   session.close();
   await isWell();

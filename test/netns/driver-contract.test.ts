@@ -5,6 +5,7 @@ import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "..
 import { IpToolView } from "../../src/testing/kernel-view.ts";
 import { createNamespace, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { routeWorld } from "../../src/testing/route-world.ts";
+import { runs } from "../../src/testing/runs.ts";
 import { sysctlWorld } from "../../src/testing/settings-world.ts";
 import { tableLine, tableWorld } from "../../src/testing/table-world.ts";
 
@@ -16,9 +17,9 @@ function realNamespace(): { readonly namespace: TestNamespace; readonly kernel: 
 }
 const realKernel = (): KernelUnderTest => realNamespace().kernel;
 
-const options = { runs: 12, skip: whyNoNamespaces() ?? false } as const;
+const options = { runs: runs(12), skip: whyNoNamespaces() ?? false } as const;
 
-driverContract("links", async () => linkWorld(realKernel()), { ...options, runs: 5 });
+driverContract("links", async () => linkWorld(realKernel()), { ...options, runs: runs(5) });
 driverContract("addresses", async () => addressWorld(realKernel()), options);
 driverContract("neighbours", async () => neighbourWorld(realKernel()), options);
 driverContract("fdb", async () => fdbWorld(realKernel()), options);
@@ -36,7 +37,7 @@ driverContract(
         .filter((line) => line !== "");
     return sysctlWorld(kernel, { namespace: namespace.net, seen });
   },
-  { ...options, runs: 6 },
+  { ...options, runs: runs(6) },
 );
 driverContract(
   "tables",
@@ -44,7 +45,7 @@ driverContract(
     const { namespace, kernel } = realNamespace();
     return tableWorld(kernel, { netlink: namespace.net, seen: () => nftLines(namespace) });
   },
-  { ...options, runs: 6 },
+  { ...options, runs: runs(6) },
 );
 
 interface NftJson {

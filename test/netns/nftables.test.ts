@@ -60,6 +60,7 @@ import {
 import type { NftChain, NftTable } from "../../src/netlink/nftables/tree.ts";
 import { nftTableContract } from "../../src/testing/memory-nftables-contract.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+import { runs } from "../../src/testing/runs.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
 
 const skip = whyNoNamespaces() ?? false;
@@ -406,4 +407,4 @@ test("a chain at a NIC comes back with the NIC", { skip }, async (t) => {
   assert.equal((await driver.apply(structuredClone(table), table)).transactions, 0);
 });
 
-nftTableContract({ on: "the kernel", skip, kernel: (t) => namespaceFor(t).net, runs: 150 });
+nftTableContract({ on: "the kernel", skip, kernel: (t) => namespaceFor(t).net, runs: runs(150) });

@@ -17,11 +17,12 @@ import { MemoryStateFile } from "../../src/testing/memory-state-file.ts";
 import { MemoryStore } from "../../src/testing/memory-store.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../../src/testing/objects.ts";
+import { runs } from "../../src/testing/runs.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
 import { eventually } from "../scenario/eventually.ts";
 import { outsideView, SETTINGS } from "./outside-view.ts";
 
-const RUNS = 20;
+const RUNS = runs(20);
 
 const OBJECTS = [
   poolObject("default-ipv4-ippool", "192.168.0.0/16"),

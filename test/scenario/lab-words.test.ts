@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../../src/testing/runs.ts";
 import { eventually } from "./eventually.ts";
 import { cannotRunLabs, run, Testbed } from "./testbed.ts";
 
@@ -275,7 +276,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
         const { stdout } = await run("curl", [...curl, "--data-binary", "@-", url], { input: data });
         assert.match(stdout, /^(200|400|404)$/, `${path} ${data}`);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
     assert.equal(await ok("lab", "status", "-o", "json"), before);
   });

@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { CodedError } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { verbOf } from "../../lab/control.ts";
+import { runs } from "../../testing/runs.ts";
 import { askLab } from "./control-client.ts";
 import { serveControl } from "./control-server.ts";
 
@@ -88,7 +89,7 @@ test("garbage of any kind is refused by its own connection, and the next request
       await raw(socket, octets);
       await raw(socket, Buffer.concat([Buffer.from("POST /echo HTTP/1.1\r\ncontent-length: 400\r\n\r\n"), octets]));
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
   assert.deepEqual(await askLab(socket, "echo", { on: true }), { on: true });
   assert.deepEqual(failures, []);

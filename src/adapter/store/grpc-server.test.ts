@@ -8,6 +8,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { RpcError, type RpcMethods, type StreamCall } from "../../port/rpc.ts";
+import { runs } from "../../testing/runs.ts";
 import { SilentLog } from "../../testing/silent-log.ts";
 import type { Method } from "../../wire/etcd/services.ts";
 import { grpcFrame } from "../../wire/grpc-frames.ts";
@@ -204,7 +205,7 @@ test("whatever octets come in, the server goes on", async (t) => {
       await Promise.race([closed, channel.unary(method("Echo"), {}, 5_000)]);
       socket.destroy();
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
   assert.equal((await channel.unary(method("Echo"), { number: 4 }, 5_000)).number, 4);
 });

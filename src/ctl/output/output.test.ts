@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Json } from "../../base/json.ts";
 import { parseYaml } from "../../resources/input/yaml.ts";
+import { runs } from "../../testing/runs.ts";
 import { fiveDigits, wholeNumber } from "./go-number.ts";
 import { boxedTable, paddedTable } from "./table.ts";
 import { compareKeys, formatYaml } from "./yaml-text.ts";
@@ -156,6 +157,6 @@ test("what is written as YAML reads back the same", () => {
       const [document] = parseYaml(formatYaml({ value }), "f");
       assert.deepEqual(document?.value, { value });
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(200) },
   );
 });

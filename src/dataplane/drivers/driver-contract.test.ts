@@ -5,6 +5,7 @@ import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "..
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
 import { MemoryNftables } from "../../testing/memory-nftables.ts";
 import { routeWorld } from "../../testing/route-world.ts";
+import { runs } from "../../testing/runs.ts";
 import { sysctlWorld } from "../../testing/settings-world.ts";
 import { type Nftables, tableLine, tableWorld } from "../../testing/table-world.ts";
 
@@ -16,7 +17,7 @@ const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
 });
 const memoryKernel = (): KernelUnderTest => underTest(new MemoryKernel());
 
-const options = { runs: 100 } as const;
+const options = { runs: runs(100) } as const;
 
 driverContract("links", async () => linkWorld(memoryKernel()), options);
 driverContract("addresses", async () => addressWorld(memoryKernel()), options);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../../testing/runs.ts";
 import { KeyPrints } from "./key-prints.ts";
 
 test("it knows what a set of strings knows, whatever is added and removed", () => {
@@ -22,7 +23,7 @@ test("it knows what a set of strings knows, whatever is added and removed", () =
       assert.equal(prints.size, keys.size);
       for (const [, text] of history) assert.equal(prints.has(text), keys.has(text));
     }),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   );
 });
 

@@ -14,10 +14,11 @@ import { KernelError } from "../../port/netlink.ts";
 import { MemoryNftables } from "../../testing/memory-nftables.ts";
 import { nftTableContract } from "../../testing/memory-nftables-contract.ts";
 import { normalised, tables } from "../../testing/memory-nftables-trees.ts";
+import { runs } from "../../testing/runs.ts";
 import { SilentLog } from "../../testing/silent-log.ts";
 import { NftTableDriver } from "./table-driver.ts";
 
-nftTableContract({ on: "the double", skip: false, kernel: () => new MemoryNftables(), runs: 100 });
+nftTableContract({ on: "the double", skip: false, kernel: () => new MemoryNftables(), runs: runs(100) });
 
 const key = { family: "ip", name: "calico" } as const;
 const table: NftTable = {
@@ -215,6 +216,6 @@ test("whatever goes wrong on the way, the tables converge or the error is ours",
         driver.close();
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { formatAddress, ipv4Of, ipv6Of } from "../../ip/address.ts";
 import { covers, formatPrefix, overlaps, parsePrefix, prefixOf } from "../../ip/prefix.ts";
+import { runs } from "../../testing/runs.ts";
 import { Writer } from "../../wire/writer.ts";
 import { type DataType, dataTypes, typeId, typesOfId } from "./data-type.ts";
 import { canonicalKey, parseKey, prefixElement, prefixElements } from "./element.ts";
@@ -219,6 +220,6 @@ test("groups of many random changes hold every change once and never overlap", (
       });
       for (const [index, span] of spans.entries()) if (index > 0) assert.ok(span.low > spans[index - 1]!.high);
     }),
-    { numRuns: 20 },
+    { numRuns: runs(20) },
   );
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { tables } from "../../testing/memory-nftables-trees.ts";
+import { runs } from "../../testing/runs.ts";
 import { Writer } from "../../wire/writer.ts";
 import { NetlinkFormatError } from "../message.ts";
 import { type ElementShape, entriesOf, type RawElement, readElements } from "./element-codec.ts";
@@ -73,7 +74,7 @@ const payloads = tables("calico").map((table) => {
 });
 
 test("garbage is refused and nothing else happens", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), onlyOurErrors), { numRuns: 1000 });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), onlyOurErrors), { numRuns: runs(200) });
 });
 
 test("messages that are cut or altered anywhere are read or refused", () => {
@@ -87,7 +88,7 @@ test("messages that are cut or altered anywhere are read or refused", () => {
         onlyOurErrors(octets.subarray(0, cut % (octets.length + 1)));
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 

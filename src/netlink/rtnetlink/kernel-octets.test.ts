@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseAddress as ip } from "../../ip/address.ts";
 import { parseInterfaceAddress, parsePrefix } from "../../ip/prefix.ts";
+import { runs } from "../../testing/runs.ts";
 import { eachMessage, type Message, NetlinkFormatError } from "../message.ts";
 import { RtmType } from "./codes.ts";
 import { decodeEvent, type RtnetlinkEvent } from "./event.ts";
@@ -337,7 +338,7 @@ test("any octets are a value or NetlinkFormatError", () => {
     fc.property(type, fc.uint8Array({ maxLength: 200 }), (ofType, payload) => {
       isTotal({ type: ofType, flags: 0, sequence: 0, port: 0, payload });
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(400) },
   );
 });
 
@@ -353,6 +354,6 @@ test("a true notification with octets changed is a value or NetlinkFormatError",
         if (!(failure instanceof NetlinkFormatError)) throw failure;
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(400) },
   );
 });

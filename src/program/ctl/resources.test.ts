@@ -8,6 +8,7 @@ import { formatJson, type JsonObject } from "../../base/json.ts";
 import type { ObjectKey } from "../../port/store.ts";
 import { CommandRunner } from "../../testing/command-runner.ts";
 import { blockObject } from "../../testing/objects.ts";
+import { runs } from "../../testing/runs.ts";
 
 const resource = (kind: string, name: string, spec: JsonObject, metadata: JsonObject = {}): string =>
   `${formatJson({ apiVersion: "projectcalico.org/v3", kind, metadata: { name, ...metadata }, spec })}\n`;
@@ -783,6 +784,6 @@ test("no input makes a command crash", async () => {
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { dump } from "js-yaml";
+import { runs } from "../../testing/runs.ts";
 import { decodeResources, placeLine, unknownFieldsError } from "./decode.ts";
 import { InputError, parseYaml } from "./yaml.ts";
 
@@ -284,6 +285,6 @@ test("any text gives resources or an InputError", () => {
         if (!(error instanceof InputError)) throw error;
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(600) },
   );
 });
