@@ -4,16 +4,19 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { setTimeout } from "node:timers/promises";
+import fc from "fast-check";
 import { SystemClock } from "../../src/adapter/clock.ts";
 import { EtcdStore } from "../../src/adapter/store/etcd-store.ts";
 import { type Stored, StoreError, type WatchEvent } from "../../src/port/store.ts";
 import { etcdKeys } from "../../src/resources/etcd-keys.ts";
 import { RecordingSink } from "../../src/testing/recording-sink.ts";
+import { runs } from "../../src/testing/runs.ts";
 import { StoreProcess } from "../../src/testing/store-process.ts";
 
-const ROUNDS = 6;
+const ROUNDS = runs(6);
 const WRITERS = 24;
+/** Acknowledgements of a round before the kill: from the first moments to when the log has grown. */
+const SURVIVED = fc.integer({ min: WRITERS, max: 20 * WRITERS });
 
 /** One writer's object: written one time after the other, two objects at once. */
 interface Writer {
@@ -28,8 +31,8 @@ const pairOf = ({ name }: Writer) => [
   { kind: "IPPool", name },
 ];
 
-/** Writes numbers upwards until the store goes away. */
-async function write(store: EtcdStore, writer: Writer): Promise<void> {
+/** Writes numbers upwards until the store goes away; `acknowledged` is called for each. */
+async function write(store: EtcdStore, writer: Writer, acknowledged: () => void): Promise<void> {
   for (;;) {
     const number = ++writer.asked;
     const value = { number, padding: "x".repeat((number * 37) % 900) };
@@ -37,6 +40,7 @@ async function write(store: EtcdStore, writer: Writer): Promise<void> {
       const result = await store.write(pairOf(writer).map((key) => ({ op: "put", key, value }) as const));
       assert.ok(result.ok);
       writer.acknowledged = number;
+      acknowledged();
     } catch (failure) {
       assert.ok(failure instanceof StoreError, String(failure));
       return;
@@ -62,12 +66,19 @@ test("kill -9 in the middle of writes loses nothing that was acknowledged", { ti
   observer.watch(["Node", "IPPool"], (await observer.list({ kind: "Node" })).cursor, sink);
   const writers = Array.from({ length: WRITERS }, (_, at): Writer => ({ name: `w-${at}`, acknowledged: 0, asked: 0 }));
 
-  for (let round = 0; round < ROUNDS; round++) {
+  const seed = Date.now() % 1_000_000;
+  t.diagnostic(`seed ${seed}`);
+  for (const survived of fc.sample(SURVIVED, { numRuns: ROUNDS, seed })) {
     const store = open();
-    const writing = writers.map((writer) => write(store, writer));
-    const goal = Math.max(...writers.map(({ acknowledged }) => acknowledged)) + 5;
-    while (writers.every(({ acknowledged }) => acknowledged < goal)) await setTimeout(5);
-    await setTimeout(Math.random() * 80);
+    const enough = Promise.withResolvers<void>();
+    let left = survived;
+    const acknowledged = () => {
+      if (--left === 0) enough.resolve();
+    };
+    const writing = writers.map((writer) => write(store, writer, acknowledged));
+    // Writers that all end before have lost the store already.
+    await Promise.race([enough.promise, Promise.all(writing)]);
+    assert.ok(left <= 0, `${left} of ${survived} acknowledgements were still to come, seed ${seed}`);
     await process.stop("SIGKILL");
     await Promise.all(writing);
     await store.close();
