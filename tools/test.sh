@@ -9,12 +9,5 @@ case $(uname -m) in
   aarch64 | arm64) parser=@oxc-parser/binding-linux-arm64-gnu ;;
   *) parser=@oxc-parser/binding-linux-x64-gnu ;;
 esac
-if [ ! -d "node_modules/$parser" ]; then
-  version=$(sh tools/node.sh -p 'require("./node_modules/oxc-parser/package.json").version')
-  folder=$(mktemp -d)
-  npm pack --loglevel=error --pack-destination "$folder" "$parser@$version" >/dev/null
-  mkdir -p "node_modules/$parser"
-  tar -xzf "$folder"/*.tgz -C "node_modules/$parser" --strip-components=1
-  rm -rf "$folder"
-fi
+sh tools/node.sh tools/locked-package.ts "$parser"
 exec sh tools/node.sh tools/test.ts "$@"
