@@ -17,7 +17,7 @@ const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
 });
 const memoryKernel = (): KernelUnderTest => underTest(new MemoryKernel());
 
-const options = { runs: runs(100) } as const;
+const options = { runs: runs(100), hasFaults: true } as const;
 
 driverContract("links", async () => linkWorld(memoryKernel()), options);
 driverContract("addresses", async () => addressWorld(memoryKernel()), options);
@@ -36,7 +36,7 @@ driverContract(
   },
   options,
 );
-driverContract("tables", async () => tableWorld(memoryKernel(), memoryNftables()), options);
+driverContract("tables", async () => tableWorld(memoryKernel(), memoryNftables()), { runs: runs(100) });
 
 function memoryNftables(): Nftables {
   const netlink = new MemoryNftables();
