@@ -6,7 +6,7 @@ import { type BlockSpace, blockCount, startIndex, walkBlocks } from "./block-wal
 import type { StoredBlock } from "./block-writer.ts";
 import type { Blocks } from "./blocks.ts";
 
-/** An empty block is another host's to keep for so long after it claimed it. */
+/** An empty block is another host's to keep for so long after it claimed it (Calico 3.32, EmptyBlockMinReclaimAge). */
 const RECLAIM_AFTER_MS = 60_000;
 /** Steps of one search; only huge pools with huge reservations have more. */
 const MAX_STEPS = 1 << 20;
