@@ -1,8 +1,9 @@
 /** Events of one watch as framed responses. Watches of the same number that are told the same share the same octets. */
 import type { ResponseHeader } from "../wire/etcd/kv.ts";
+import { WATCH_EVENTS_FIELD } from "../wire/etcd/watch.ts";
 import { encodeInto } from "../wire/protobuf.ts";
 import { OctetSink } from "../wire/protobuf-octets.ts";
-import { WATCH_EVENTS_FIELD, watchAnswerHead } from "./answers.ts";
+import { watchAnswerHead } from "./answers.ts";
 import type { KeyEvent } from "./key-event.ts";
 
 /** A longer response is split: between revisions, or anywhere where the client can put fragments together. */

@@ -7,19 +7,12 @@
  */
 import type { Clock, Millis, Timer } from "../../port/clock.ts";
 import { isUnreadable, StoreError, type Watch, type WatchEvent, type WatchSink } from "../../port/store.ts";
-import {
-  EVENT_DELETE,
-  type Event,
-  event as eventMessage,
-  header,
-  prefixEnd,
-  type ResponseHeader,
-} from "../../wire/etcd/kv.ts";
+import { EVENT_DELETE, type Event, event as eventMessage, prefixEnd, type ResponseHeader } from "../../wire/etcd/kv.ts";
 import { kvMethods, watchMethod } from "../../wire/etcd/services.ts";
-import { watchCreateRequest } from "../../wire/etcd/watch.ts";
+import { WATCH_EVENTS_FIELD, watchCreateRequest, watchResponseHead } from "../../wire/etcd/watch.ts";
 import { grpcFrame } from "../../wire/grpc-frames.ts";
 import { octetTextOf } from "../../wire/octet-text.ts";
-import { bool, bytes, decode, int64, message, repeated, string, type ValueOf } from "../../wire/protobuf.ts";
+import { bytes, decode, message, repeated, type ValueOf } from "../../wire/protobuf.ts";
 import { CallRefused, type EtcdConnection, translate } from "./etcd-connection.ts";
 import { clusterText, type EtcdCursor } from "./etcd-cursor.ts";
 import { EtcdProgress } from "./etcd-progress.ts";
@@ -49,15 +42,7 @@ interface Told {
 }
 
 /** An answer whose events are decoded one by one: a watch that catches up gets all it missed in one message. */
-const watchAnswer = message({
-  header: [1, header],
-  watchId: [2, int64],
-  created: [3, bool],
-  canceled: [4, bool],
-  compactRevision: [5, int64],
-  cancelReason: [6, string],
-  events: [11, repeated(bytes)],
-});
+const watchAnswer = message({ ...watchResponseHead, events: [WATCH_EVENTS_FIELD, repeated(bytes)] });
 type Answer = ValueOf<typeof watchAnswer>;
 
 type Expiry = "compacted" | "rolledBack" | "unknown";

@@ -6,6 +6,7 @@
 import {
   bool,
   bytes,
+  type FieldType,
   int64,
   type Message,
   message,
@@ -31,24 +32,25 @@ export const header = nested(() => responseHeader);
 export const emptyRequest = message({});
 export const headerResponse = message({ header: [1, header] });
 
-export const keyValue = message({
-  key: [1, octetText],
-  createRevision: [2, int64],
-  modRevision: [3, int64],
-  version: [4, int64],
-  value: [5, bytes],
-  lease: [6, signedId],
-});
+/** The messages that carry keys and values are made for each form in which values are held: here octets. */
+export const keyValueWith = <V>(value: FieldType<V>) =>
+  message({
+    key: [1, octetText],
+    createRevision: [2, int64],
+    modRevision: [3, int64],
+    version: [4, int64],
+    value: [5, value],
+    lease: [6, signedId],
+  });
+export const keyValue = keyValueWith(bytes);
 export type KeyValue = ValueOf<typeof keyValue>;
 
 export const EVENT_PUT = 0;
 export const EVENT_DELETE = 1;
 
-export const event = message({
-  type: [1, int64],
-  kv: [2, nested(() => keyValue)],
-  prevKv: [3, nested(() => keyValue)],
-});
+export const eventWith = <K extends object>(kv: Message<K>) =>
+  message({ type: [1, int64], kv: [2, nested(() => kv)], prevKv: [3, nested(() => kv)] });
+export const event = eventWith(keyValue);
 export type Event = ValueOf<typeof event>;
 
 export const SORT_ORDER = { none: 0, ascend: 1, descend: 2 } as const;
@@ -71,12 +73,9 @@ export const rangeRequest = message({
 });
 export type RangeRequest = ValueOf<typeof rangeRequest>;
 
-export const rangeResponse = message({
-  header: [1, header],
-  kvs: [2, repeated(nested(() => keyValue))],
-  more: [3, bool],
-  count: [4, int64],
-});
+export const rangeResponseWith = <K extends object>(kv: Message<K>) =>
+  message({ header: [1, header], kvs: [2, repeated(nested(() => kv))], more: [3, bool], count: [4, int64] });
+export const rangeResponse = rangeResponseWith(keyValue);
 export type RangeResponse = ValueOf<typeof rangeResponse>;
 
 export const putRequest = message({
@@ -89,17 +88,17 @@ export const putRequest = message({
 });
 export type PutRequest = ValueOf<typeof putRequest>;
 
-export const putResponse = message({ header: [1, header], prevKv: [2, nested(() => keyValue)] });
+export const putResponseWith = <K extends object>(kv: Message<K>) =>
+  message({ header: [1, header], prevKv: [2, nested(() => kv)] });
+export const putResponse = putResponseWith(keyValue);
 type PutResponse = ValueOf<typeof putResponse>;
 
 export const deleteRangeRequest = message({ key: [1, octetText], rangeEnd: [2, octetText], prevKv: [3, bool] });
 export type DeleteRangeRequest = ValueOf<typeof deleteRangeRequest>;
 
-export const deleteRangeResponse = message({
-  header: [1, header],
-  deleted: [2, int64],
-  prevKvs: [3, repeated(nested(() => keyValue))],
-});
+export const deleteRangeResponseWith = <K extends object>(kv: Message<K>) =>
+  message({ header: [1, header], deleted: [2, int64], prevKvs: [3, repeated(nested(() => kv))] });
+export const deleteRangeResponse = deleteRangeResponseWith(keyValue);
 type DeleteRangeResponse = ValueOf<typeof deleteRangeResponse>;
 
 export const COMPARE_RESULT = { equal: 0, greater: 1, less: 2, notEqual: 3 } as const;

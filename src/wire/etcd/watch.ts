@@ -25,7 +25,8 @@ export const watchRequest = message({
 });
 export type WatchRequest = ValueOf<typeof watchRequest>;
 
-export const watchResponse = message({
+/** A watch response up to its events, for those who read or write the events one by one. */
+export const watchResponseHead = {
   header: [1, header],
   watchId: [2, int64],
   created: [3, bool],
@@ -33,6 +34,11 @@ export const watchResponse = message({
   compactRevision: [5, int64],
   cancelReason: [6, string],
   fragment: [7, bool],
-  events: [11, repeated(nested(() => event))],
+} as const;
+export const WATCH_EVENTS_FIELD = 11;
+
+export const watchResponse = message({
+  ...watchResponseHead,
+  events: [WATCH_EVENTS_FIELD, repeated(nested(() => event))],
 });
 export type WatchResponse = ValueOf<typeof watchResponse>;
