@@ -1,34 +1,19 @@
 /** `ocicat delete`. */
 import { Command } from "commander";
 import { deleteTargets } from "../../ctl/verbs/delete.ts";
-import { targetsOfNames } from "../../ctl/verbs/targets.ts";
 import { parseCommandLine } from "../command-line.ts";
 import type { ProcessHost } from "../process-host.ts";
-import {
-  type FileOptions,
-  fileTargets,
-  guarded,
-  type NamespaceOption,
-  realWorld,
-  type StoreOptions,
-  withClient,
-  withFileOptions,
-  withNamespaceOption,
-  withStoreOptions,
-} from "./session.ts";
+import { type SelectionOptions, selectedTargets, withSelection } from "./selection.ts";
+import { guarded, realWorld, withClient } from "./session.ts";
 
-type Options = FileOptions &
-  NamespaceOption &
-  StoreOptions & { readonly skipNotExists?: boolean; readonly force?: boolean };
+type Options = SelectionOptions & { readonly skipNotExists?: boolean; readonly force?: boolean };
 
 export async function main(args: readonly string[], host: ProcessHost, world = realWorld()): Promise<number> {
   const command = new Command("ocicat delete")
     .description("Deletes objects by kind and name, or those that a file names.")
-    .argument("[KIND]", "kind, plural or alias, in any case")
-    .argument("[NAME...]")
     .option("-s, --skip-not-exists", "objects that are gone already are no error")
     .option("--force", "also a pool from which addresses are assigned; their pods keep them without a pool");
-  withStoreOptions(withNamespaceOption(withFileOptions(command)));
+  withSelection(command);
   command.addHelpText(
     "after",
     `
@@ -49,7 +34,7 @@ Examples:
     return 2;
   }
   return await guarded(host, async () => {
-    const targets = kind === undefined ? await fileTargets(host, options) : targetsOfNames(kind, names);
+    const targets = await selectedTargets(host, options, command.args);
     const session = { host, world, options, writes: false };
     return await withClient(session, (deps) => deleteTargets(targets, options, deps));
   });

@@ -2,42 +2,27 @@
 import { Command, Option } from "commander";
 import { parseFormat } from "../../ctl/output/format.ts";
 import { get } from "../../ctl/verbs/get.ts";
-import { targetsOfNames } from "../../ctl/verbs/targets.ts";
 import { kindRows } from "../../resources/registry.ts";
 import { parseCommandLine } from "../command-line.ts";
 import type { ProcessHost } from "../process-host.ts";
-import {
-  type FileOptions,
-  fileTargets,
-  guarded,
-  type NamespaceOption,
-  realWorld,
-  type StoreOptions,
-  withClient,
-  withFileOptions,
-  withNamespaceOption,
-  withStoreOptions,
-} from "./session.ts";
+import { type SelectionOptions, selectedTargets, withSelection } from "./selection.ts";
+import { guarded, realWorld, withClient } from "./session.ts";
 
-type Options = FileOptions &
-  NamespaceOption &
-  StoreOptions & {
-    readonly output: string;
-    readonly allNamespaces?: boolean;
-    readonly a?: boolean;
-    readonly export?: boolean;
-  };
+type Options = SelectionOptions & {
+  readonly output: string;
+  readonly allNamespaces?: boolean;
+  readonly a?: boolean;
+  readonly export?: boolean;
+};
 
 export async function main(args: readonly string[], host: ProcessHost, world = realWorld()): Promise<number> {
   const command = new Command("ocicat get")
     .description("Shows objects: all of a kind, some by name, or those that a file names.")
-    .argument("[KIND]", "kind, plural or alias, in any case")
-    .argument("[NAME...]")
     .option("-o, --output <format>", "ps, wide, yaml, json, name, custom-columns=A,B", "ps")
     .option("-A, --all-namespaces", "from all namespaces")
     .addOption(new Option("-a").hideHelp())
     .option("--export", "without what belongs to this cluster alone");
-  withStoreOptions(withNamespaceOption(withFileOptions(command)));
+  withSelection(command);
   command.addHelpText(
     "after",
     `
@@ -51,7 +36,7 @@ Examples:
   );
   const ended = await parseCommandLine(command, args, host);
   if (ended !== undefined) return ended;
-  const [kind, ...names] = command.args;
+  const [kind] = command.args;
   const given = command.opts<Options>();
   const options = { ...given, allNamespaces: given.allNamespaces === true || given.a === true };
   if ((kind === undefined) === (options.filename === undefined)) {
@@ -62,7 +47,7 @@ Examples:
     host,
     async () => {
       const format = parseFormat(options.output);
-      const targets = kind === undefined ? await fileTargets(host, options) : targetsOfNames(kind, names);
+      const targets = await selectedTargets(host, options, command.args);
       const session = { host, world, options, writes: false };
       return await withClient(session, (deps) => get(targets, { ...options, format }, deps));
     },
