@@ -10,34 +10,15 @@ import { type PerformanceEntry, PerformanceObserver, performance } from "node:pe
 import { parseArgs } from "node:util";
 import { SystemClock } from "../src/adapter/clock.ts";
 import { NftTableDriver } from "../src/kernel/nftables/table-driver.ts";
-import { accept, drop } from "../src/netlink/nftables/action.ts";
-import { isIn } from "../src/netlink/nftables/match.ts";
-import { rule } from "../src/netlink/nftables/rule.ts";
-import { ip } from "../src/netlink/nftables/selector.ts";
-import type { NftTable } from "../src/netlink/nftables/tree.ts";
 import { createNamespace } from "../src/testing/netns.ts";
+import { manyNetworks, networksTable } from "../src/testing/networks-table.ts";
 import { SilentLog } from "../src/testing/silent-log.ts";
 
 const BAR_TURN_MS = 20;
 const { values } = parseArgs({ options: { networks: { type: "string", default: "100000" } } });
 
 const key = { family: "ip", name: "calico" } as const;
-/** Every second /31 of 10.0.0.0/8 and following. */
-const networks = Array.from({ length: Number(values.networks) }, (_, index) => {
-  const at = index * 4;
-  return `10.${(at >> 16) & 255}.${(at >> 8) & 255}.${at & 255}/31`;
-});
-const table = (elements: readonly string[]): NftTable => ({
-  ...key,
-  sets: [{ name: "networks", key: ["ipv4_addr"], interval: true, elements }],
-  chains: [
-    {
-      name: "input",
-      base: { type: "filter", hook: "input", priority: 0, policy: "drop" },
-      rules: [rule("ip", [isIn(ip.saddr, "networks"), accept]), rule("ip", [drop])],
-    },
-  ],
-});
+const networks = manyNetworks(Number(values.networks));
 
 interface Turn {
   readonly start: number;
@@ -95,11 +76,11 @@ const restarted = newDriver();
 const narrowed = networks.map((text, index) => (index % 5 === 0 ? text.replace("/31", "") : text));
 const turns: number[] = [];
 try {
-  turns.push(await longestTurn("fill", () => driver.apply(table(networks), key)));
-  turns.push(await longestTurn("one more", () => driver.apply(table([...networks, "11.0.0.0/8"]), key)));
-  turns.push(await longestTurn("one less", () => driver.apply(table(networks), key)));
-  turns.push(await longestTurn("compare after a restart", () => restarted.apply(table(networks), key)));
-  turns.push(await longestTurn("replace a fifth", () => driver.apply(table(narrowed), key)));
+  turns.push(await longestTurn("fill", () => driver.apply(networksTable(networks), key)));
+  turns.push(await longestTurn("one more", () => driver.apply(networksTable([...networks, "11.0.0.0/8"]), key)));
+  turns.push(await longestTurn("one less", () => driver.apply(networksTable(networks), key)));
+  turns.push(await longestTurn("compare after a restart", () => restarted.apply(networksTable(networks), key)));
+  turns.push(await longestTurn("replace a fifth", () => driver.apply(networksTable(narrowed), key)));
   turns.push(await longestTurn("remove", () => driver.apply(undefined, key)));
 } finally {
   driver.close();

@@ -3,13 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
 import { NftTableDriver } from "../../src/kernel/nftables/table-driver.ts";
-import { accept, drop } from "../../src/netlink/nftables/action.ts";
-import { isIn } from "../../src/netlink/nftables/match.ts";
-import { rule } from "../../src/netlink/nftables/rule.ts";
-import { ip } from "../../src/netlink/nftables/selector.ts";
-import type { NftTable } from "../../src/netlink/nftables/tree.ts";
 import type { Netlink } from "../../src/port/netlink.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+import { manyNetworks, networksTable } from "../../src/testing/networks-table.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
 
 const skip = whyNoNamespaces() ?? false;
@@ -18,23 +14,7 @@ const COUNT = 100_000;
 /** What a socket takes at once without privileges, where net.core.wmem_max is the kernel's default. */
 const SMALLEST_SEND_BUFFER = 2 * 212_992 - 32;
 
-/** Every second /31 of 10.0.0.0/8 and following. */
-const networks = Array.from({ length: COUNT }, (_, index) => {
-  const at = index * 4;
-  return `10.${(at >> 16) & 255}.${(at >> 8) & 255}.${at & 255}/31`;
-});
-
-const table = (elements: readonly string[]): NftTable => ({
-  ...key,
-  sets: [{ name: "networks", key: ["ipv4_addr"], interval: true, elements }],
-  chains: [
-    {
-      name: "input",
-      base: { type: "filter", hook: "input", priority: 0, policy: "drop" },
-      rules: [rule("ip", [isIn(ip.saddr, "networks"), accept]), rule("ip", [drop])],
-    },
-  ],
-});
+const networks = manyNetworks(COUNT);
 
 /** The real thing, remembering the sizes of what is sent. */
 function measured({ net }: TestNamespace): { readonly netlink: Netlink; readonly sizes: number[] } {
@@ -76,21 +56,25 @@ test("100,000 networks are written before the rules that use them, in parts that
   const clock = new SystemClock();
   const driver = new NftTableDriver(netlink, { log: new SilentLog(), clock });
   t.after(() => driver.close());
-  await driver.apply(table(networks), key);
+  await driver.apply(networksTable(networks), key);
   assert.equal(listedElements(namespace), COUNT);
   assert.ok(Math.max(...sizes) <= SMALLEST_SEND_BUFFER);
   const last = sizes.length;
-  await driver.apply(table([...networks, "11.0.0.0/8"]), key);
+  await driver.apply(networksTable([...networks, "11.0.0.0/8"]), key);
   assert.ok(
     sizes.slice(last).every((size) => size < 1024),
     "one more is one small message",
   );
-  await driver.apply(table(networks), key);
+  await driver.apply(networksTable(networks), key);
   const restarted = new NftTableDriver(netlink, { log: new SilentLog(), clock });
   t.after(() => restarted.close());
-  assert.equal((await restarted.apply(table(networks), key)).transactions, 0, "after a restart nothing is rewritten");
+  assert.equal(
+    (await restarted.apply(networksTable(networks), key)).transactions,
+    0,
+    "after a restart nothing is rewritten",
+  );
   const narrowed = networks.map((text, index) => (index % 5 === 0 ? text.replace("/31", "") : text));
-  await driver.apply(table(narrowed), key);
+  await driver.apply(networksTable(narrowed), key);
   assert.equal(listedElements(namespace), COUNT);
   assert.ok(Math.max(...sizes) <= SMALLEST_SEND_BUFFER);
   await driver.apply(undefined, key);
