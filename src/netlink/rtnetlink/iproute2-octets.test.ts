@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAddress as ip } from "../../ip/address.ts";
 import { parseInterfaceAddress, parsePrefix } from "../../ip/prefix.ts";
+import * as said from "../../testing/rtnetlink-objects.ts";
 import { Writer } from "../../wire/writer.ts";
 import type { AttributeTable } from "../attributes.ts";
 import { eachAttribute } from "../message.ts";
@@ -78,9 +79,6 @@ function encode<S extends StructureTable, A extends AttributeTable>(
   codec.encode(writer, header, attributes);
 }
 
-/** What every route here has where it says nothing else. */
-const main = { table: 254, type: "unicast", protocol: 80, scope: 0, metric: 0, flags: 0 } as const;
-
 function bothWays<V>(kind: Kind<V>, rows: readonly (readonly [command: string, hex: string, value: V])[]): void {
   for (const [command, hex, value] of rows) {
     test(command, () => {
@@ -105,59 +103,33 @@ bothWays(route, [
   [
     "ip route add 192.168.0.64/26 via 192.168.0.64 dev vxlan.calico onlink proto 80",
     "021a0000fe5000010400000008000100c0a8004008000500c0a800400800040005000000",
-    {
-      ...main,
-      destination: parsePrefix("192.168.0.64/26"),
-      hops: [{ device: 5, gateway: ip("192.168.0.64"), flags: 4 }],
-      flags: 4,
-    },
+    said.routes.onlink,
   ],
-  [
-    "ip route add blackhole 192.168.1.0/26 proto 80",
-    "021a0000fe5000060000000008000100c0a80100",
-    { ...main, type: "blackhole", destination: parsePrefix("192.168.1.0/26"), hops: [] },
-  ],
+  ["ip route add blackhole 192.168.1.0/26 proto 80", "021a0000fe5000060000000008000100c0a80100", said.routes.blackhole],
   [
     "ip route add 10.9.0.0/16 table 1000 metric 77 proto 12 src 10.1.0.1 mtu 1380 via 10.1.0.2 dev eth0",
     "02100000000c000100000000080001000a09000008000f00e8030000080006004d000000080007000a010001080005000a01000208000400030000000c0008000800020064050000",
-    {
-      ...main,
-      destination: parsePrefix("10.9.0.0/16"),
-      table: 1000,
-      metric: 77,
-      protocol: 12,
-      source: ip("10.1.0.1"),
-      mtu: 1380,
-      hops: [{ device: 3, gateway: ip("10.1.0.2") }],
-    },
+    said.routes.metrics,
   ],
   [
     "ip route add 10.8.0.0/16 nexthop via 10.1.0.2 dev eth0 weight 3 nexthop via 192.168.0.64 dev vxlan.calico onlink weight 1",
     "02100000fe03000100000000080001000a080000240009001000000203000000080005000a010002100004000500000008000500c0a80040",
-    {
-      ...main,
-      destination: parsePrefix("10.8.0.0/16"),
-      protocol: 3,
-      hops: [
-        { device: 3, gateway: ip("10.1.0.2"), weight: 3 },
-        { device: 5, gateway: ip("192.168.0.64"), flags: 4 },
-      ],
-    },
+    said.routes.twoHops,
   ],
   [
     "ip route add fd02::/64 via fd01::2 dev eth0 proto 80",
     "0a400000fe5000010000000014000100fd02000000000000000000000000000014000500fd0100000000000000000000000000020800040003000000",
-    { ...main, destination: parsePrefix("fd02::/64"), hops: [{ device: 3, gateway: ip("fd01::2") }] },
+    said.routes.ipv6,
   ],
   [
     "ip route add 10.7.0.0/16 via inet6 fd01::9 dev eth0",
     "02100000fe03000100000000080001000a070000160012000a00fd01000000000000000000000000000900000800040003000000",
-    { ...main, destination: parsePrefix("10.7.0.0/16"), protocol: 3, hops: [{ device: 3, gateway: ip("fd01::9") }] },
+    said.routes.viaIpv6,
   ],
   [
     "ip route add 10.6.0.0/16 nhid 10 proto 80",
     "02100000fe50000100000000080001000a06000008001e000a000000",
-    { ...main, destination: parsePrefix("10.6.0.0/16"), nexthopId: 10, hops: [] },
+    said.routes.byObject,
   ],
 ]);
 
@@ -165,7 +137,7 @@ bothWays(neighbour, [
   [
     "ip neigh add 192.168.0.64 lladdr 66:00:00:00:00:0b nud permanent dev vxlan.calico",
     "02000000050000008000000008000100c0a800400a00020066000000000b0000",
-    { index: 5, address: ip("192.168.0.64"), mac: "66:00:00:00:00:0b", state: 0x80, flags: 0 },
+    said.neighbour,
   ],
   [
     "ip neigh add proxy 169.254.1.1 dev eth0",
@@ -178,7 +150,7 @@ bothWays(forwarding, [
   [
     "bridge fdb append 66:00:00:00:00:0b dev vxlan.calico dst 10.1.0.2 self permanent",
     "0700000005000000c00002000a00020066000000000b0000080001000a010002",
-    { index: 5, mac: "66:00:00:00:00:0b", destination: ip("10.1.0.2"), state: 0xc0, flags: 2 },
+    said.forwardingEntry,
   ],
 ]);
 
@@ -186,7 +158,7 @@ bothWays(rule, [
   [
     "ip rule add not fwmark 0x200000/0x200000 priority 99 table 1",
     "02000000010000010200000008000a000000200008001000000020000800060063000000",
-    { family: 4, priority: 99, action: "lookup", table: 1, mark: 0x200000, mask: 0x200000, invert: true },
+    said.invertedRule,
   ],
   [
     "ip -6 rule add from fd01::/64 priority 100 table 1000",
@@ -199,7 +171,7 @@ bothWays(nexthop, [
   [
     "ip nexthop add id 10 via 10.1.0.2 dev eth0 proto 80 onlink",
     "0200500004000000080001000a000000080006000a0100020800050003000000",
-    { id: 10, protocol: 80, family: 4, device: 3, gateway: ip("10.1.0.2"), onlink: true },
+    said.nexthop,
   ],
   [
     "ip nexthop add id 11 blackhole proto 80",
@@ -209,14 +181,7 @@ bothWays(nexthop, [
   [
     "ip nexthop add id 20 group 10,2/12,1 proto 80",
     "00005000000000000800010014000000140002000a000000010000000c00000000000000",
-    {
-      id: 20,
-      protocol: 80,
-      group: [
-        { id: 10, weight: 2 },
-        { id: 12, weight: 1 },
-      ],
-    },
+    said.nexthopGroup,
   ],
 ]);
 

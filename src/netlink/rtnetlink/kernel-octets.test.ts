@@ -3,16 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseAddress as ip } from "../../ip/address.ts";
-import { parseInterfaceAddress, parsePrefix } from "../../ip/prefix.ts";
+import { parseInterfaceAddress } from "../../ip/prefix.ts";
+import * as said from "../../testing/rtnetlink-objects.ts";
 import { runs } from "../../testing/runs.ts";
 import { eachMessage, type Message, NetlinkFormatError } from "../message.ts";
 import { RtmType } from "./codes.ts";
 import { decodeEvent, type RtnetlinkEvent } from "./event.ts";
 
 const added = { isGone: false } as const;
-/** What every route here has where it says nothing else. */
-const main = { table: 254, type: "unicast", protocol: 80, scope: 0, metric: 0, flags: 0 } as const;
-
 const notifications: readonly (readonly [what: string, hex: string, event: RtnetlinkEvent])[] = [
   [
     "an IPv4 address",
@@ -49,16 +47,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0,
       place: "first",
-      route: {
-        ...main,
-        table: 255,
-        type: "local",
-        protocol: 2,
-        scope: 254,
-        destination: parsePrefix("10.1.0.1/32"),
-        source: ip("10.1.0.1"),
-        hops: [{ device: 3 }],
-      },
+      route: said.routes.local,
     },
   ],
   [
@@ -69,12 +58,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0x6082,
       place: "first",
-      route: {
-        ...main,
-        destination: parsePrefix("192.168.0.64/26"),
-        flags: 4,
-        hops: [{ device: 5, gateway: ip("192.168.0.64"), flags: 4 }],
-      },
+      route: said.routes.onlink,
     },
   ],
   [
@@ -85,16 +69,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0x608c,
       place: "first",
-      route: {
-        ...main,
-        destination: parsePrefix("10.9.0.0/16"),
-        table: 1000,
-        metric: 77,
-        protocol: 12,
-        source: ip("10.1.0.1"),
-        mtu: 1380,
-        hops: [{ device: 3, gateway: ip("10.1.0.2") }],
-      },
+      route: said.routes.metrics,
     },
   ],
   [
@@ -105,15 +80,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0x6091,
       place: "first",
-      route: {
-        ...main,
-        destination: parsePrefix("10.8.0.0/16"),
-        protocol: 3,
-        hops: [
-          { device: 3, gateway: ip("10.1.0.2"), weight: 3 },
-          { device: 5, gateway: ip("192.168.0.64"), flags: 4 },
-        ],
-      },
+      route: said.routes.twoHops,
     },
   ],
   [
@@ -124,12 +91,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0x6096,
       place: "first",
-      route: {
-        ...main,
-        destination: parsePrefix("fd02::/64"),
-        metric: 1024,
-        hops: [{ device: 3, gateway: ip("fd01::2") }],
-      },
+      route: { ...said.routes.ipv6, metric: 1024 },
     },
   ],
   [
@@ -140,12 +102,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0x609b,
       place: "first",
-      route: {
-        ...main,
-        destination: parsePrefix("10.7.0.0/16"),
-        protocol: 3,
-        hops: [{ device: 3, gateway: ip("fd01::9") }],
-      },
+      route: said.routes.viaIpv6,
     },
   ],
   [
@@ -156,13 +113,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0x60eb,
       place: "first",
-      route: {
-        ...main,
-        destination: parsePrefix("10.6.0.0/16"),
-        flags: 4,
-        nexthopId: 10,
-        hops: [{ device: 3, gateway: ip("10.1.0.2"), flags: 4 }],
-      },
+      route: { ...said.routes.byObject, hops: [{ device: 3, gateway: ip("10.1.0.2"), flags: 4 }], flags: 4 },
     },
   ],
   [
@@ -173,7 +124,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       type: "route",
       port: 0x60f0,
       place: "first",
-      route: { ...main, type: "blackhole", destination: parsePrefix("192.168.1.0/26"), hops: [] },
+      route: said.routes.blackhole,
     },
   ],
   [
@@ -183,7 +134,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       ...added,
       type: "neighbour",
       port: 0x60a0,
-      neighbour: { index: 5, address: ip("192.168.0.64"), mac: "66:00:00:00:00:0b", state: 0x80, flags: 0 },
+      neighbour: said.neighbour,
     },
   ],
   [
@@ -193,7 +144,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       ...added,
       type: "forwarding",
       port: 0,
-      entry: { index: 5, mac: "66:00:00:00:00:0b", destination: ip("10.1.0.2"), state: 0xc0, flags: 2 },
+      entry: said.forwardingEntry,
     },
   ],
   [
@@ -203,7 +154,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       ...added,
       type: "rule",
       port: 0x60b9,
-      rule: { family: 4, priority: 99, action: "lookup", table: 1, mark: 0x200000, mask: 0x200000, invert: true },
+      rule: said.invertedRule,
     },
   ],
   [
@@ -213,7 +164,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       ...added,
       type: "nexthop",
       port: 0x60d7,
-      nexthop: { id: 10, protocol: 80, family: 4, device: 3, gateway: ip("10.1.0.2"), onlink: true },
+      nexthop: said.nexthop,
     },
   ],
   [
@@ -223,14 +174,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
       ...added,
       type: "nexthop",
       port: 0x60e6,
-      nexthop: {
-        id: 20,
-        protocol: 80,
-        group: [
-          { id: 10, weight: 2 },
-          { id: 12, weight: 1 },
-        ],
-      },
+      nexthop: said.nexthopGroup,
     },
   ],
   [
@@ -271,7 +215,7 @@ const notifications: readonly (readonly [what: string, hex: string, event: Rtnet
     },
   ],
   [
-    "a veth whose peer was set down, less statistics",
+    "a veth that was set down, less statistics",
     "68000000100000000000000000000000000001000200000002100000010000000a0003006574683070000000050010000200000008000400dc05000008003300ffff00000a0001001ed09cb274180000100012000900010076657468000000000800050003000000",
     {
       ...added,
