@@ -57,6 +57,11 @@ export class RulesetMonitor {
     return this.#generation;
   }
 
+  /** What was heard of is not the newest. */
+  forget(): void {
+    this.#generation = undefined;
+  }
+
   /** Hears everything that waits, in several turns where a transaction of others had very many elements. */
   *drain(): Steps<void> {
     while (this.#take(PAUSE_DATAGRAMS)) yield;

@@ -92,7 +92,7 @@ export class Ruleset {
         return;
       } catch (failure) {
         if (!(failure instanceof KernelError) || failure.errno !== "ERESTART" || attempt === ATTEMPTS) throw failure;
-        generation = await this.#currentGeneration();
+        generation = await this.#generationAfter(generation);
         if (!isValid()) throw failure;
         transaction.rebase(generation);
       } finally {
@@ -127,6 +127,18 @@ export class Ruleset {
     const asked = this.reader.generation();
     await this.drain();
     return this.#monitor.generation ?? asked;
+  }
+
+  /**
+   * The kernel has refused a generation. Where nothing newer was heard of, what told of it is lost: the loss itself was reported
+   * before older notifications, which still waited.
+   */
+  async #generationAfter(refused: number): Promise<number> {
+    const heard = await this.#currentGeneration();
+    if (heard !== refused) return heard;
+    this.#monitor.forget();
+    this.#sink.touchedAll();
+    return this.#currentGeneration();
   }
 
   #lost(reason: string): void {
