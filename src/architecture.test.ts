@@ -12,9 +12,9 @@ const src = import.meta.dirname;
 /** Folders by band; a file may import from its own folder and from lower bands. */
 const bands: readonly (readonly string[])[] = [
   ["base", "ip", "wire"],
-  ["resources", "selector", "netlink", "compile", "rib", "reconcile"],
+  ["resources", "selector", "netlink", "bgp", "bpf", "compile", "rib", "reconcile"],
   ["port"],
-  ["kernel", "ipam", "dataplane", "cni", "ctl", "lab", "store", "node", "insight"],
+  ["kernel", "ipam", "dataplane", "speaker", "cni", "ctl", "lab", "store", "node", "insight"],
   ["adapter"],
   ["program"],
   ["testing"],

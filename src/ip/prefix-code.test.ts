@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ipv4Of, ipv6Of } from "./address.ts";
+import { type Prefix, prefixFamily, prefixOf } from "./prefix.ts";
+import { familyOfCode, lengthOfCode, prefixCode, prefixOfCode } from "./prefix-code.ts";
+
+const anyPrefix: fc.Arbitrary<Prefix> = fc.oneof(
+  fc.tuple(fc.nat(0xffffffff), fc.nat(32)).map(([address, length]) => prefixOf(ipv4Of(address), length)),
+  fc.tuple(fc.bigInt(0n, (1n << 128n) - 1n), fc.nat(128)).map(([address, length]) => prefixOf(ipv6Of(address), length)),
+);
+
+test("a prefix survives its code, which tells family and length", () => {
+  fc.assert(
+    fc.property(anyPrefix, (prefix) => {
+      const code = prefixCode(prefix);
+      assert.deepEqual(prefixOfCode(code), prefix);
+      assert.equal(familyOfCode(code), prefixFamily(prefix));
+      assert.equal(lengthOfCode(code), prefix.length);
+    }),
+  );
+});
+
+test("different prefixes have different codes", () => {
+  fc.assert(
+    fc.property(anyPrefix, anyPrefix, (a, b) => {
+      assert.equal(prefixCode(a) === prefixCode(b), a.address === b.address && a.length === b.length);
+    }),
+  );
+});
