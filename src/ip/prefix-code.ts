@@ -2,7 +2,7 @@
  * A prefix as one primitive, for tables of many: address and length in one number (IPv4: address × 64 + length, below
  * 2^38) or one bigint (IPv6: address × 256 + length). `typeof` tells the family, and equal prefixes have equal codes.
  */
-import { type Family, type Ipv4, ipv6Of } from "./address.ts";
+import { type Family, type IpAddress, type Ipv4, ipv6Of } from "./address.ts";
 import type { Prefix } from "./prefix.ts";
 
 declare const code: unique symbol;
@@ -11,10 +11,16 @@ export type PrefixCode = (number | bigint) & { readonly [code]: true };
 const LENGTHS_4 = 64;
 const LENGTH_BITS_6 = 8n;
 
+/** The code of an IPv4 prefix whose host bits are zero, 0 … 2^32−1; no object is made. */
+export const prefixCode4 = (address: number, length: number): PrefixCode =>
+  (address * LENGTHS_4 + length) as PrefixCode;
+
+/** The code of an IPv6 prefix whose host bits are zero, 0 … 2^128−1. */
+export const prefixCode6 = (address: bigint, length: number): PrefixCode =>
+  ((address << LENGTH_BITS_6) | BigInt(length)) as PrefixCode;
+
 export const prefixCode = ({ address, length }: Prefix): PrefixCode =>
-  (typeof address === "number"
-    ? address * LENGTHS_4 + length
-    : (address << LENGTH_BITS_6) | BigInt(length)) as PrefixCode;
+  typeof address === "number" ? prefixCode4(address, length) : prefixCode6(address, length);
 
 export const familyOfCode = (prefix: PrefixCode): Family => (typeof prefix === "number" ? 4 : 6);
 
@@ -22,8 +28,13 @@ export const familyOfCode = (prefix: PrefixCode): Family => (typeof prefix === "
 export const lengthOfCode = (prefix: PrefixCode): number =>
   typeof prefix === "number" ? prefix % LENGTHS_4 : Number(BigInt.asUintN(8, prefix as bigint));
 
-export function prefixOfCode(prefix: PrefixCode): Prefix {
-  const length = lengthOfCode(prefix);
-  if (typeof prefix === "number") return { address: ((prefix - length) / LENGTHS_4) as Ipv4, length };
-  return { address: ipv6Of((prefix as bigint) >> LENGTH_BITS_6), length };
+/** The address; host bits are zero. */
+export function addressOfCode(prefix: PrefixCode): IpAddress {
+  if (typeof prefix === "number") return ((prefix - (prefix % LENGTHS_4)) / LENGTHS_4) as Ipv4;
+  return ipv6Of((prefix as bigint) >> LENGTH_BITS_6);
 }
+
+export const prefixOfCode = (prefix: PrefixCode): Prefix => ({
+  address: addressOfCode(prefix),
+  length: lengthOfCode(prefix),
+});

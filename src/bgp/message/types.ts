@@ -10,6 +10,12 @@ export type Asn = number;
 
 export type Message = Open | Update | Notification | Keepalive | RouteRefresh;
 
+/** A well-formed message that a receiver has to take without acting on it, as the RFC named in `why` says. */
+export interface Ignored {
+  readonly type: "ignored";
+  readonly why: string;
+}
+
 /** RFC 4271 section 4.2. */
 export interface Open {
   readonly type: "open";
@@ -62,6 +68,7 @@ export interface Update {
 
 /** RFC 7606 section 2. A message that asks for a reset is no value but a DecodeError. */
 export interface MalformedAttribute {
+  /** The attribute's; 0 for the fields of prefixes that belong to no attribute. */
   readonly code: number;
   readonly action: "withdraw" | "discard";
   /** In words, with the section. */
@@ -132,5 +139,8 @@ export interface AttributeSet {
   /** RFC 4456. */
   readonly originatorId?: Ipv4;
   readonly clusterList: readonly Ipv4[];
+  /** By code, each code once. */
   readonly opaque: readonly OpaqueAttribute[];
+  /** Codes, ascending, of attributes above that came with the Partial bit, which nobody may clear (RFC 4271 section 5). */
+  readonly partial?: readonly number[];
 }
