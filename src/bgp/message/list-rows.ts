@@ -11,9 +11,8 @@ interface ListFacts<T> {
   readonly size: number;
   read(view: DataView, at: number): T;
   write(writer: Writer, value: T): void;
-  /** Undefined: as it is. */
   format(value: T): string;
-  of(values: AttributeSet): readonly T[];
+  of(set: AttributeSet): readonly T[];
   take(draft: AttributeDraft, values: readonly T[]): void;
 }
 
