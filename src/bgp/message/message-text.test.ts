@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { captures } from "../../testing/bgp-captures.ts";
 import { attributesOf, ipv4, octetsOf, prefixesOf } from "../../testing/bgp-values.ts";
 import { notification } from "./errors.ts";
+import { CeaseReason } from "./iana.ts";
 import { describeMessage } from "./message-text.ts";
-import { describeNotification, shutdownCommunication, shutdownData } from "./notification-text.ts";
+import { cease, describeNotification, shutdownText } from "./notification-text.ts";
 
 const told: readonly (readonly [name: string, line: string])[] = [
   [
@@ -29,9 +31,9 @@ const told: readonly (readonly [name: string, line: string])[] = [
   ["FRR's beginning of a refresh", "ROUTE-REFRESH begin ipv6"],
   [
     "BIRD's shutdown, with what its administrator says",
-    'NOTIFICATION Cease, Administrative Shutdown: "maintenance until 5 pm"',
+    'NOTIFICATION Cease: Administrative Shutdown (6/2): "maintenance until 5 pm"',
   ],
-  ["FRR's refusal of a network field", "NOTIFICATION UPDATE Message Error, Invalid Network Field"],
+  ["FRR's refusal of a network field", "NOTIFICATION UPDATE Message Error: Invalid Network Field (3/10)"],
 ];
 
 for (const [name, line] of told) {
@@ -64,23 +66,25 @@ test("what RFC 7606 did, long lists, and attributes without words", () => {
 });
 
 const notifications: readonly (readonly [code: number, subcode: number, data: string, text: string])[] = [
-  [1, 2, "1001", "Message Header Error, Bad Message Length: length 4097"],
-  [1, 3, "09", "Message Header Error, Bad Message Type: type 9"],
-  [2, 1, "0004", "OPEN Message Error, Unsupported Version Number: version 4 would do"],
-  [2, 0, "", "OPEN Message Error"],
-  [2, 99, "", "OPEN Message Error, subcode 99"],
-  [3, 1, "", "UPDATE Message Error, Malformed Attribute List"],
-  [3, 9, "800e0100", "UPDATE Message Error, Optional Attribute Error: MP_REACH_NLRI 800e0100"],
-  [4, 0, "", "Hold Timer Expired"],
-  [5, 3, "", "Finite State Machine Error, Unexpected Message in Established State"],
-  [6, 1, "000101000003e8", "Cease, Maximum Number of Prefixes Reached: AFI 1, SAFI 1, at most 1000"],
-  [6, 4, "00", 'Cease, Administrative Reset: ""'],
-  [6, 9, "0602036f6e65", 'Cease, Hard Reset: Cease, Administrative Shutdown: "one"'],
-  [6, 9, "06090609", "Cease, Hard Reset: Cease, Hard Reset: 0609"],
-  [6, 2, "056f6e65", "Cease, Administrative Shutdown: 056f6e65"],
-  [6, 2, "02c328", "Cease, Administrative Shutdown: 02c328"],
-  [6, 2, "071b5b326ac29b78", 'Cease, Administrative Shutdown: "\\u001b[2j\\u009bx"'],
-  [99, 7, "00".repeat(40), `error 99, subcode 7: ${"00".repeat(32)}… (40 octets)`],
+  [1, 2, "1001", "Message Header Error: Bad Message Length (1/2): length 4097"],
+  [1, 3, "09", "Message Header Error: Bad Message Type (1/3): type 9"],
+  [2, 1, "0004", "OPEN Message Error: Unsupported Version Number (2/1): version 4 would do"],
+  [2, 2, "", "OPEN Message Error: Bad Peer AS (2/2)"],
+  [2, 0, "", "OPEN Message Error (2/0)"],
+  [2, 99, "", "OPEN Message Error (2/99)"],
+  [3, 1, "", "UPDATE Message Error: Malformed Attribute List (3/1)"],
+  [3, 9, "800e0100", "UPDATE Message Error: Optional Attribute Error (3/9): MP_REACH_NLRI 800e0100"],
+  [4, 0, "", "Hold Timer Expired (4/0)"],
+  [5, 3, "", "Finite State Machine Error: Unexpected Message in Established State (5/3)"],
+  [6, 1, "000101000003e8", "Cease: Maximum Number of Prefixes Reached (6/1): AFI 1, SAFI 1, at most 1000"],
+  [6, 4, "00", "Cease: Administrative Reset (6/4): 00"],
+  [6, 9, "0602036f6e65", 'Cease: Hard Reset (6/9): Cease: Administrative Shutdown (6/2): "one"'],
+  [6, 9, "06090609", "Cease: Hard Reset (6/9): Cease: Hard Reset (6/9): 0609"],
+  [6, 2, "056f6e65", "Cease: Administrative Shutdown (6/2): 056f6e65"],
+  [6, 2, "02c328", "Cease: Administrative Shutdown (6/2): 02c328"],
+  [6, 2, "071b5b324ac29b78", 'Cease: Administrative Shutdown (6/2): " [2J x"'],
+  [6, 2, "06e280ae61620a", 'Cease: Administrative Shutdown (6/2): " ab "'],
+  [99, 7, "00".repeat(40), `unknown error (99/7): ${"00".repeat(32)}… (40 octets)`],
 ];
 
 for (const [code, subcode, data, text] of notifications) {
@@ -89,9 +93,23 @@ for (const [code, subcode, data, text] of notifications) {
   });
 }
 
-test("a shutdown's text survives, and is cut behind a whole character (RFC 9003)", () => {
-  for (const text of ["", "für Wartung", "x".repeat(255)]) {
-    assert.equal(shutdownCommunication(shutdownData(text)), text);
-  }
-  assert.equal(shutdownCommunication(shutdownData("€".repeat(100))), "€".repeat(85));
+test("a shutdown's text comes back as it was, cut behind a whole character when it is long (RFC 9003)", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 300 }), (text) => {
+      const message = cease(CeaseReason.administrativeShutdown, text);
+      const read = shutdownText(message) ?? "";
+      const plain = text.replaceAll(/\p{Cc}/gu, " ");
+      assert.ok(plain.startsWith(read));
+      assert.ok(message.data.length <= 256);
+      if (Buffer.byteLength(text) <= 255) assert.equal(read, plain);
+    }),
+  );
+  assert.equal(shutdownText(cease(CeaseReason.administrativeReset, "€".repeat(100))), "€".repeat(85));
+});
+
+test("other subcodes carry no text, and an empty one is none", () => {
+  assert.equal(shutdownText(notification(6, 1, Uint8Array.of(1, 65))), undefined);
+  assert.equal(shutdownText(notification(6, 2)), undefined);
+  assert.deepEqual(cease(CeaseReason.maximumPrefixes, "no"), notification(6, 1));
+  assert.deepEqual(cease(CeaseReason.administrativeShutdown), notification(6, 2));
 });
