@@ -27,6 +27,12 @@ const merges: readonly (readonly [what: string, as: AsPathSegment[], as4: AsPath
     [sequence(7), confederation(5), sequence(BIG)],
   ],
   [
+    "confederation segments behind what AS4_PATH knows go",
+    [sequence(7, TRANS), confederation(5)],
+    [sequence(BIG)],
+    [sequence(7, BIG)],
+  ],
+  [
     "confederation segments in AS4_PATH do not count",
     [sequence(7, TRANS)],
     [confederation(5), sequence(BIG)],

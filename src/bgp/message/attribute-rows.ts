@@ -187,7 +187,7 @@ const as4PathRow: AttributeRow = {
   category: "optionalTransitive",
   malformed: "discard",
   malformedRfc: "RFC 6793 section 6",
-  fits: (length) => length >= 6 && length % 2 === 0,
+  fits: (length) => length > 0,
   decode(field, draft, { fourOctetAs }) {
     if (fourOctetAs) return "from a peer that sends AS numbers of four octets (RFC 6793 section 4.1)";
     const path = decodeAsPath(field, 4);

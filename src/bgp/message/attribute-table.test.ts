@@ -4,7 +4,15 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { attributeSets } from "../../testing/bgp-messages.ts";
-import { attributesOf, contextOf, encodedMessages, octetsOf, prefixesOf } from "../../testing/bgp-values.ts";
+import {
+  attributesOf,
+  contextOf,
+  encodedMessages,
+  octetsOf,
+  prefixesOf,
+  sequence,
+  updateOctets,
+} from "../../testing/bgp-values.ts";
 import { AttributeTable } from "./attribute-table.ts";
 import type { DecodeContext } from "./codec-context.ts";
 import { decodeMessage } from "./message-codec.ts";
@@ -83,6 +91,42 @@ test("the same octets mean other attributes on other sessions, and the same ones
   assert.equal(decodedSet(octets, external).localPref, undefined);
 });
 
+test("the same octets hold other paths where AS numbers have two octets", () => {
+  const attributes = new AttributeTable();
+  const octets = updateOctets({
+    attributes: "40010100 40020a 0202 00010002 02010005 400304 c0000201",
+    nlri: "080a",
+  });
+  const pathOf = (fourOctetAs: boolean): AttributeSet["asPath"] =>
+    decodedSet([octets], contextOf({ attributes, fourOctetAs })).asPath;
+  assert.deepEqual(pathOf(true), [sequence(0x10002, 0x2010005)]);
+  assert.deepEqual(pathOf(false), [sequence(1, 2), sequence(5)]);
+});
+
+test("a link-local next hop and attributes that look like one are told apart", () => {
+  const context = contextOf();
+  const hop = "20010db8000000000000000000000001";
+  const lookalike = "fe800000 c08109 000102030405060708";
+  const rest = "40010100 400200";
+  const one = `800e1a 0002 01 10 ${hop} 00 20 20010db8 ${lookalike} ${rest}`;
+  const two = `800e2a 0002 01 20 ${hop} ${lookalike} 00 20 20010db8 ${rest}`;
+  const sets = [one, two].map((attributes) => decodedSet([updateOctets({ attributes })], context));
+  assert.deepEqual(
+    sets.map(({ opaque, linkLocalNextHop }) => [opaque.length, linkLocalNextHop === undefined]),
+    [
+      [2, true],
+      [0, false],
+    ],
+  );
+});
+
+test("a set keeps nothing of the octets it came in", () => {
+  const octets = updateOctets({ attributes: "40010100 400200 400304 c0000201 e06302 0102", nlri: "080a" });
+  const set = decodedSet([octets], contextOf());
+  octets.fill(0);
+  assert.deepEqual(set.opaque, [{ code: 99, flags: 0xe0, octets: Uint8Array.of(1, 2) }]);
+});
+
 test("the octets of IPv6 attributes do not count as IPv4's, nor other prefixes as other attributes", () => {
   const context = contextOf({ peerType: "internal" });
   const six = attributesOf("2001:db8::1");
@@ -115,8 +159,22 @@ test("what nobody refers to is swept away, octets included, while what is held s
   assert.ok(table.size < 1001, `${table.size} sets`);
   await collectGarbage();
   for (let pass = 0; pass < 20; pass++) table.sweep(100);
-  assert.ok(table.size < 100, `${table.size} sets`);
+  assert.ok(table.size < 100 && table.forms < 100, `${table.size} sets, ${table.forms} forms`);
   assert.equal(decodedSet(octetsAt(0), context), held);
+});
+
+test("octets that come again after their set was collected are remembered anew", async () => {
+  const table = new AttributeTable();
+  const context = contextOf({ attributes: table });
+  const octetsAt = (med: number): Uint8Array[] =>
+    encodedMessages(updateOf(attributesOf("192.0.2.1", { med }), "10.0.0.0/8"), context);
+  for (let med = 0; med < 10; med++) decodedSet(octetsAt(med), context);
+  await collectGarbage();
+  // What is left of the old one is swept away only afterwards.
+  const held = decodedSet(octetsAt(9), context);
+  for (let pass = 0; pass < 4; pass++) table.sweep(100);
+  assert.deepEqual([table.size, table.forms], [1, 1]);
+  assert.equal(decodedSet(octetsAt(9), context), held);
 });
 
 test("one set keeps the last octets it came in, whatever a peer invents", () => {

@@ -34,6 +34,11 @@ export class AttributeTable {
     return this.#size;
   }
 
+  /** Forms in octets that are remembered, one for each set at most. */
+  get forms(): number {
+    return this.#byOctets.reduce((sum, forms) => sum + forms.size, 0);
+  }
+
   /** The one object of this content: the given one, which must not be changed from now on, or one that was here before. */
   intern(set: AttributeSet): AttributeSet {
     return this.#enter(set).set;

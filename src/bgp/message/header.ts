@@ -44,12 +44,11 @@ export function readHeader(view: DataView, at: number, limit: number): Header {
   const length = view.getUint16(at + LENGTH_AT);
   const type = view.getUint8(at + TYPE_AT);
   const lengths = lengthsByType.get(type);
-  const isLengthSane = length >= HEADER_OCTETS && length <= limit;
-  if (isLengthSane && !lengths) {
+  if (!lengths && length >= HEADER_OCTETS) {
     throw headerError("header.type", `no message type ${type}`, TYPE_AT, HeaderError.badType, Uint8Array.of(type));
   }
   const { least = HEADER_OCTETS, most = limit } = lengths ?? {};
-  if (!isLengthSane || length < least || length > most) {
+  if (length < least || length > Math.min(most, limit)) {
     const bounds = least === most ? `${least}` : `${least} … ${Math.min(most, limit)}`;
     const field = Uint8Array.of(length >> 8, length & 255);
     throw headerError("header.length", `${length}, not ${bounds}`, LENGTH_AT, HeaderError.badLength, field);

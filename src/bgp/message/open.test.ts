@@ -21,6 +21,12 @@ interface Refused {
 const refused: readonly Refused[] = [
   { what: "version 3", body: "03 fde9 005a 0a000001 00", subcode: 1, data: "0004", field: "open.version" },
   { what: "AS 0", body: "04 0000 005a 0a000001 00", subcode: 2, field: "open.asn" },
+  {
+    what: "AS 0 where two octets are",
+    body: "04 0000 005a 0a000001 08 02 06 41 04 0000fde9",
+    subcode: 2,
+    field: "open.asn",
+  },
   { what: "AS 0 of four octets", body: `${HEAD} 08 02 06 41 04 00000000`, subcode: 2, field: "open.asn" },
   { what: "a hold time of a second", body: "04 fde9 0001 0a000001 00", subcode: 6, field: "open.holdTime" },
   { what: "a hold time of two seconds", body: "04 fde9 0002 0a000001 00", subcode: 6, field: "open.holdTime" },

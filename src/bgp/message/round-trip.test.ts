@@ -72,6 +72,20 @@ test("attributes that leave no room for a prefix are not sent", () => {
   assert.equal(encodeAnnouncement(writer, attributes, pending, contextOf({ extendedMessage: true })), 1);
 });
 
+test("attributes are written ascending by code, those without words among them", () => {
+  const opaque = (code: number) => ({ code, flags: 0xe0, octets: new Uint8Array(0) });
+  const attributes = attributesOf("192.0.2.1", {
+    largeCommunities: [{ global: 1, local1: 2, local2: 3 }],
+    opaque: [opaque(20), opaque(99)],
+  });
+  const writer = new Writer();
+  encodeAnnouncement(writer, attributes, { prefixes: prefixesOf("10.0.0.0/8"), from: 0 }, contextOf());
+  const octets = writer.finish();
+  const codes: number[] = [];
+  for (let at = 23; at < octets.length - 2; at += 3 + (octets[at + 2] ?? 0)) codes.push(octets[at + 1] ?? 0);
+  assert.deepEqual(codes, [1, 2, 3, 20, 32, 99]);
+});
+
 test("a withdrawal of prefixes of both families takes a message each", () => {
   const writer = new Writer();
   const mixed = prefixesOf("10.0.0.0/8", "2001:db8::/32", "11.0.0.0/8");

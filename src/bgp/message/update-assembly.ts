@@ -86,8 +86,7 @@ function announcedOf(
       draft.report(code, "withdraw", `${attributeName(code)} is missing (RFC 7606 section 3 d)`);
       return undefined;
     }
-    const isRemembered = form && isClean && (form.reach !== undefined) === draft.hasReach;
-    const attributes = isRemembered ? table.remember(form.kind, form.octets, set) : table.intern(set);
+    const attributes = form && isClean ? table.remember(form.kind, form.octets, set) : table.intern(set);
     announced.push({ attributes, prefixes });
   }
   return announced.length === 0 ? NONE : announced;

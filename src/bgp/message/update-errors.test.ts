@@ -10,6 +10,7 @@ import {
   sequence,
   updateOctets,
 } from "../../testing/bgp-values.ts";
+import { AttributeTable } from "./attribute-table.ts";
 import type { DecodeContext } from "./codec-context.ts";
 import { decodeMessage } from "./message-codec.ts";
 import type { Update } from "./types.ts";
@@ -129,6 +130,12 @@ const withdrawn: readonly Case[] = [
     code: 8,
     rfc: "7606 section 4",
   },
+  {
+    what: "an attribute an octet longer than what is left",
+    attributes: `${MANDATORY}c00804 000100`,
+    code: 8,
+    rfc: "7606 section 4",
+  },
   { what: "a header of an attribute cut short", attributes: `${MANDATORY}c008`, code: 8, rfc: "7606 section 4" },
   { what: "an extended length cut short", attributes: `${MANDATORY}d00800`, code: 8, rfc: "7606 section 4" },
   { what: "an octet where an attribute begins", attributes: `${MANDATORY}c0`, code: 0, rfc: "7606 section 4" },
@@ -189,6 +196,13 @@ const discarded: readonly Case[] = [
     attributes: `${MANDATORY}c01106 0201 0000fde9`,
     code: 17,
     rfc: "6793 section 4.1",
+  },
+  {
+    what: "AS4_PATH without value",
+    attributes: `${OLD_PATH}c01100`,
+    context: old,
+    code: 17,
+    rfc: "6793 section 6",
   },
   {
     what: "AS4_PATH of four octets",
@@ -328,6 +342,13 @@ const resets: readonly Reset[] = [
     field: "update.attributes.MP_REACH_NLRI",
   },
   {
+    what: "MP_REACH_NLRI with a next hop beyond the message",
+    octets: updateOctets({ attributes: "800e05 0002 01 ff 00" }),
+    subcode: 9,
+    data: "800e05 0002 01 ff 00",
+    field: "update.attributes.MP_REACH_NLRI",
+  },
+  {
     what: "MP_REACH_NLRI with an IPv6 next hop for IPv4",
     octets: updateOctets({ attributes: `800e15 0001 01 10 20010db8000000000000000000000001 00${ORIGIN}${AS_PATH}` }),
     subcode: 9,
@@ -386,8 +407,10 @@ const updateFrom = (octets: Uint8Array, context: DecodeContext): Update => {
 test("an IPv6 next hop that is no host, and wrong flags, withdraw IPv6 routes", () => {
   const noHost = REACH.replace("20010db8000000000000000000000001", "ff020000000000000000000000000001");
   const transitive = REACH.replace("800e", "c00e");
+  const context = contextOf();
+  assert.equal(updateFrom(updateOctets({ attributes: REACH + ORIGIN + AS_PATH }), context).announced.length, 1);
   for (const reach of [noHost, transitive]) {
-    const update = updateFrom(updateOctets({ attributes: reach + ORIGIN + AS_PATH }), contextOf());
+    const update = updateFrom(updateOctets({ attributes: reach + ORIGIN + AS_PATH }), context);
     assert.deepEqual(update.withdrawn, prefixesOf("2001:db8:1::/48"));
     assert.deepEqual(update.announced, []);
     assert.deepEqual([update.malformed[0]?.code, update.malformed[0]?.action], [14, "withdraw"]);
@@ -418,23 +441,52 @@ test("an update of both families announces both, each with its own next hop", ()
   ]);
 });
 
-test("routes of a family that the session does not carry are set aside", () => {
-  const only6 = updateFrom(
-    updateOctets({ withdrawn: "080b", attributes: REACH + MANDATORY, nlri: NLRI }),
-    contextOf({ families: [6] }),
-  );
-  assert.deepEqual(only6.withdrawn, []);
-  assert.deepEqual(only6.announced[0]?.prefixes, prefixesOf("2001:db8:1::/48"));
-  assert.deepEqual(
-    only6.malformed.map(({ code, action }) => [code, action]),
-    [[0, "discard"]],
-  );
-  const only4 = updateFrom(updateOctets({ attributes: REACH + MANDATORY, nlri: NLRI }), contextOf({ families: [4] }));
-  assert.deepEqual(only4.announced, [{ attributes: expected, prefixes: routes }]);
-  assert.deepEqual(
-    only4.malformed.map(({ code, action }) => [code, action]),
-    [[14, "discard"]],
-  );
+test("what is withdrawn beside an announcement is withdrawn each time", () => {
+  const context = contextOf();
+  const octets = updateOctets({ attributes: `800f05 0002 01 08 fd ${MANDATORY}`, nlri: NLRI });
+  for (const _ of [1, 2, 3]) {
+    const { withdrawn: gone, announced } = updateFrom(octets, context);
+    assert.deepEqual([gone, announced], [prefixesOf("fd00::/8"), [{ attributes: expected, prefixes: routes }]]);
+  }
+});
+
+test("an end of RIB of a family that the session does not carry is none", () => {
+  const update = updateFrom(updateOctets({ attributes: "800f03 0002 01" }), contextOf({ families: [4] }));
+  assert.equal(update.endOfRib, undefined);
+  assert.deepEqual([update.malformed[0]?.code, update.malformed[0]?.action], [15, "discard"]);
+});
+
+test("routes of a family that the session does not carry are set aside, though another session's are remembered", () => {
+  const attributes = new AttributeTable();
+  const [plain, mp] = [
+    updateOctets({ attributes: MANDATORY, nlri: NLRI }),
+    updateOctets({ attributes: REACH + MANDATORY }),
+  ];
+  for (const octets of [plain, mp]) assert.equal(updateFrom(octets, contextOf({ attributes })).announced.length, 1);
+  const only4 = contextOf({ families: [4], attributes });
+  const only6 = contextOf({ families: [6], attributes });
+  const setAside: readonly (readonly [octets: Uint8Array, context: DecodeContext, code: number])[] = [
+    [mp, only4, 14],
+    [plain, only6, 0],
+    [updateOctets({ withdrawn: "080b" }), only6, 0],
+  ];
+  for (const [octets, context, code] of setAside) {
+    const { withdrawn: gone, announced, malformed } = updateFrom(octets, context);
+    assert.deepEqual([gone, announced], [[], []]);
+    assert.deepEqual(
+      malformed.map((entry) => [entry.code, entry.action]),
+      [[code, "discard"]],
+    );
+  }
+  const both = updateOctets({ attributes: REACH + MANDATORY, nlri: NLRI });
+  assert.deepEqual(updateFrom(both, only4).announced, [{ attributes: expected, prefixes: routes }]);
+  assert.deepEqual(updateFrom(both, only6).announced[0]?.prefixes, prefixesOf("2001:db8:1::/48"));
+});
+
+test("confederation segments are taken from internal peers", () => {
+  const attributes = `${ORIGIN}4002060301 0000fde9${NEXT_HOP}`;
+  const update = updateFrom(updateOctets({ attributes, nlri: NLRI }), contextOf(internal));
+  assert.deepEqual(update.announced[0]?.attributes.asPath, [{ kind: "confederationSequence", asns: [65001] }]);
 });
 
 test("an unknown optional attribute is passed on with Partial set, or forgotten where it is not transitive", () => {
