@@ -1,0 +1,263 @@
+/**
+ * Everything received and originated: per prefix the paths of all who have one, nearly always one alone. The received attributes
+ * stay with the path, so that a changed filter is applied without asking the peer again. Large removals and revisits are carried
+ * out in slices by `work`.
+ */
+import { type Family, type Ipv4, ipv4Of, ipv6Of } from "../../ip/address.ts";
+import { familyOfCode, type PrefixCode } from "../../ip/prefix-code.ts";
+import type { Origination } from "../config.ts";
+import type { AttributeSet, Update } from "../message/types.ts";
+import type { ImportContext } from "./import.ts";
+import { NextHops } from "./next-hops.ts";
+import { Path } from "./path.ts";
+import { Peer } from "./peer.ts";
+import type { PrefixTable } from "./prefix-table.ts";
+import type { RibSession, RibWorld } from "./types.ts";
+
+const NONE: readonly Path[] = [];
+
+export class AdjRibIn {
+  readonly hops: NextHops;
+  readonly #table: PrefixTable;
+  readonly #world: RibWorld;
+  readonly #routerId: Ipv4;
+  readonly #touched: (id: number) => void;
+  readonly #paths: (Path | Path[] | undefined)[] = [];
+  readonly #peers = new Map<string, Peer>();
+  /** Peers with something to take out or to revisit. */
+  readonly #busy = new Set<Peer>();
+
+  /** `touched` is called when what is known of a prefix has changed. */
+  constructor(table: PrefixTable, world: RibWorld, routerId: Ipv4, touched: (id: number) => void) {
+    this.#table = table;
+    this.#world = world;
+    this.#routerId = routerId;
+    this.#touched = touched;
+    this.hops = new NextHops((address) => world.costOf(address));
+  }
+
+  get hasWork(): boolean {
+    return this.#busy.size > 0;
+  }
+
+  /** Undefined: it is not up, and nothing of it is left. */
+  peer(name: string): Peer | undefined {
+    return this.#peers.get(name);
+  }
+
+  /** All who have something to say of a prefix, in no order. */
+  paths(id: number): readonly Path[] {
+    const there = this.#paths[id];
+    return there === undefined ? NONE : there instanceof Path ? [there] : there;
+  }
+
+  /** The path where there is one alone: spares the common case a list. */
+  onlyPath(id: number): Path | undefined {
+    const there = this.#paths[id];
+    return there instanceof Path ? there : undefined;
+  }
+
+  up(session: RibSession): Peer {
+    const peer = this.#peers.get(session.name) ?? new Peer(session);
+    this.#peers.set(session.name, peer);
+    peer.isUp = true;
+    this.configure(session);
+    return peer;
+  }
+
+  /** Facts of a session that is up, or whose routes are kept. */
+  configure(session: RibSession): void {
+    const peer = this.#peers.get(session.name);
+    if (!peer || peer.session === session) return;
+    if (importsAlike(peer.session, session)) peer.session = session;
+    else {
+      peer.reimport(session);
+      this.#workFor(peer);
+    }
+  }
+
+  /** Routes of the families in `keep` stay and are stale (RFC 4724 section 4.2); those that were stale already go. */
+  down(name: string, keep: readonly Family[]): void {
+    const peer = this.#peers.get(name);
+    if (!peer) return;
+    peer.isUp = false;
+    this.sweep(peer, peer.session.families);
+    for (const family of peer.session.families) if (keep.includes(family)) this.markStale(peer, family);
+    for (const id of peer.stale.size > 0 ? peer.ids : []) if (!peer.stale.has(id)) peer.doomed.add(id);
+    if (peer.stale.size === 0) peer.doomed.addAll(peer.ids);
+    this.#workFor(peer);
+  }
+
+  /** Everything of the family must be told again before the next sweep (RFC 7313 section 4.2). */
+  markStale(peer: Peer, family: Family): void {
+    if (isOnly(peer, family)) peer.stale.addAll(peer.ids);
+    else for (const id of peer.ids) if (this.#familyOf(id) === family) peer.stale.add(id);
+    for (const id of peer.doomed) peer.stale.delete(id);
+  }
+
+  /** What is stale goes. */
+  sweep(peer: Peer, families: readonly Family[]): void {
+    const isWhole = peer.session.families.every((family) => families.includes(family));
+    if (isWhole) peer.doomed.addAll(peer.stale);
+    else for (const id of peer.stale) if (families.includes(this.#familyOf(id))) peer.doomed.add(id);
+    if (isWhole) peer.stale.clear();
+    else for (const id of peer.doomed) peer.stale.delete(id);
+    this.#workFor(peer);
+  }
+
+  update(name: string, update: Update): void {
+    const peer = this.#peers.get(name);
+    if (!peer?.isUp) return;
+    for (const prefix of update.withdrawn) {
+      const id = this.#table.idOf(prefix);
+      if (id >= 0) this.#withdraw(peer, id);
+    }
+    const context = this.#contextOf(peer);
+    for (const { attributes, prefixes } of update.announced)
+      for (const prefix of prefixes) this.#announce(peer, prefix, attributes, context);
+    if (update.endOfRib) this.sweep(peer, [update.endOfRib]);
+  }
+
+  /** A prefix of our own; undefined: no more. */
+  originate(prefix: PrefixCode, origination: Origination | undefined): void {
+    if (!origination) {
+      const id = this.#table.idOf(prefix);
+      if (id >= 0) this.#set(id, undefined, undefined);
+      return;
+    }
+    const id = this.#hold(prefix);
+    const was = this.paths(id).find(({ peer }) => peer === undefined)?.origination;
+    if (was && was.about === origination.about && was.device === origination.device) return;
+    const received = this.#world.attributes.intern(ownAttributes(familyOfCode(prefix)));
+    this.#set(id, undefined, new Path({ origination }, received, { attributes: received }, undefined));
+  }
+
+  /** A next hop whose answer is another now: what its peers told over it is looked at again, in slices. */
+  hopChanged(address: Parameters<NextHops["refresh"]>[0]): void {
+    const hop = this.hops.refresh(address);
+    for (const peer of hop?.peers.keys() ?? []) {
+      if (hop) peer.hasHop(hop);
+      this.#workFor(peer);
+    }
+  }
+
+  /** Removes and revisits `limit` routes at most; how many it did. */
+  work(limit: number): number {
+    let done = 0;
+    for (const peer of this.#busy) {
+      for (; done < limit && peer.doomed.size > 0; done++) this.#withdraw(peer, peer.doomed.shift());
+      const context = this.#contextOf(peer);
+      for (; done < limit && peer.revisited.size > 0; done++) this.#revisit(peer, peer.revisited.shift(), context);
+      if (done >= limit) return done;
+      peer.movedHops.clear();
+      this.#busy.delete(peer);
+      this.#forget(peer);
+    }
+    return done;
+  }
+
+  #contextOf(peer: Peer): ImportContext {
+    return {
+      session: peer.session,
+      routerId: this.#routerId,
+      attributes: this.#world.attributes,
+      isOwnAddress: (address) => this.#world.isOwnAddress(address),
+    };
+  }
+
+  #announce(peer: Peer, prefix: PrefixCode, received: AttributeSet, context: ImportContext): void {
+    const id = this.#hold(prefix);
+    peer.ids.add(id);
+    if (peer.stale.size > 0) peer.stale.delete(id);
+    if (peer.doomed.size > 0) peer.doomed.delete(id);
+    this.#set(id, peer, peer.pathFor(prefix, received, context, this.hops));
+  }
+
+  #withdraw(peer: Peer, id: number): void {
+    if (!peer.ids.delete(id)) return;
+    peer.stale.delete(id);
+    peer.doomed.delete(id);
+    peer.revisited.delete(id);
+    this.#set(id, peer, undefined);
+  }
+
+  #revisit(peer: Peer, id: number, context: ImportContext): void {
+    const was = this.paths(id).find((path) => path.peer === peer);
+    if (!was) return;
+    this.#set(id, peer, peer.pathFor(this.#table.prefixOf(id), was.received, context, this.hops));
+    if (was.hop && peer.movedHops.has(was.hop)) this.#touched(id);
+  }
+
+  /** The id, held once for all candidates of it together: `#set` releases it with the last. */
+  #hold(prefix: PrefixCode): number {
+    const id = this.#table.hold(prefix);
+    if (this.#paths[id] !== undefined) this.#table.release(id);
+    return id;
+  }
+
+  #set(id: number, peer: Peer | undefined, path: Path | undefined): void {
+    const was = this.#put(id, peer, path);
+    if (was === path) return;
+    if (path) path.uses++;
+    if (was && --was.uses === 0) was.peer?.drop(was, this.hops);
+    this.#touched(id);
+    if (this.#paths[id] === undefined) this.#table.release(id);
+  }
+
+  /** The path in whose place it is. */
+  #put(id: number, peer: Peer | undefined, path: Path | undefined): Path | undefined {
+    const there = this.#paths[id];
+    if (there === undefined || (there instanceof Path && there.peer === peer)) {
+      if (there !== path) this.#paths[id] = path;
+      return there;
+    }
+    const all = there instanceof Path ? [there] : there;
+    const at = all.findIndex((one) => one.peer === peer);
+    const was = all[at];
+    const left = at < 0 ? all : all.toSpliced(at, 1);
+    if (path) this.#paths[id] = [...left, path];
+    else if (left !== all) this.#paths[id] = left.length === 1 ? left[0] : left;
+    return was;
+  }
+
+  #familyOf(id: number): Family {
+    return familyOfCode(this.#table.prefixOf(id));
+  }
+
+  #workFor(peer: Peer): void {
+    if (peer.doomed.size > 0 || peer.revisited.size > 0) this.#busy.add(peer);
+    else this.#forget(peer);
+  }
+
+  #forget(peer: Peer): void {
+    if (!peer.isUp && peer.ids.size === 0) this.#peers.delete(peer.session.name);
+  }
+}
+
+/** A session of one family has routes of no other: its ids need not be asked one by one. */
+const isOnly = ({ session }: Peer, family: Family): boolean =>
+  session.families.length === 1 && session.families[0] === family;
+
+/** Whether routes of the session are judged alike under both; whom they are sent to is another matter. */
+const importsAlike = (a: RibSession, b: RibSession): boolean =>
+  a.kind === b.kind &&
+  a.localAs === b.localAs &&
+  a.peerRouterId === b.peerRouterId &&
+  a.peerAddress === b.peerAddress &&
+  a.isReflectorClient === b.isReflectorClient &&
+  a.clusterId === b.clusterId &&
+  a.allowedOwnAs === b.allowedOwnAs &&
+  a.importFilter === b.importFilter;
+
+/** Of a prefix that we originate; export puts in the next hop. */
+const ownAttributes = (family: Family): AttributeSet => ({
+  origin: "igp",
+  asPath: [],
+  nextHop: family === 4 ? ipv4Of(0) : ipv6Of(0n),
+  atomicAggregate: false,
+  communities: [],
+  extendedCommunities: [],
+  largeCommunities: [],
+  clusterList: [],
+  opaque: [],
+});

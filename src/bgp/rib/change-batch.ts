@@ -1,0 +1,78 @@
+/**
+ * A run of changes to what an update group has told, as made once for all who are to hear it, and the view that one of them has of
+ * it: a peer is not told its own routes, so what is a change for others may be a withdrawal or nothing for it.
+ */
+import type { IpAddress } from "../../ip/address.ts";
+import type { PrefixCode } from "../../ip/prefix-code.ts";
+import { type Exported, hiddenFrom } from "./export.ts";
+import type { Peer } from "./peer.ts";
+import type { Announcement, Batch } from "./types.ts";
+
+export class ChangeBatch {
+  readonly prefixes: PrefixCode[] = [];
+  /** What those who hear it have been told until now, by the place of the prefix; `all`: something, each of them. */
+  readonly before: (Exported | "all" | undefined)[] = [];
+  readonly #after: (Exported | undefined)[] = [];
+  readonly #announcements = new Map<Exported, Announcement & { readonly prefixes: PrefixCode[] }>();
+  readonly #withdrawn: PrefixCode[] = [];
+  /** Peers for whom it may read otherwise: by themselves and by their addresses. */
+  readonly #peers = new Set<Peer>();
+  readonly #nextHops = new Set<IpAddress>();
+  #shared: Batch | undefined;
+
+  get size(): number {
+    return this.prefixes.length;
+  }
+
+  /** `before` and `after` differ. */
+  add(prefix: PrefixCode, before: Exported | "all" | undefined, after: Exported | undefined): void {
+    this.prefixes.push(prefix);
+    this.before.push(before);
+    this.#after.push(after);
+    if (before && before !== "all") this.#concerns(before);
+    if (!after) {
+      this.#withdrawn.push(prefix);
+      return;
+    }
+    const group = this.#announcements.get(after);
+    if (group) group.prefixes.push(prefix);
+    else {
+      this.#announcements.set(after, { attributes: after.attributes, prefixes: [prefix] });
+      this.#concerns(after);
+    }
+  }
+
+  /** What the peer is to be sent of it; the same object for all peers that no route of it came from. */
+  viewFor(peer: Peer): Batch {
+    if (!this.#peers.has(peer) && !this.#nextHops.has(peer.session.peerAddress)) {
+      this.#shared ??= batchOf(this.#withdrawn, [...this.#announcements.values()]);
+      return this.#shared;
+    }
+    const withdrawn = this.prefixes.filter((_, at) => {
+      const before = this.before[at];
+      const after = this.#after[at];
+      const wasTold = before === "all" || (before && !hiddenFrom(before, peer));
+      return wasTold && !(after && !hiddenFrom(after, peer));
+    });
+    const announced = [...this.#announcements].filter(([exported]) => !hiddenFrom(exported, peer));
+    return batchOf(
+      withdrawn,
+      announced.map(([, announcement]) => announcement),
+    );
+  }
+
+  #concerns({ peer, attributes }: Exported): void {
+    if (peer) this.#peers.add(peer);
+    this.#nextHops.add(attributes.nextHop);
+  }
+}
+
+const batchOf = (withdrawn: readonly PrefixCode[], announced: readonly Announcement[]): Batch => ({
+  withdrawn,
+  announced,
+  endOfRib: [],
+  refreshed: [],
+});
+
+export const isEmpty = ({ withdrawn, announced, endOfRib, refreshed }: Batch): boolean =>
+  withdrawn.length + announced.length + endOfRib.length + refreshed.length === 0;

@@ -1,0 +1,115 @@
+/**
+ * A set of small integers (the ids of prefixes) as pages of bits: a session that knows a few of a million prefixes holds a few
+ * pages, one that knows all holds a bit for each.
+ */
+const PAGE_BITS = 12;
+const PAGE_IDS = 1 << PAGE_BITS;
+const WORDS = PAGE_IDS / 32;
+
+export class IdSet {
+  readonly #pages: (Uint32Array | undefined)[] = [];
+  /** No id below it is in the set. */
+  #least = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  has(id: number): boolean {
+    const page = this.#pages[id >>> PAGE_BITS];
+    return page !== undefined && ((page[(id & (PAGE_IDS - 1)) >>> 5] ?? 0) & (1 << (id & 31))) !== 0;
+  }
+
+  /** Whether it is new. */
+  add(id: number): boolean {
+    const at = id >>> PAGE_BITS;
+    let page = this.#pages[at];
+    if (!page) {
+      while (this.#pages.length < at) this.#pages.push(undefined);
+      page = new Uint32Array(WORDS);
+      this.#pages[at] = page;
+    }
+    const word = (id & (PAGE_IDS - 1)) >>> 5;
+    const was = page[word] ?? 0;
+    const is = was | (1 << (id & 31));
+    if ((was | 0) === is) return false;
+    page[word] = is;
+    this.#size++;
+    if (id < this.#least) this.#least = id;
+    return true;
+  }
+
+  /** Whether it was there. */
+  delete(id: number): boolean {
+    const page = this.#pages[id >>> PAGE_BITS];
+    const word = (id & (PAGE_IDS - 1)) >>> 5;
+    const was = page?.[word] ?? 0;
+    const bit = 1 << (id & 31);
+    if (!page || (was & bit) === 0) return false;
+    page[word] = was & ~bit;
+    if (--this.#size === 0) this.clear();
+    return true;
+  }
+
+  clear(): void {
+    this.#pages.length = 0;
+    this.#least = 0;
+    this.#size = 0;
+  }
+
+  /** The least member from `from` on; −1: none. */
+  nextFrom(from: number): number {
+    for (let at = from >>> PAGE_BITS; at < this.#pages.length; at++) {
+      const page = this.#pages[at];
+      if (!page) continue;
+      const start = at === from >>> PAGE_BITS ? from & (PAGE_IDS - 1) : 0;
+      for (let word = start >>> 5; word < WORDS; word++) {
+        const mask = word === start >>> 5 ? -1 << (start & 31) : -1;
+        const bits = (page[word] ?? 0) & mask;
+        if (bits !== 0) return (at << PAGE_BITS) + (word << 5) + (31 - Math.clz32(bits & -bits));
+      }
+    }
+    return -1;
+  }
+
+  /** Takes out the least member; −1: it is empty. */
+  shift(): number {
+    const id = this.#size === 0 ? -1 : this.nextFrom(this.#least);
+    if (id < 0) return -1;
+    this.#least = id + 1;
+    this.delete(id);
+    return id;
+  }
+
+  *[Symbol.iterator](): IterableIterator<number> {
+    for (let id = this.nextFrom(0); id >= 0; id = this.nextFrom(id + 1)) yield id;
+  }
+
+  /** Adds all of another set, a page at a time. */
+  addAll(other: IdSet): void {
+    for (const [at, theirs] of other.#pages.entries()) {
+      if (!theirs) continue;
+      const ours = this.#pages[at];
+      if (ours) for (const id of other.#idsOf(at)) this.add(id);
+      else {
+        while (this.#pages.length < at) this.#pages.push(undefined);
+        this.#pages[at] = theirs.slice();
+        for (const word of theirs) this.#size += bitsOf(word);
+      }
+    }
+    if (other.#size > 0) this.#least = 0;
+  }
+
+  *#idsOf(page: number): IterableIterator<number> {
+    const end = (page + 1) << PAGE_BITS;
+    for (let id = this.nextFrom(page << PAGE_BITS); id >= 0 && id < end; id = this.nextFrom(id + 1)) yield id;
+  }
+}
+
+/** How many bits of a word are set. */
+function bitsOf(word: number): number {
+  let count = 0;
+  for (let left = word; left !== 0; left &= left - 1) count++;
+  return count;
+}

@@ -1,0 +1,121 @@
+/**
+ * The tables of a speaker (RFC 4271 section 3.2): Adj-RIBs-In, the decision process, Loc-RIB and Adj-RIBs-Out.
+ *
+ *     update, originate, … ─▶ AdjRibIn ─▶ LocRib ─┬─▶ takeChanges (the routes to use)
+ *                                                 └─▶ AdjRibOut ─▶ next (what a session is sent)
+ *
+ * Calls that take something in only note what they touch; `work` carries it on in slices of the caller's choice, so that no
+ * event loop turn is long. Where it stops, everything handed out is right as far as it goes.
+ */
+import type { Family, IpAddress } from "../../ip/address.ts";
+import type { PrefixCode } from "../../ip/prefix-code.ts";
+import type { Origination } from "../config.ts";
+import type { Update } from "../message/types.ts";
+import { AdjRibIn } from "./adj-rib-in.ts";
+import { AdjRibOut } from "./adj-rib-out.ts";
+import { LocRib } from "./loc-rib.ts";
+import { PrefixTable } from "./prefix-table.ts";
+import type { Batch, BestChange, RibOptions, RibSession, RibWorld } from "./types.ts";
+
+const QUEUE_BATCHES = 64;
+
+export class Rib {
+  readonly #table = new PrefixTable();
+  readonly #adjRibIn: AdjRibIn;
+  readonly #locRib: LocRib;
+  readonly #adjRibOut: AdjRibOut;
+
+  constructor(world: RibWorld, { routerId, maxPaths, queueBatches = QUEUE_BATCHES }: RibOptions) {
+    const locRib = new LocRib(this.#table, maxPaths);
+    this.#locRib = locRib;
+    this.#adjRibIn = new AdjRibIn(this.#table, world, routerId, (id) => locRib.touch(id));
+    const { attributes } = world;
+    this.#adjRibOut = new AdjRibOut({ table: this.#table, locRib, attributes, queueBatches });
+  }
+
+  /** The session is established. Stale routes of before stay until `sweep`, or the peer's End-of-RIB. */
+  sessionUp(session: RibSession): void {
+    this.#adjRibOut.up(this.#adjRibIn.up(session));
+  }
+
+  /** Other filters or another role, without a new session. Its routes are judged again, and it hears what is different. */
+  configure(session: RibSession): void {
+    this.#adjRibIn.configure(session);
+    this.#adjRibOut.configure(session);
+  }
+
+  /** Its routes go, save those of families in `keep`, which are stale from now on (RFC 4724 section 4.2). */
+  sessionDown(name: string, keep: readonly Family[]): void {
+    this.#adjRibOut.down(name);
+    this.#adjRibIn.down(name, keep);
+  }
+
+  /** What the peer says; its End-of-RIB takes out what is stale. Ignored where the session is not up. */
+  update(name: string, update: Update): void {
+    this.#adjRibIn.update(name, update);
+  }
+
+  /** The peer begins to tell all of the family again (RFC 7313 section 4.2): what it leaves out goes with the next `sweep`. */
+  markStale(name: string, family: Family): void {
+    const peer = this.#adjRibIn.peer(name);
+    if (peer) this.#adjRibIn.markStale(peer, family);
+  }
+
+  /** Stale routes go: their time is over, or the peer has told everything again. */
+  sweep(name: string, families: readonly Family[]): void {
+    const peer = this.#adjRibIn.peer(name);
+    if (peer) this.#adjRibIn.sweep(peer, families);
+  }
+
+  /** The peer asks to hear everything of the family again (RFC 2918 section 4); the mark `refreshed` ends it. */
+  refresh(name: string, family: Family): void {
+    this.#adjRibOut.refresh(name, family);
+  }
+
+  /** A prefix of our own; undefined: no more. */
+  originate(prefix: PrefixCode, origination: Origination | undefined): void {
+    this.#adjRibIn.originate(prefix, origination);
+  }
+
+  /** The world may answer otherwise for this next hop. */
+  nextHopChanged(address: IpAddress): void {
+    this.#adjRibIn.hopChanged(address);
+  }
+
+  /** Prefixes that a session has told, stale ones included: what a limit counts. */
+  receivedCount(name: string): number {
+    return this.#adjRibIn.peer(name)?.ids.size ?? 0;
+  }
+
+  /** Of those, the stale ones. */
+  staleCount(name: string): number {
+    return this.#adjRibIn.peer(name)?.stale.size ?? 0;
+  }
+
+  /** Prefixes with a route. */
+  get size(): number {
+    return this.#locRib.size;
+  }
+
+  get hasWork(): boolean {
+    return this.#adjRibIn.hasWork || this.#locRib.hasWork || this.#adjRibOut.hasWork;
+  }
+
+  /** Carries on with `limit` prefixes or so; whether there is more to do. */
+  work(limit: number): boolean {
+    let left = limit - this.#adjRibIn.work(limit);
+    left -= this.#locRib.work(left, this.#adjRibIn, (id) => this.#adjRibOut.touch(id));
+    this.#adjRibOut.work(left);
+    return this.hasWork;
+  }
+
+  /** Routes to use that have changed since they were last taken, `limit` prefixes at most. */
+  takeChanges(limit: number): readonly BestChange[] {
+    return this.#locRib.takeChanges(limit);
+  }
+
+  /** What the session shall be sent next, some `limit` prefixes; undefined: nothing before there is more work done. */
+  next(name: string, limit: number): Batch | undefined {
+    return this.#adjRibOut.next(name, limit, !this.#adjRibIn.hasWork && !this.#locRib.hasWork);
+  }
+}

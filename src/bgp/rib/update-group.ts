@@ -1,0 +1,251 @@
+/**
+ * Sessions that are told the same: one Adj-RIB-Out, computed once. `#told` is what its members have been told when they have taken
+ * everything; a change is worked out once and handed to all. Members behind are the business of `CatchUp`.
+ *
+ *     changed prefixes ─▶ work ─▶ #told ─┬─▶ queue of each member that is up to date ─▶ next
+ *                                        └─▶ pending of each CatchUp ─▶ take ─▶ queues of its members
+ */
+import type { Family } from "../../ip/address.ts";
+import { familyOfCode } from "../../ip/prefix-code.ts";
+import { CatchUp } from "./catch-up.ts";
+import { ChangeBatch, isEmpty } from "./change-batch.ts";
+import type { Exported, ExportPolicy } from "./export.ts";
+import { Exporter } from "./exporter.ts";
+import { IdQueue } from "./id-queue.ts";
+import { IdSet } from "./id-set.ts";
+import type { LocRib } from "./loc-rib.ts";
+import type { Member } from "./member.ts";
+import type { PrefixTable } from "./prefix-table.ts";
+import type { Batch, Interner } from "./types.ts";
+
+export interface GroupContext {
+  readonly table: PrefixTable;
+  readonly locRib: LocRib;
+  readonly attributes: Interner;
+  /** Batches that a member may have waiting before it goes its own way. */
+  readonly queueBatches: number;
+}
+
+/** No more is worked out while every member has so many batches waiting. */
+const AHEAD = 4;
+
+export class UpdateGroup {
+  readonly exporter: Exporter;
+  readonly #context: GroupContext;
+  readonly #members = new Set<Member>();
+  #told: (Exported | undefined)[] = [];
+  readonly #toldIds = new IdSet();
+  readonly #pending = new IdQueue();
+  /** Ids from here to `#scanEnd` have not been looked at since the group was made. */
+  #scan = 0;
+  readonly #scanEnd: number;
+  readonly #catchUps = new Set<CatchUp>();
+  /** Times that it has told something. */
+  #version = 0;
+  /** Whose told routes it began with, until it tells something itself. */
+  #origin: { readonly group: UpdateGroup; readonly version: number } | undefined;
+
+  constructor(policy: ExportPolicy, context: GroupContext, origin?: UpdateGroup) {
+    this.exporter = new Exporter(policy, context.attributes);
+    this.#context = context;
+    this.#scanEnd = context.table.bound;
+    if (!origin) return;
+    this.#origin = { group: origin, version: origin.#version };
+    this.#told = origin.#told.slice();
+    this.#toldIds.addAll(origin.#toldIds);
+    for (const id of this.#toldIds) context.table.holdId(id);
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Whether `work` would do something. */
+  get hasWork(): boolean {
+    return !this.#isIdle && this.#isWanted;
+  }
+
+  get #isIdle(): boolean {
+    return this.#pending.size === 0 && this.#scan >= this.#scanEnd;
+  }
+
+  get #isWanted(): boolean {
+    let isWanted = true;
+    for (const { catchUp, queue } of this.#members) {
+      if (catchUp) continue;
+      if (queue.length < AHEAD) return true;
+      isWanted = false;
+    }
+    return isWanted;
+  }
+
+  /** What its members are told of the prefix, where they are up to date. */
+  told(id: number): Exported | undefined {
+    return this.#told[id];
+  }
+
+  /** The best path of the prefix has changed. */
+  touch(id: number): void {
+    this.#pending.push(id);
+  }
+
+  /** A member that was told nothing yet. */
+  join(member: Member): void {
+    this.#members.add(member);
+    if (this.#toldIds.size === 0) return;
+    let fresh = [...this.#catchUps].find(({ isFresh }) => isFresh);
+    if (!fresh) {
+      fresh = new CatchUp(this.#context.table);
+      fresh.pending.addAll(this.#toldIds);
+      this.#catchUps.add(fresh);
+    }
+    fresh.members.add(member);
+    member.catchUp = fresh;
+  }
+
+  leave(member: Member): void {
+    this.#members.delete(member);
+    this.#part(member);
+  }
+
+  /** A member of another group whose policy is this one's now: it hears what is different. */
+  adopt(member: Member, from: UpdateGroup): void {
+    from.#members.delete(member);
+    this.#members.add(member);
+    if (!member.catchUp && this.#isCopyOf(from)) return;
+    const apart = from.#toldTo(member);
+    for (const id of apart.toldIds())
+      if (member.catchUp || !isSame(from.#told[id], this.#told[id])) apart.pending.add(id);
+    for (const id of this.#toldIds) if (!apart.told(id)) apart.pending.add(id);
+    from.#part(member);
+    this.#catchUps.add(apart);
+    member.catchUp = apart;
+  }
+
+  /** It wants to hear everything of the family again (RFC 2918). */
+  refresh(member: Member, family: Family): void {
+    const apart = this.#detach(member);
+    for (const id of apart.toldIds())
+      if (familyOfCode(this.#context.table.prefixOf(id)) === family) apart.pending.add(id);
+    member.oweRefreshed(family);
+  }
+
+  /** Works out what `limit` prefixes are told as now; how many it looked at. */
+  work(limit: number): number {
+    if (!this.#isWanted) return 0;
+    const { table, locRib } = this.#context;
+    const batch = new ChangeBatch();
+    const ids: number[] = [];
+    let looked = 0;
+    for (; looked < limit; looked++) {
+      const id = this.#scan < this.#scanEnd ? this.#scan++ : this.#pending.shift();
+      if (id < 0) break;
+      const path = locRib.best(id);
+      const before = this.#told[id];
+      if (!path && !before) continue;
+      const prefix = table.prefixOf(id);
+      const after = path && this.exporter.exported(path, prefix);
+      if (isSame(before, after)) continue;
+      batch.add(prefix, before, after);
+      ids.push(id);
+      this.#tell(id, after);
+    }
+    if (batch.size > 0) this.#publish(batch, ids);
+    return looked;
+  }
+
+  /** What the member shall be sent next, of a catch-up `limit` prefixes at most; undefined: nothing for now. */
+  next(member: Member, limit: number, isDecided: boolean): Batch | undefined {
+    for (;;) {
+      const queued = member.queue.shift();
+      if (queued) {
+        const batch = queued.viewFor(member.peer);
+        if (!isEmpty(batch)) return batch;
+      } else if (member.catchUp) this.#advance(member.catchUp, limit);
+      else return isDecided && this.#isIdle ? member.takeMarks() : undefined;
+    }
+  }
+
+  /** Nobody is a member any more. */
+  close(): void {
+    this.exporter.isClosed = true;
+    this.#origin = undefined;
+    for (const id of this.#toldIds) this.#context.table.release(id);
+    this.#toldIds.clear();
+    this.#told = [];
+  }
+
+  #isCopyOf(group: UpdateGroup): boolean {
+    return this.#origin?.group === group && this.#origin.version === group.#version;
+  }
+
+  #tell(id: number, exported: Exported | undefined): void {
+    while (this.#told.length < id) this.#told.push(undefined);
+    this.#told[id] = exported;
+    if (exported) {
+      if (this.#toldIds.add(id)) this.#context.table.holdId(id);
+    } else if (this.#toldIds.delete(id)) this.#context.table.release(id);
+  }
+
+  #publish(batch: ChangeBatch, ids: readonly number[]): void {
+    this.#version++;
+    this.#origin = undefined;
+    for (const { pending } of this.#catchUps) for (const id of ids) pending.add(id);
+    for (const member of this.#members) if (!member.catchUp) this.#hand(member, batch);
+  }
+
+  #hand(member: Member, batch: ChangeBatch): void {
+    member.queue.push(batch);
+    if (member.queue.length > this.#context.queueBatches) this.#detach(member);
+  }
+
+  #advance(catchUp: CatchUp, limit: number): void {
+    const batch = catchUp.take(limit, (id) => this.#told[id]);
+    if (batch) for (const member of [...catchUp.members]) this.#hand(member, batch);
+    else for (const member of [...catchUp.members]) this.#part(member);
+  }
+
+  /** What the member has been told when it has taken its queue. */
+  #toldTo(member: Member): CatchUp {
+    const apart = new CatchUp(this.#context.table, member);
+    const { catchUp } = member;
+    if (catchUp) {
+      for (const id of catchUp.toldIds()) apart.setTold(id, catchUp.told(id));
+      apart.pending.addAll(catchUp.pending);
+    } else for (const id of this.#toldIds) apart.setTold(id, this.#told[id]);
+    return apart;
+  }
+
+  /** It goes its own way from what it has taken: what waits for it is forgotten, and told as it is by then. */
+  #detach(member: Member): CatchUp {
+    const { table } = this.#context;
+    const apart = this.#toldTo(member);
+    for (const { prefixes, before } of member.queue.toReversed()) {
+      for (const [at, prefix] of prefixes.entries()) {
+        const id = table.hold(prefix);
+        apart.setTold(id, before[at]);
+        apart.pending.add(id);
+        table.release(id);
+      }
+    }
+    member.queue = [];
+    this.#part(member);
+    this.#catchUps.add(apart);
+    member.catchUp = apart;
+    return apart;
+  }
+
+  #part(member: Member): void {
+    const { catchUp } = member;
+    if (!catchUp) return;
+    member.catchUp = undefined;
+    catchUp.members.delete(member);
+    if (catchUp.members.size > 0) return;
+    this.#catchUps.delete(catchUp);
+    catchUp.close();
+  }
+}
+
+/** Whether a member would hear nothing new. */
+const isSame = (a: Exported | undefined, b: Exported | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.attributes === b.attributes && a.peer === b.peer);
