@@ -9,27 +9,39 @@ import type { PrefixCode } from "../../ip/prefix-code.ts";
 
 const PARTS = 256;
 const FIRST_SLOTS = 8;
-const EMPTY = -1;
+/** No id, and where no code is. */
+const NONE = -1;
+/** Of a code that was here: the search goes on behind it. */
+const GONE = -2;
 
 interface Part {
-  slots: Int32Array;
-  count: number;
+  /** By slot: a code, `NONE` or `GONE`. */
+  codes: Float64Array;
+  /** By slot: the id of the code. */
+  ids: Int32Array;
+  /** Slots that are not empty. */
+  used: number;
 }
 
-/** A hash of 32 bits of an IPv4 code: below 2^38, the upper bits are the address's first octets. */
+const partOf = (slots: number): Part => ({
+  codes: new Float64Array(slots).fill(NONE),
+  ids: new Int32Array(slots),
+  used: 0,
+});
+
+/** 32 bits of an IPv4 code, which is below 2^38, mixed so that every bit counts in the upper 8 and in the lower ones (MurmurHash3). */
 function hashOf(code: number): number {
-  const mixed = Math.imul((code | 0) ^ Math.imul((code / 0x1_0000_0000) | 0, 0x85eb_ca6b), 0x9e37_79b1);
-  return Math.imul(mixed ^ (mixed >>> 15), 0xc2b2_ae35) ^ (mixed >>> 13);
+  let mixed = (code | 0) ^ Math.imul((code / 0x1_0000_0000) | 0, 0x9e37_79b1);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
+  return mixed ^ (mixed >>> 16);
 }
 
 export class PrefixTable {
   readonly #codes: PrefixCode[] = [];
   readonly #holds: number[] = [];
   readonly #free: number[] = [];
-  readonly #parts: Part[] = Array.from({ length: PARTS }, () => ({
-    slots: new Int32Array(FIRST_SLOTS).fill(EMPTY),
-    count: 0,
-  }));
+  readonly #parts = Array.from({ length: PARTS }, () => partOf(FIRST_SLOTS));
   readonly #ids6 = new Map<PrefixCode, number>();
 
   /** Prefixes that somebody holds. */
@@ -44,10 +56,11 @@ export class PrefixTable {
 
   /** −1: nobody holds it. */
   idOf(prefix: PrefixCode): number {
-    if (typeof prefix !== "number") return this.#ids6.get(prefix) ?? EMPTY;
+    if (typeof prefix !== "number") return this.#ids6.get(prefix) ?? NONE;
     const hash = hashOf(prefix);
-    const { slots } = this.#partOf(hash);
-    return slots[this.#find(slots, hash, prefix)] ?? EMPTY;
+    const { codes, ids } = this.#partOf(hash);
+    const slot = find(codes, hash, prefix);
+    return codes[slot] === prefix ? (ids[slot] ?? NONE) : NONE;
   }
 
   /** The prefix of an id that is held. */
@@ -94,48 +107,41 @@ export class PrefixTable {
     return part;
   }
 
-  /** The slot of the code, or the empty one where it belongs. */
-  #find(slots: Int32Array, hash: number, code: number): number {
-    const mask = slots.length - 1;
-    let at = hash & mask;
-    for (let id = slots[at] ?? EMPTY; id !== EMPTY && this.#codes[id] !== code; id = slots[at] ?? EMPTY)
-      at = (at + 1) & mask;
-    return at;
-  }
-
   #insert(code: number, id: number): void {
     const hash = hashOf(code);
     const part = this.#partOf(hash);
-    if (++part.count * 3 > part.slots.length * 2) this.#grow(part);
-    part.slots[this.#find(part.slots, hash, code)] = id;
+    if ((part.used + 1) * 3 > part.codes.length * 2) rebuild(part);
+    put(part, hash, code, id);
   }
 
-  #grow(part: Part): void {
-    const slots = new Int32Array(part.slots.length * 2).fill(EMPTY);
-    for (const id of part.slots) {
-      if (id === EMPTY) continue;
-      const code = Number(this.prefixOf(id));
-      slots[this.#find(slots, hashOf(code), code)] = id;
-    }
-    part.slots = slots;
-  }
-
-  /** Closes the gap: what stands behind it moves up unless that is before its own place (Knuth 6.4, algorithm R). */
   #remove(code: number): void {
     const hash = hashOf(code);
-    const part = this.#partOf(hash);
-    const { slots } = part;
-    const mask = slots.length - 1;
-    part.count--;
-    let gap = this.#find(slots, hash, code);
-    for (let at = (gap + 1) & mask; ; at = (at + 1) & mask) {
-      const id = slots[at] ?? EMPTY;
-      if (id === EMPTY) break;
-      const home = hashOf(Number(this.prefixOf(id))) & mask;
-      if (((at - home) & mask) < ((at - gap) & mask)) continue;
-      slots[gap] = id;
-      gap = at;
-    }
-    slots[gap] = EMPTY;
+    const { codes } = this.#partOf(hash);
+    codes[find(codes, hash, code)] = GONE;
   }
+}
+
+/** The slot of the code, or the empty one that ends the search. */
+function find(codes: Float64Array, hash: number, code: number): number {
+  const mask = codes.length - 1;
+  let slot = hash & mask;
+  while (codes[slot] !== code && codes[slot] !== NONE) slot = (slot + 1) & mask;
+  return slot;
+}
+
+/** A code that is not there. */
+function put(part: Part, hash: number, code: number, id: number): void {
+  const slot = find(part.codes, hash, code);
+  part.codes[slot] = code;
+  part.ids[slot] = id;
+  part.used++;
+}
+
+/** Twice as large where most slots are in use, else only without the gaps. */
+function rebuild(part: Part): void {
+  const { codes, ids } = part;
+  let live = 0;
+  for (const code of codes) if (code >= 0) live++;
+  Object.assign(part, partOf(codes.length * (live * 3 > codes.length ? 2 : 1)));
+  for (const [slot, code] of codes.entries()) if (code >= 0) put(part, hashOf(code), code, ids[slot] ?? NONE);
 }
