@@ -1,7 +1,6 @@
 /** Whether a condition of a term holds for a route. */
-import { ipv6Of } from "../../ip/address.ts";
 import { contains, type Prefix } from "../../ip/prefix.ts";
-import { lengthOfCode, type PrefixCode, prefixCode } from "../../ip/prefix-code.ts";
+import { addressOfCode, lengthOfCode, type PrefixCode, prefixCode } from "../../ip/prefix-code.ts";
 import type { Asn, AttributeSet, LargeCommunity } from "../message/types.ts";
 import type { FilterContext, FilterRoute } from "./evaluate.ts";
 import type { Condition } from "./types.ts";
@@ -55,13 +54,13 @@ export const isSameCommunity = (a: LargeCommunity, b: LargeCommunity): boolean =
 function isWithin(code: PrefixCode, outer: Prefix, least = 0, most = 128): boolean {
   const length = lengthOfCode(code);
   if (length < outer.length || length < least || length > most) return false;
-  if (typeof code === "number") {
-    if (typeof outer.address !== "number") return false;
-    const address = (code - length) / 64;
-    return outer.length === 0 || (address ^ outer.address) >>> (32 - outer.length) === 0;
-  }
-  if (typeof outer.address === "number") return false;
-  return (ipv6Of((code as bigint) >> 8n) ^ outer.address) >> BigInt(128 - outer.length) === 0n;
+  const address = addressOfCode(code);
+  if (typeof address === "number")
+    return (
+      typeof outer.address === "number" &&
+      (outer.length === 0 || (address ^ outer.address) >>> (32 - outer.length) === 0)
+    );
+  return typeof outer.address === "bigint" && (address ^ outer.address) >> BigInt(128 - outer.length) === 0n;
 }
 
 /** `*` stands for any text, also none. */

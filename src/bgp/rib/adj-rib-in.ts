@@ -3,13 +3,13 @@
  * stay with the path, so that a changed filter is applied without asking the peer again. Large removals and revisits are carried
  * out in slices by `work`.
  */
-import { type Family, type Ipv4, ipv4Of, ipv6Of } from "../../ip/address.ts";
+import type { Family, IpAddress, Ipv4 } from "../../ip/address.ts";
 import { familyOfCode, type PrefixCode } from "../../ip/prefix-code.ts";
 import type { Origination } from "../config.ts";
 import type { AttributeSet, Update } from "../message/types.ts";
 import type { ImportContext } from "./import.ts";
 import { NextHops } from "./next-hops.ts";
-import { Path } from "./path.ts";
+import { ownAttributes, Path } from "./path.ts";
 import { Peer } from "./peer.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import type { RibSession, RibWorld } from "./types.ts";
@@ -38,6 +38,10 @@ export class AdjRibIn {
 
   get hasWork(): boolean {
     return this.#busy.size > 0;
+  }
+
+  get peerCount(): number {
+    return this.#peers.size;
   }
 
   /** Undefined: it is not up, and nothing of it is left. */
@@ -92,7 +96,6 @@ export class AdjRibIn {
   markStale(peer: Peer, family: Family): void {
     if (isOnly(peer, family)) peer.stale.addAll(peer.ids);
     else for (const id of peer.ids) if (this.#familyOf(id) === family) peer.stale.add(id);
-    for (const id of peer.doomed) peer.stale.delete(id);
   }
 
   /** What is stale goes. */
@@ -133,27 +136,25 @@ export class AdjRibIn {
   }
 
   /** A next hop whose answer is another now: what its peers told over it is looked at again, in slices. */
-  hopChanged(address: Parameters<NextHops["refresh"]>[0]): void {
+  hopChanged(address: IpAddress): void {
     const hop = this.hops.refresh(address);
-    for (const peer of hop?.peers.keys() ?? []) {
-      if (hop) peer.hasHop(hop);
+    if (!hop) return;
+    for (const peer of hop.peers.keys()) {
+      peer.hopMoved(hop);
       this.#workFor(peer);
     }
   }
 
-  /** Removes and revisits `limit` routes at most; how many it did. */
-  work(limit: number): number {
+  /** Removes and revisits `limit` routes at most. */
+  work(limit: number): void {
     let done = 0;
     for (const peer of this.#busy) {
       for (; done < limit && peer.doomed.size > 0; done++) this.#withdraw(peer, peer.doomed.shift());
       const context = this.#contextOf(peer);
       for (; done < limit && peer.revisited.size > 0; done++) this.#revisit(peer, peer.revisited.shift(), context);
-      if (done >= limit) return done;
-      peer.movedHops.clear();
-      this.#busy.delete(peer);
-      this.#forget(peer);
+      if (done >= limit) return;
+      this.#rest(peer);
     }
-    return done;
   }
 
   #contextOf(peer: Peer): ImportContext {
@@ -226,10 +227,13 @@ export class AdjRibIn {
 
   #workFor(peer: Peer): void {
     if (peer.doomed.size > 0 || peer.revisited.size > 0) this.#busy.add(peer);
-    else this.#forget(peer);
+    else this.#rest(peer);
   }
 
-  #forget(peer: Peer): void {
+  /** Nothing to do for it; one that is down and has no routes is forgotten. */
+  #rest(peer: Peer): void {
+    peer.movedHops.clear();
+    this.#busy.delete(peer);
     if (!peer.isUp && peer.ids.size === 0) this.#peers.delete(peer.session.name);
   }
 }
@@ -248,16 +252,3 @@ const importsAlike = (a: RibSession, b: RibSession): boolean =>
   a.clusterId === b.clusterId &&
   a.allowedOwnAs === b.allowedOwnAs &&
   a.importFilter === b.importFilter;
-
-/** Of a prefix that we originate; export puts in the next hop. */
-const ownAttributes = (family: Family): AttributeSet => ({
-  origin: "igp",
-  asPath: [],
-  nextHop: family === 4 ? ipv4Of(0) : ipv6Of(0n),
-  atomicAggregate: false,
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-  clusterList: [],
-  opaque: [],
-});

@@ -74,10 +74,10 @@ export class AdjRibOut {
     place?.group.refresh(place.member, family);
   }
 
-  work(limit: number): number {
-    let done = 0;
-    for (const group of this.#groups.values()) if (done < limit) done += group.work(limit - done);
-    return done;
+  /** Works out `limit` prefixes at most for all groups together. */
+  work(limit: number): void {
+    let left = limit;
+    for (const group of this.#groups.values()) if (left > 0) left -= group.work(left);
   }
 
   next(session: string, limit: number, isDecided: boolean): Batch | undefined {

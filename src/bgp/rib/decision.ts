@@ -38,11 +38,6 @@ const AFTER_MED: readonly Step[] = [
   { rule: "interiorCost", key: (path) => path.hop?.cost ?? 0 },
 ];
 
-export interface Decision {
-  /** The best first, then those as good up to the interior cost, in the order of the tie breaks. */
-  readonly equals: readonly Path[];
-}
-
 /** Told of each eligible path that is not the best, in the order of the rules. */
 type Lost = (path: Path, rule: DecisionRule) => void;
 

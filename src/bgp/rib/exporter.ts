@@ -12,10 +12,13 @@ import {
   type ExportRejection,
   exportPrefix,
   exportRefusal,
+  hiddenFrom,
   outgoingAttributes,
 } from "./export.ts";
 import type { Made, Path } from "./path.ts";
+import type { Peer } from "./peer.ts";
 import type { Interner } from "./types.ts";
+import type { ExportReport } from "./why.ts";
 
 export class Exporter {
   readonly policy: ExportPolicy;
@@ -46,12 +49,14 @@ export class Exporter {
     return known ? known.exported : this.#make(path, family, filtered.attributes);
   }
 
-  /** Why nothing is told of it; undefined: something is. */
-  rejection(path: Path, prefix: PrefixCode): ExportRejection | undefined {
+  /** What a peer of the group is told of it, or why nothing. */
+  report(path: Path, prefix: PrefixCode, peer: Peer): ExportReport {
     const filtered = this.#filtered(path, prefix);
-    if ("rejection" in filtered) return filtered.rejection;
-    const family = familyOfCode(prefix);
-    return this.exported(path, prefix) ? undefined : { rule: "noOwnNextHop", family };
+    if ("rejection" in filtered) return { outcome: "rejected", rejection: filtered.rejection };
+    const exported = this.exported(path, prefix);
+    if (!exported) return { outcome: "rejected", rejection: { rule: "noOwnNextHop", family: familyOfCode(prefix) } };
+    const rejection = hiddenFrom(exported, peer);
+    return rejection ? { outcome: "rejected", rejection } : { outcome: "told", attributes: exported.attributes };
   }
 
   #filtered(
@@ -79,9 +84,9 @@ export class Exporter {
   }
 
   #keep(path: Path, family: Family, filtered: AttributeSet, exported: Exported | undefined): Exported | undefined {
-    let rest = path.made;
-    while (rest?.by.isClosed) rest = rest.next;
-    path.made = { by: this, family, filtered, exported, next: rest };
+    let others: Made | undefined;
+    for (let made = path.made; made; made = made.next) if (!made.by.isClosed) others = { ...made, next: others };
+    path.made = { by: this, family, filtered, exported, next: others };
     return exported;
   }
 }

@@ -48,17 +48,15 @@ export class LocRib {
     return listOf(this.#chosen[id]);
   }
 
-  /** Decides `limit` prefixes at most; how many it did. `changed` is told where the best path is another one. */
-  work(limit: number, candidates: AdjRibIn, changed: (id: number) => void): number {
-    let done = 0;
-    for (; done < limit; done++) {
+  /** Decides `limit` prefixes at most. `changed` is told where the best path is another one. */
+  work(limit: number, candidates: AdjRibIn, changed: (id: number) => void): void {
+    for (let done = 0; done < limit; done++) {
       const id = this.#undecided.shift();
       if (id < 0) break;
       const best = this.best(id);
       this.#choose(id, this.#decide(id, candidates));
       if (this.best(id) !== best) changed(id);
     }
-    return done;
   }
 
   /** Prefixes whose routes have changed since they were last taken, `limit` at most. */
@@ -67,7 +65,7 @@ export class LocRib {
     while (changes.length < limit) {
       const id = this.#untold.shift();
       if (id < 0) break;
-      changes.push({ prefix: this.#table.prefixOf(id), routes: learned(this.chosen(id)) });
+      changes.push({ prefix: this.#table.prefixOf(id), routes: learned(this.#chosen[id]) });
       this.#table.release(id);
     }
     return changes;
@@ -115,5 +113,5 @@ function isSame(a: Chosen, b: Chosen): boolean {
 }
 
 /** Routes of peers; none where our own comes first. */
-const learned = (paths: readonly Path[]): BestChange["routes"] =>
-  paths.flatMap(({ peer, attributes }) => (peer ? [{ attributes, session: peer.session.name }] : []));
+const learned = (chosen: Chosen): BestChange["routes"] =>
+  chosen instanceof Path ? chosen.routes : listOf(chosen).flatMap(({ routes }) => routes);

@@ -2,7 +2,7 @@
  * A path: what one source says of every prefix that it announces with the same attributes and that import treats alike. Routes
  * point to it, so that a million of them hold a pointer each, and what the decision process compares is worked out once.
  */
-import type { Family, Ipv4 } from "../../ip/address.ts";
+import { type Family, type Ipv4, ipv4Of, ipv6Of } from "../../ip/address.ts";
 import type { Origination } from "../config.ts";
 import { DEFAULT_LOCAL_PREF } from "../filter/conditions.ts";
 import type { Asn, AsPathSegment, AttributeSet } from "../message/types.ts";
@@ -10,6 +10,7 @@ import type { Exported } from "./export.ts";
 import type { ImportRejection } from "./import.ts";
 import type { NextHop } from "./next-hops.ts";
 import type { Peer } from "./peer.ts";
+import type { BestChange } from "./types.ts";
 
 /** Where a path comes from: a peer, or this node itself. */
 export type PathSource =
@@ -46,6 +47,7 @@ export class Path {
   /** What update groups have made of it. */
   made: Made | undefined = undefined;
   #withoutMed: AttributeSet | undefined = undefined;
+  #routes: BestChange["routes"] | undefined = undefined;
 
   readonly localPref: number;
   readonly asPathLength: number;
@@ -96,6 +98,12 @@ export class Path {
     return this.#withoutMed;
   }
 
+  /** As handed out, one list for all prefixes; our own is none. */
+  get routes(): BestChange["routes"] {
+    this.#routes ??= this.peer ? [{ attributes: this.attributes, session: this.peer.session.name }] : [];
+    return this.#routes;
+  }
+
   /** RFC 4456 section 9: the originator speaks for a reflected route. */
   get routerId(): Ipv4 | undefined {
     return this.attributes.originatorId ?? this.peer?.session.peerRouterId;
@@ -120,3 +128,16 @@ function neighbourAs(path: readonly AsPathSegment[]): Asn {
   const first = path.find(({ kind }) => kind === "sequence" || kind === "set");
   return first?.kind === "sequence" ? (first.asns[0] ?? 0) : 0;
 }
+
+/** Of a prefix that we originate; export puts in the next hop. */
+export const ownAttributes = (family: Family): AttributeSet => ({
+  origin: "igp",
+  asPath: [],
+  nextHop: family === 4 ? ipv4Of(0) : ipv6Of(0n),
+  atomicAggregate: false,
+  communities: [],
+  extendedCommunities: [],
+  largeCommunities: [],
+  clusterList: [],
+  opaque: [],
+});

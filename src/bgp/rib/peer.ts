@@ -40,13 +40,10 @@ export class Peer {
     this.revisited.addAll(this.ids);
   }
 
-  hasHop(hop: NextHop): void {
+  /** A next hop of some of its routes has another cost: which ones is found out in slices. */
+  hopMoved(hop: NextHop): void {
     this.movedHops.add(hop);
     this.revisited.addAll(this.ids);
-  }
-
-  get pathCount(): number {
-    return this.#paths.size;
   }
 
   /** The path of a route that was received so. */

@@ -15,7 +15,8 @@ import { AdjRibIn } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import { LocRib } from "./loc-rib.ts";
 import { PrefixTable } from "./prefix-table.ts";
-import type { Batch, BestChange, RibOptions, RibSession, RibWorld } from "./types.ts";
+import type { Batch, BestChange, RibCounts, RibOptions, RibSession, RibWorld } from "./types.ts";
+import { type ExportReport, type PrefixReport, reportOf } from "./why.ts";
 
 const QUEUE_BATCHES = 64;
 
@@ -92,20 +93,26 @@ export class Rib {
     return this.#adjRibIn.peer(name)?.stale.size ?? 0;
   }
 
-  /** Prefixes with a route. */
-  get size(): number {
-    return this.#locRib.size;
+  /** How much the tables hold, for metrics. */
+  counts(): RibCounts {
+    return {
+      prefixes: this.#table.size,
+      routed: this.#locRib.size,
+      sessions: this.#adjRibIn.peerCount,
+      nextHops: this.#adjRibIn.hops.size,
+      updateGroups: this.#adjRibOut.groupCount,
+    };
   }
 
   get hasWork(): boolean {
     return this.#adjRibIn.hasWork || this.#locRib.hasWork || this.#adjRibOut.hasWork;
   }
 
-  /** Carries on with `limit` prefixes or so; whether there is more to do. */
+  /** Carries each stage on with `limit` prefixes at most; whether there is more to do. */
   work(limit: number): boolean {
-    let left = limit - this.#adjRibIn.work(limit);
-    left -= this.#locRib.work(left, this.#adjRibIn, (id) => this.#adjRibOut.touch(id));
-    this.#adjRibOut.work(left);
+    this.#adjRibIn.work(limit);
+    this.#locRib.work(limit, this.#adjRibIn, (id) => this.#adjRibOut.touch(id));
+    this.#adjRibOut.work(limit);
     return this.hasWork;
   }
 
@@ -117,5 +124,30 @@ export class Rib {
   /** What the session shall be sent next, some `limit` prefixes; undefined: nothing before there is more work done. */
   next(name: string, limit: number): Batch | undefined {
     return this.#adjRibOut.next(name, limit, !this.#adjRibIn.hasWork && !this.#locRib.hasWork);
+  }
+
+  /** Every prefix that somebody has told or that is ours, in no order; may be taken in slices while the tables change. */
+  *prefixes(): IterableIterator<PrefixCode> {
+    for (let id = 0; id < this.#table.bound; id++)
+      if (this.#adjRibIn.paths(id).length > 0) yield this.#table.prefixOf(id);
+  }
+
+  /** What became of each candidate of the prefix; undefined: nobody has told of it. */
+  why(prefix: PrefixCode): PrefixReport | undefined {
+    const id = this.#table.idOf(prefix);
+    const candidates = id < 0 ? [] : this.#adjRibIn.paths(id);
+    if (candidates.length === 0) return undefined;
+    return reportOf(prefix, candidates, this.#locRib.chosen(id), ({ peer }) => peer?.stale.has(id) ?? false);
+  }
+
+  /** Whether the session is told of the prefix, and why not. */
+  whyTold(prefix: PrefixCode, name: string): ExportReport {
+    const peer = this.#adjRibIn.peer(name);
+    const exporter = this.#adjRibOut.groupOf(name)?.exporter;
+    if (!peer || !exporter) return { outcome: "notUp" };
+    const id = this.#table.idOf(prefix);
+    const best = id < 0 ? undefined : this.#locRib.best(id);
+    if (!best) return { outcome: "noRoute" };
+    return exporter.report(best, prefix, peer);
   }
 }

@@ -68,14 +68,14 @@ export interface BestChange {
   readonly routes: readonly { readonly attributes: AttributeSet; readonly session: string }[];
 }
 
-/** Prefixes that share their attributes. One object for all sessions that are sent it: an encoder may remember it by identity. */
+/** Prefixes of one family that share their attributes. One object for all sessions that are sent it: an encoder may remember it by identity. */
 export interface Announcement {
   readonly attributes: AttributeSet;
   readonly prefixes: readonly PrefixCode[];
 }
 
 /**
- * What a session shall be sent next: withdrawals, then announcements, then the marks. No prefix stands in it twice. Sessions of
+ * What a session shall be sent next: withdrawals of either family, then announcements, then the marks. No prefix stands in it twice. Sessions of
  * one update group are given the same object, save those that a route of it came from.
  */
 export interface Batch {
@@ -85,4 +85,15 @@ export interface Batch {
   readonly endOfRib: readonly Family[];
   /** RFC 7313 section 4: what the peer asked to hear again has been sent. */
   readonly refreshed: readonly Family[];
+}
+
+export interface RibCounts {
+  /** That something is known of, or has to be told of. */
+  readonly prefixes: number;
+  /** Of those, with a route. */
+  readonly routed: number;
+  /** Established, or with routes left. */
+  readonly sessions: number;
+  readonly nextHops: number;
+  readonly updateGroups: number;
 }

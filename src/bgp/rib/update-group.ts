@@ -114,8 +114,7 @@ export class UpdateGroup {
     this.#members.add(member);
     if (!member.catchUp && this.#isCopyOf(from)) return;
     const apart = from.#toldTo(member);
-    for (const id of apart.toldIds())
-      if (member.catchUp || !isSame(from.#told[id], this.#told[id])) apart.pending.add(id);
+    for (const id of apart.toldIds()) if (!isSame(from.#told[id], this.#told[id])) apart.pending.add(id);
     for (const id of this.#toldIds) if (!apart.told(id)) apart.pending.add(id);
     from.#part(member);
     this.#catchUps.add(apart);
