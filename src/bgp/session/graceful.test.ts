@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openMessage, peerFacts, sessionConfig } from "../../testing/bgp-samples.ts";
+import { droppedAtReturn, keptAfterLoss } from "./graceful.ts";
+import { type GracefulRestart, judgeOpen, type Negotiated } from "./negotiate.ts";
+import { Cease, cease, notification } from "./notification.ts";
+import type { Ending } from "./types.ts";
+
+const facts = { ...peerFacts({ session: sessionConfig({ restartTimeSeconds: 120 }) }), dials: true };
+
+function negotiated(graceful?: Partial<GracefulRestart>): Negotiated {
+  const families = [
+    { family: 4, isForwarding: true },
+    { family: 6, isForwarding: false },
+  ] as const;
+  const capability: GracefulRestart = {
+    kind: "gracefulRestart",
+    isRestarting: true,
+    notification: false,
+    restartTimeSeconds: 60,
+    families,
+    ...graceful,
+  };
+  const plain = openMessage().capabilities;
+  const judged = judgeOpen(openMessage({ capabilities: graceful ? [...plain, capability] : plain }), facts);
+  assert.ok(judged.isAccepted);
+  return judged.negotiated;
+}
+
+const reset: Ending = { cause: "tcp", why: "reset" };
+const expired: Ending = { cause: "sent", notification: notification(4), why: "hold" };
+const told: Ending = { cause: "received", notification: cease(Cease.administrativeShutdown), why: "bye" };
+const hard: Ending = { cause: "received", notification: cease(Cease.hardReset), why: "hard" };
+const stopped: Ending = { cause: "stopped", why: "removed" };
+
+test("a loss of TCP keeps the families that the peer named, without graceful restart nothing", () => {
+  assert.deepEqual(keptAfterLoss(reset, negotiated({})), [4, 6]);
+  assert.deepEqual(keptAfterLoss(reset, negotiated({ families: [] })), []);
+  assert.deepEqual(keptAfterLoss(reset, negotiated()), []);
+});
+
+test("RFC 8538: a NOTIFICATION keeps routes where the peer has the N bit, a hard reset and our own stop never", () => {
+  for (const ending of [expired, told]) {
+    assert.deepEqual(keptAfterLoss(ending, negotiated({ notification: true })), [4, 6]);
+    assert.deepEqual(keptAfterLoss(ending, negotiated({ notification: false })), []);
+  }
+  for (const ending of [hard, stopped]) assert.deepEqual(keptAfterLoss(ending, negotiated({ notification: true })), []);
+});
+
+test("a peer that is back without its forwarding, or without the family, loses its stale routes at once", () => {
+  assert.deepEqual(droppedAtReturn([4, 6], negotiated({})), [6]);
+  assert.deepEqual(droppedAtReturn([4, 6], negotiated()), [4, 6]);
+  assert.deepEqual(droppedAtReturn([], negotiated({})), []);
+});

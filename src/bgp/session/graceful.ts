@@ -1,0 +1,30 @@
+/**
+ * Graceful restart, seen by the speaker that stays (RFC 4724 section 4.2, RFC 8538): whether the loss of a session keeps the
+ * peer's routes as stale ones, and which of them go when it comes back.
+ */
+import type { Family } from "../../ip/address.ts";
+import type { Negotiated } from "./negotiate.ts";
+import { Cease, ErrorCode } from "./notification.ts";
+import type { Ending } from "./types.ts";
+
+/** Families whose routes stay as stale ones after the session ended so. */
+export function keptAfterLoss(ending: Ending, { gracefulRestart, families }: Negotiated): readonly Family[] {
+  if (!gracefulRestart || !isGraceful(ending, gracefulRestart.notification)) return [];
+  return gracefulRestart.families.flatMap(({ family }) => (families.includes(family) ? [family] : []));
+}
+
+/** RFC 8538 section 4: with the N bit on both sides a NOTIFICATION too, save for a hard reset. Ours is always set. */
+function isGraceful({ cause, notification }: Ending, isNotificationGraceful: boolean): boolean {
+  if (cause === "tcp") return true;
+  if (cause === "stopped" || cause === "collision" || !isNotificationGraceful || !notification) return false;
+  return notification.code !== ErrorCode.cease || notification.subcode !== Cease.hardReset;
+}
+
+/** RFC 4724 section 4.2: families whose stale routes go at once, since the peer that is back has not kept its forwarding. */
+export function droppedAtReturn(
+  stale: readonly Family[],
+  { gracefulRestart, families }: Negotiated,
+): readonly Family[] {
+  const kept = (gracefulRestart?.families ?? []).flatMap(({ family, isForwarding }) => (isForwarding ? [family] : []));
+  return stale.filter((family) => !families.includes(family) || !kept.includes(family));
+}
