@@ -1,9 +1,9 @@
 /** Non-blocking IPv4 sockets made in the namespace that the thread is in, with the options that Node's own lack. ip(7), raw(7). */
 import koffi from "koffi";
-import type { Ipv4 } from "../../ip/address.ts";
+import { type Ipv4, ipv4Of } from "../../ip/address.ts";
 import { call, errnoName, kernelError, tryCall } from "./libc.ts";
+import { AF_INET, socketAddress } from "./socket-address.ts";
 
-const AF_INET = 2;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
@@ -19,22 +19,12 @@ const SO_ERROR = 4;
 const EAGAIN = 11;
 const EINPROGRESS = 115;
 const MSG_NOSIGNAL = 0x4000;
-const ADDRESS_OCTETS = 16;
 
 const types = {
   tcp: [SOCK_STREAM, 0],
   udp: [SOCK_DGRAM, 0],
   icmp: [SOCK_RAW, IPPROTO_ICMP],
 } as const;
-
-/** struct sockaddr_in. */
-function socketAddress(address: number, port: number): Buffer {
-  const octets = Buffer.alloc(ADDRESS_OCTETS);
-  octets.writeUInt16LE(AF_INET, 0);
-  octets.writeUInt16BE(port, 2);
-  octets.writeUInt32BE(address, 4);
-  return octets;
-}
 
 const int = (value: number): Buffer => {
   const octets = Buffer.alloc(4);
@@ -63,18 +53,20 @@ export class InetSocket {
   /** Listens on every address of the namespace. */
   bind(port: number): void {
     call("setsockopt", [this.#fd, SOL_SOCKET, SO_REUSEADDR, int(1), 4], "SO_REUSEADDR");
-    call("bind", [this.#fd, socketAddress(0, port), ADDRESS_OCTETS], `port ${port}`);
+    const address = socketAddress(ipv4Of(0), port);
+    call("bind", [this.#fd, address, address.length], `port ${port}`);
   }
 
   /** The errno of a refusal, undefined when the connection is made or under way. */
   connect(address: Ipv4, port: number): string | undefined {
-    const result = tryCall("connect", [this.#fd, socketAddress(address, port), ADDRESS_OCTETS]);
+    const to = socketAddress(address, port);
+    const result = tryCall("connect", [this.#fd, to, to.length]);
     return result === 0 || result === -EINPROGRESS ? undefined : errnoName(-result);
   }
 
   get localPort(): number {
-    const address = socketAddress(0, 0);
-    call("getsockname", [this.#fd, address, int(ADDRESS_OCTETS)]);
+    const address = socketAddress(ipv4Of(0), 0);
+    call("getsockname", [this.#fd, address, int(address.length)]);
     return address.readUInt16BE(2);
   }
 

@@ -11,9 +11,12 @@ const library = koffi.load(null);
 const libc = {
   socket: library.func("int socket(int domain, int type, int protocol)"),
   bind: library.func("int bind(int fd, const void *address, uint32_t length)"),
+  listen: library.func("int listen(int fd, int backlog)"),
+  accept4: library.func("int accept4(int fd, void *address, void *length, int flags)"),
   connect: library.func("int connect(int fd, const void *address, uint32_t length)"),
   getsockopt: library.func("int getsockopt(int fd, int level, int name, void *value, void *length)"),
   getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
+  getpeername: library.func("int getpeername(int fd, void *address, void *length)"),
   setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
   send: library.func("int64_t send(int fd, const void *octets, uint64_t length, int flags)"),
   sendto: library.func(
@@ -80,7 +83,12 @@ export function kernelError(name: string, number: number, subject?: string): Ker
 export const addressOf = (octets: Uint8Array): bigint => BigInt(koffi.address(octets));
 
 /** Wakes the event loop when the descriptor is readable. The handle must stay referenced, or nothing arrives. */
-export function pollReadable(fd: number, readable: () => void): { close(): void } {
-  const handle = koffi.node.poll(fd, { readable: true }, () => readable());
+export const pollReadable = (fd: number, ready: () => void): { close(): void } => poll(fd, { readable: true }, ready);
+
+/** The same when it can be written, or a connection that was asked for is made or has failed. */
+export const pollWritable = (fd: number, ready: () => void): { close(): void } => poll(fd, { writable: true }, ready);
+
+function poll(fd: number, events: { readable?: true; writable?: true }, ready: () => void): { close(): void } {
+  const handle = koffi.node.poll(fd, events, () => ready());
   return { close: () => handle.close() };
 }
