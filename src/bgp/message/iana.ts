@@ -55,6 +55,8 @@ export const ErrorCode = {
   finiteStateMachine: 5,
   cease: 6,
   routeRefreshMessage: 7,
+  /** RFC 9687. */
+  sendHoldTimerExpired: 8,
 } as const;
 
 /** Message Header Error subcodes. */
@@ -70,6 +72,9 @@ export const OpenError = {
   unacceptableHoldTime: 6,
   unsupportedCapability: 7,
 } as const;
+
+/** BGP Finite State Machine Error Subcodes (RFC 6608): the state that a message was not expected in. */
+export const MachineError = { openSent: 1, openConfirm: 2, established: 3 } as const;
 
 /** UPDATE Message Error subcodes. */
 export const UpdateError = {

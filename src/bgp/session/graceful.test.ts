@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openMessage, peerFacts, sessionConfig } from "../../testing/bgp-samples.ts";
+import { notification } from "../message/errors.ts";
+import { CeaseReason } from "../message/iana.ts";
 import { droppedAtReturn, keptAfterLoss } from "./graceful.ts";
 import { type GracefulRestart, judgeOpen, type Negotiated } from "./negotiate.ts";
-import { Cease, cease, notification } from "./notification.ts";
+import { cease } from "./notification.ts";
 import type { Ending } from "./types.ts";
 
 const facts = { ...peerFacts({ session: sessionConfig({ restartTimeSeconds: 120 }) }), dials: true };
@@ -28,9 +30,9 @@ function negotiated(graceful?: Partial<GracefulRestart>): Negotiated {
 }
 
 const reset: Ending = { cause: "tcp", why: "reset" };
-const expired: Ending = { cause: "sent", notification: notification(4), why: "hold" };
-const told: Ending = { cause: "received", notification: cease(Cease.administrativeShutdown), why: "bye" };
-const hard: Ending = { cause: "received", notification: cease(Cease.hardReset), why: "hard" };
+const expired: Ending = { cause: "sent", notification: notification(4, 0), why: "hold" };
+const told: Ending = { cause: "received", notification: cease(CeaseReason.administrativeShutdown), why: "bye" };
+const hard: Ending = { cause: "received", notification: cease(CeaseReason.hardReset), why: "hard" };
 const stopped: Ending = { cause: "stopped", why: "removed" };
 
 test("a loss of TCP keeps the families that the peer named, without graceful restart nothing", () => {

@@ -3,8 +3,8 @@
  * peer's routes as stale ones, and which of them go when it comes back.
  */
 import type { Family } from "../../ip/address.ts";
+import { CeaseReason, ErrorCode } from "../message/iana.ts";
 import type { Negotiated } from "./negotiate.ts";
-import { Cease, ErrorCode } from "./notification.ts";
 import type { Ending } from "./types.ts";
 
 /** Families whose routes stay as stale ones after the session ended so. */
@@ -17,7 +17,7 @@ export function keptAfterLoss(ending: Ending, { gracefulRestart, families }: Neg
 function isGraceful({ cause, notification }: Ending, isNotificationGraceful: boolean): boolean {
   if (cause === "tcp") return true;
   if (cause === "stopped" || cause === "collision" || !isNotificationGraceful || !notification) return false;
-  return notification.code !== ErrorCode.cease || notification.subcode !== Cease.hardReset;
+  return notification.code !== ErrorCode.cease || notification.subcode !== CeaseReason.hardReset;
 }
 
 /** RFC 4724 section 4.2: families whose stale routes go at once, since the peer that is back has not kept its forwarding. */

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { openMessage, peerFacts, sessionConfig } from "../../testing/bgp-samples.ts";
+import { notification } from "../message/errors.ts";
+import { CeaseReason } from "../message/iana.ts";
 import { idle, step } from "./machine.ts";
 import { judgeOpen, type LocalFacts, openOf } from "./negotiate.ts";
-import { Cease, cease, notification } from "./notification.ts";
+import { cease } from "./notification.ts";
 import type { Effect, Event, State, TimerName } from "./types.ts";
 
 const facts: LocalFacts = { ...peerFacts(), dials: true };
@@ -24,7 +26,7 @@ const states = {
 } satisfies Record<string, State>;
 type StateName = keyof typeof states;
 
-const shutdown = cease(Cease.administrativeShutdown, "bye");
+const shutdown = cease(CeaseReason.administrativeShutdown, "bye");
 const expired = (timer: TimerName): Event => ({ type: "timerExpired", timer });
 const events = {
   "1 ManualStart": { type: "started" },

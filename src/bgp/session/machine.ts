@@ -2,9 +2,12 @@
  * The state machine of one connection (RFC 4271 section 8.2.2): pure, total, without clock and without chance. Each row of
  * the RFC is one line here; where we differ, the line says why.
  */
+
+import { notification } from "../message/errors.ts";
+import { CeaseReason, ErrorCode, MachineError } from "../message/iana.ts";
 import type { Notification } from "../message/types.ts";
 import { judgeOpen, type LocalFacts, openOf } from "./negotiate.ts";
-import { Cease, cease, describeNotification, ErrorCode, MachineError, notification } from "./notification.ts";
+import { cease, describeNotification } from "./notification.ts";
 import type { Effect, Ending, Event, Initiator, State, Step, TimerName } from "./types.ts";
 
 /** RFC 4271 section 8.2.2: "a large value", suggested are 4 minutes. */
@@ -196,7 +199,7 @@ function onceOpened(state: State, event: Event, subcode: number): Step {
     case "collisionLost":
       return end(
         { cause: "collision", why: "another connection to the peer is used" },
-        send(cease(Cease.connectionCollision)),
+        send(cease(CeaseReason.collisionResolution)),
       );
     case "tcpConnectionFailed":
       return end(tcpEnding(event.why));
@@ -208,12 +211,12 @@ function onceOpened(state: State, event: Event, subcode: number): Step {
       return end({ cause: "received", notification: event.notification, why });
     }
     case "timerExpired":
-      if (event.timer === "hold") return endTelling(notification(ErrorCode.hold));
-      if (event.timer === "sendHold") return endTelling(notification(ErrorCode.sendHold));
-      return endTelling(notification(ErrorCode.machine, subcode));
+      if (event.timer === "hold") return endTelling(notification(ErrorCode.holdTimerExpired, 0));
+      if (event.timer === "sendHold") return endTelling(notification(ErrorCode.sendHoldTimerExpired, 0));
+      return endTelling(notification(ErrorCode.finiteStateMachine, subcode));
     case "openReceived":
     case "keepaliveReceived":
     case "updateReceived":
-      return endTelling(notification(ErrorCode.machine, subcode));
+      return endTelling(notification(ErrorCode.finiteStateMachine, subcode));
   }
 }

@@ -5,8 +5,9 @@
 import type { Family, Ipv4 } from "../../ip/address.ts";
 import { formatAddress } from "../../ip/address.ts";
 import type { SessionConfig } from "../config.ts";
+import { notification } from "../message/errors.ts";
+import { ErrorCode, OpenError } from "../message/iana.ts";
 import type { Asn, Capability, Notification, Open } from "../message/types.ts";
-import { ErrorCode, notification, OpenError } from "./notification.ts";
 
 /** What a machine knows of itself: the session as configured, and the speaker that it belongs to. */
 export interface LocalFacts {
@@ -76,7 +77,7 @@ export type Judgement =
 
 const refuse = (subcode: number, why: string, data?: Uint8Array): Judgement => ({
   isAccepted: false,
-  answer: notification(ErrorCode.open, subcode, data),
+  answer: notification(ErrorCode.openMessage, subcode, data),
   why,
 });
 
@@ -100,10 +101,10 @@ export function judgeOpen(open: Open, facts: LocalFacts): Judgement {
     );
   }
   // RFC 6286 section 2.2: an id must not be zero, nor ours inside of one AS.
-  if (open.routerId === 0) return refuse(OpenError.badBgpIdentifier, "the peer's router id is 0.0.0.0");
+  if (open.routerId === 0) return refuse(OpenError.badIdentifier, "the peer's router id is 0.0.0.0");
   if (open.routerId === routerId && open.asn === session.localAs) {
     return refuse(
-      OpenError.badBgpIdentifier,
+      OpenError.badIdentifier,
       `the peer has our own router id ${formatAddress(routerId)}: two routers of one AS need two ids`,
     );
   }

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { PeerPair, type SimulatedPeer } from "../../testing/bgp-peers.ts";
 import { openMessage, peerFacts, routerIdOf, sessionConfig } from "../../testing/bgp-samples.ts";
 import type { SessionConfig } from "../config.ts";
-import { Cease, cease } from "./notification.ts";
+import { CeaseReason } from "../message/iana.ts";
+import { cease } from "./notification.ts";
 import {
   furthestOf,
   idleHoldSeconds,
@@ -171,7 +172,7 @@ test("a stop tells both connections and forgets what was", () => {
     started,
     dialled,
     taken,
-    { type: "stopped", cease: cease(Cease.peerDeconfigured), why: "gone" },
+    { type: "stopped", cease: cease(CeaseReason.peerDeconfigured), why: "gone" },
   ]);
   assert.deepEqual(state, newPeer);
   assert.deepEqual(notifications(effects), ["0: 6/3", "1: 6/3"]);
