@@ -32,6 +32,9 @@ const packages: readonly (readonly [command: string, name: string])[] = [
   ["nsenter", "util-linux"],
   ["ps", "procps"],
   ["iptables", "iptables"],
+  ["bird", "bird2"],
+  ["/usr/lib/frr/bgpd", "frr"],
+  ["gobgpd", "gobgpd"],
   ["aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"],
   ["qemu-aarch64", "qemu-user"],
 ];

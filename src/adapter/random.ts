@@ -10,4 +10,8 @@ export class SystemRandom implements Random {
   uint64(): bigint {
     return randomBytes(8).readBigUInt64BE();
   }
+
+  fraction(): number {
+    return Math.random();
+  }
 }

@@ -4,4 +4,6 @@ export interface Random {
   uuid(): string;
   /** A number of 64 bits, all equally likely. */
   uint64(): bigint;
+  /** Anything from 0 up to, but not, 1; every part of it as likely. */
+  fraction(): number;
 }

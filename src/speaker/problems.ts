@@ -1,0 +1,40 @@
+/** What no session can find out alone: two with one address, two peers with one router id. */
+import type { SessionConfig } from "../bgp/config.ts";
+import type { Negotiated } from "../bgp/session/negotiate.ts";
+import { formatAddress } from "../ip/address.ts";
+
+export interface Known {
+  readonly config: SessionConfig;
+  readonly negotiated: Negotiated | undefined;
+}
+
+/** In words, by the name of the session. */
+export function problemsOf(sessions: readonly Known[]): ReadonlyMap<string, readonly string[]> {
+  const problems = new Map<string, string[]>();
+  const add = (name: string, problem: string): void =>
+    void problems.set(name, [...(problems.get(name) ?? []), problem]);
+  const pairs = (key: (known: Known) => string | undefined, words: (known: Known, other: Known) => string): void => {
+    const first = new Map<string, Known>();
+    for (const known of sessions) {
+      const value = key(known);
+      const other = value === undefined ? undefined : first.get(value);
+      if (value === undefined) continue;
+      if (!other) first.set(value, known);
+      else {
+        add(known.config.name, words(known, other));
+        add(other.config.name, words(other, known));
+      }
+    }
+  };
+  pairs(
+    ({ config: { peer, localAddress } }) => `${peer.address} ${localAddress ?? ""}`,
+    ({ config }, other) =>
+      `${other.config.name} has the same peer address ${formatAddress(config.peer.address)}: connections from there go to one of them`,
+  );
+  pairs(
+    ({ negotiated }) => negotiated && `${negotiated.peerAs} ${negotiated.peerRouterId}`,
+    ({ negotiated }, other) =>
+      `${other.config.name} is a peer with the same router id ${formatAddress(negotiated?.peerRouterId ?? other.config.peer.address)}: routes of one of them may be taken for loops`,
+  );
+  return problems;
+}

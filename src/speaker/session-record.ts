@@ -1,0 +1,66 @@
+/** What is remembered of a session for people: counters, and the last errors of each side. */
+import { describeNotification } from "../bgp/session/notification.ts";
+import type { Ending } from "../bgp/session/types.ts";
+import type { TransportFailure } from "../port/bgp-transport.ts";
+import type { WallClock } from "../port/clock.ts";
+import type { Said, SessionCounters, SessionStatus } from "./types.ts";
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+export class SessionRecord {
+  readonly counters: Writable<SessionCounters> = {
+    messagesReceived: 0,
+    messagesSent: 0,
+    updatesReceived: 0,
+    updatesSent: 0,
+    malformedAttributes: 0,
+    unsendable: 0,
+  };
+  flaps = 0;
+  restsUntil: Date | undefined;
+  #since: Date;
+  #sent: Said | undefined;
+  #received: Said | undefined;
+  #tcp: SessionStatus["tcp"];
+  readonly #clock: WallClock;
+
+  constructor(clock: WallClock) {
+    this.#clock = clock;
+    this.#since = clock.now();
+  }
+
+  /** It came into another state. */
+  moved(): void {
+    this.#since = this.#clock.now();
+  }
+
+  /** How a connection ended. Ours that lost a collision say nothing of the peer. */
+  ended({ cause, notification, why }: Ending): void {
+    const at = this.#clock.now();
+    if (cause === "sent" && notification) {
+      const words = describeNotification(notification);
+      this.#sent = { at, message: words === why ? why : `${words}: ${why}` };
+    }
+    if (cause === "received") this.#received = { at, message: why };
+  }
+
+  failed({ reason, message }: TransportFailure): void {
+    this.#tcp = { at: this.#clock.now(), reason, message };
+  }
+
+  rests(afterMs: number): void {
+    this.restsUntil = new Date(this.#clock.now().getTime() + afterMs);
+  }
+
+  get status() {
+    return {
+      since: this.#since,
+      ...(this.#sent ? { sent: this.#sent } : {}),
+      ...(this.#received ? { received: this.#received } : {}),
+      ...(this.#tcp ? { tcp: this.#tcp } : {}),
+      ...(this.restsUntil ? { restsUntil: this.restsUntil } : {}),
+      flaps: this.flaps,
+      counters: { ...this.counters },
+    };
+  }
+}

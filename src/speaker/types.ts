@@ -1,0 +1,69 @@
+/** What a speaker tells of itself, and what it is told of the world. */
+import type { Asn } from "../bgp/message/types.ts";
+import type { Negotiated } from "../bgp/session/negotiate.ts";
+import type { State } from "../bgp/session/types.ts";
+import type { Family, IpAddress } from "../ip/address.ts";
+import type { FailureReason } from "../port/bgp-transport.ts";
+
+/** A moment and what was said then. */
+export interface Said {
+  readonly at: Date;
+  readonly message: string;
+}
+
+/** Since the session was configured. */
+export interface SessionCounters {
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  readonly updatesReceived: number;
+  readonly updatesSent: number;
+  /** RFC 7606: attributes that were malformed, whatever became of their routes. */
+  readonly malformedAttributes: number;
+  /** Routes that no message to this peer has room for. */
+  readonly unsendable: number;
+}
+
+export interface SessionStatus {
+  readonly name: string;
+  readonly peer: { readonly address: IpAddress; readonly port: number; readonly asn: Asn };
+  /** RFC 4271 section 8.2.2, of the connection that got further. */
+  readonly state: State["name"];
+  /** When it came into this state. */
+  readonly since: Date;
+  /** The addresses of the connection that is used. */
+  readonly local?: { readonly address: IpAddress; readonly port: number };
+  readonly negotiated?: Negotiated;
+  /** Why the last NOTIFICATIONs were sent and received, and what TCP said of the last attempt or connection. */
+  readonly sent?: Said;
+  readonly received?: Said;
+  readonly tcp?: Said & { readonly reason: FailureReason };
+  /** Times that an established session was lost. */
+  readonly flaps: number;
+  /** When the rest after a failure ends. */
+  readonly restsUntil?: Date;
+  /** Prefixes that the peer has told, and those of them from before its restart. */
+  readonly receivedPrefixes: number;
+  readonly stalePrefixes: number;
+  /** Octets that wait for the peer to read. */
+  readonly waitingOctets: number;
+  readonly counters: SessionCounters;
+  /** What is wrong with the configuration or the peers, in words: duplicates of addresses and router ids. */
+  readonly problems: readonly string[];
+}
+
+export interface ListenerStatus {
+  readonly family: Family;
+  readonly address?: IpAddress;
+  readonly port: number;
+  /** Why it does not listen. */
+  readonly failure?: string;
+}
+
+export interface SpeakerStatus {
+  readonly sessions: readonly SessionStatus[];
+  readonly listeners: readonly ListenerStatus[];
+  /** Connections from addresses that are no peer's. */
+  readonly strangers: { readonly count: number; readonly last?: IpAddress };
+  /** RFC 4724 section 4.1: routes are not chosen yet, since these sessions have not told theirs. */
+  readonly waitsFor: readonly string[];
+}

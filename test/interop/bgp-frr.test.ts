@@ -1,0 +1,4 @@
+import { frr } from "./bgp/frr.ts";
+import { bgpInterop } from "./bgp/suite.ts";
+
+bgpInterop(frr);

@@ -1,0 +1,4 @@
+import { gobgp } from "./bgp/gobgp.ts";
+import { bgpInterop } from "./bgp/suite.ts";
+
+bgpInterop(gobgp);
