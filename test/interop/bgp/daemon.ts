@@ -31,8 +31,8 @@ export interface Daemon {
   learned(): readonly string[];
   /** What it knows of one route of ours, in its own words. */
   describe(prefix: string): string;
-  /** Asks us for everything again (RFC 2918). */
-  askAgain(): void;
+  /** Asks us for everything again (RFC 2918); left out where the daemon never asks. */
+  askAgain?(): void;
 }
 
 export interface DaemonKind {

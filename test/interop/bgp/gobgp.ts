@@ -124,10 +124,6 @@ class Gobgp implements Daemon {
   describe(prefix: string): string {
     return this.#gobgp("global", "rib", "-a", familyOf(prefix), prefix);
   }
-
-  askAgain(): void {
-    this.#gobgp("neighbor", OURS.ipv4, "softresetin");
-  }
 }
 
 export const gobgp: DaemonKind = {
