@@ -8,16 +8,14 @@ import type { Negotiated } from "../bgp/session/negotiate.ts";
 import type { Family } from "../ip/address.ts";
 
 export class Deferral {
+  /** Called once, when nobody is waited for any more. */
+  over: () => void = () => undefined;
   /** Families that each session has yet to end. */
   readonly #awaited: Map<string, Set<Family>>;
+  #isOver = false;
 
   constructor(sessions: Iterable<SessionConfig>) {
     this.#awaited = new Map([...sessions].map(({ name, families }) => [name, new Set(families)]));
-  }
-
-  /** Nobody is waited for. */
-  get isOver(): boolean {
-    return this.#awaited.size === 0;
   }
 
   get waitsFor(): readonly string[] {
@@ -25,7 +23,7 @@ export class Deferral {
   }
 
   established(name: string, { gracefulRestart, families }: Negotiated): void {
-    if (!gracefulRestart || gracefulRestart.isRestarting) this.#awaited.delete(name);
+    if (!gracefulRestart || gracefulRestart.isRestarting) this.removed(name);
     for (const family of this.#awaited.get(name) ?? []) if (!families.includes(family)) this.ended(name, family);
   }
 
@@ -33,16 +31,20 @@ export class Deferral {
   ended(name: string, family: Family): void {
     const families = this.#awaited.get(name);
     families?.delete(family);
-    if (families?.size === 0) this.#awaited.delete(name);
+    if (families?.size === 0) this.removed(name);
   }
 
-  /** The session is configured no longer. */
+  /** The session is not waited for. */
   removed(name: string): void {
     this.#awaited.delete(name);
+    if (this.#awaited.size === 0) this.giveUp();
   }
 
-  /** The time is over. */
+  /** Nobody is waited for any more. */
   giveUp(): void {
     this.#awaited.clear();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.over();
   }
 }

@@ -1,137 +1,87 @@
 /**
- * A BGP speaker: sessions, tables and listeners under one configuration, which may change at any time. All work on routes is
- * done in one loop, in slices, so that neither a full table nor a slow peer keeps the event loop, or other peers, waiting:
- *
- *     streams ─▶ read ─▶ Rib ─▶ work ─▶ onBest
- *                                └────▶ next ─▶ encode once ─▶ streams that have room
+ * A BGP speaker: sessions and listeners under one configuration, which may change at any time. What is configured is compared
+ * with what runs, and only the difference is carried out. Routes are the business of `Exchange`.
  */
 import type { SessionConfig, SpeakerConfig } from "../bgp/config.ts";
-import { AttributeTable } from "../bgp/message/attribute-table.ts";
 import { CeaseReason } from "../bgp/message/iana.ts";
-import { encodeMessage } from "../bgp/message/message-codec.ts";
-import type { RouteRefresh, Update } from "../bgp/message/types.ts";
-import { Rib } from "../bgp/rib/rib.ts";
-import type { BestChange, RibSession } from "../bgp/rib/types.ts";
-import { droppedAtReturn, keptAfterLoss } from "../bgp/session/graceful.ts";
-import type { Negotiated } from "../bgp/session/negotiate.ts";
+import type { BestChange } from "../bgp/rib/types.ts";
 import { cease } from "../bgp/session/notification.ts";
-import type { Ending } from "../bgp/session/types.ts";
-import { type Family, formatAddress, type IpAddress, type Ipv4, ipv4Of } from "../ip/address.ts";
-import { TurnBudget } from "../kernel/turn-budget.ts";
+import { type Family, formatAddress, type IpAddress, ipv4Of } from "../ip/address.ts";
 import type { BgpStream, BgpTransport } from "../port/bgp-transport.ts";
-import type { Clock, Timer, WallClock } from "../port/clock.ts";
-import type { Log } from "../port/log.ts";
+import type { WallClock } from "../port/clock.ts";
 import type { Random } from "../port/random.ts";
-import { BatchEncoder } from "./batch-encoder.ts";
-import { Deferral } from "./deferral.ts";
 import { differenceOf } from "./difference.ts";
+import { Exchange, type ExchangeDeps } from "./exchange.ts";
 import { Listeners } from "./listeners.ts";
 import { problemsOf } from "./problems.ts";
-import { ribSessionOf } from "./rib-session.ts";
-import { Session, type SessionHooks } from "./session.ts";
-import { Timers } from "./timers.ts";
+import { refuseStream } from "./refuse-stream.ts";
+import { Session, type SessionDeps } from "./session.ts";
 import type { SessionStatus, SpeakerStatus } from "./types.ts";
 
-/** What the speaker asks of the host that it runs on. */
-export interface Surroundings {
-  /** RFC 4271 section 9.1.2.1: cost to a next hop; undefined: it cannot be reached. */
-  costOf(nextHop: IpAddress): number | undefined;
-  isOwnAddress(address: IpAddress): boolean;
-  /** Next hop for routes of a family that the session itself does not run over. */
-  ownAddress(family: Family): IpAddress | undefined;
-}
-
-export interface SpeakerDeps {
+export interface SpeakerDeps extends ExchangeDeps {
   readonly transport: BgpTransport;
-  readonly clock: Clock;
   readonly wallClock: WallClock;
   readonly random: Pick<Random, "fraction">;
-  readonly log: Log;
-  readonly surroundings: Surroundings;
-  /** Routes to one prefix that are used beside each other. */
-  readonly maxPaths: number;
-  /**
-   * RFC 4724: families whose routes the kernel keeps while this process is away, and, when it was away just now, how long to
-   * wait at most for the peers before routes are chosen.
-   */
+  /** RFC 4724: families whose routes the kernel goes on using while this process is away. */
   readonly forwarding: readonly Family[];
+  /** It was away just now: how long at most its peers are waited for before routes are chosen. Left out: a first start. */
   readonly deferralSeconds?: number;
 }
 
-/** Of each slice, so that every stage has its turn. */
-const MESSAGES = 64;
-const PREFIXES = 512;
-/** A peer that has so much to read is given no more for now. */
-const MOST_WAITING_OCTETS = 1 << 18;
-/** RFC 4724 section 4.2: how long a peer that is back may take to tell everything again. */
-const STALE_MS = 360_000;
+const nothing: SpeakerConfig = { localAs: 0, routerId: ipv4Of(0), sessions: new Map(), originated: new Map() };
 
 export class Speaker {
   readonly #deps: SpeakerDeps;
-  readonly #attributes = new AttributeTable();
-  readonly #encoder = new BatchEncoder();
+  readonly #sessionDeps: SessionDeps;
   readonly #listeners: Listeners;
+  readonly #exchange: Exchange;
   readonly #sessions = new Map<string, Session>();
-  readonly #stale: Timers<string>;
-  readonly #readable = new Set<Session>();
-  readonly #established = new Map<Session, { negotiated: Negotiated; rib: RibSession }>();
-  readonly #hooks: SessionHooks;
-  #config: SpeakerConfig = { localAs: 0, routerId: ipv4Of(0), sessions: new Map(), originated: new Map() };
-  #rib: Rib;
-  #sink: (changes: readonly BestChange[]) => void = () => undefined;
-  #deferral: Deferral | undefined;
-  #deferralTimer: Timer | undefined;
+  #config = nothing;
   #isRestarting: boolean;
-  #isWorking = false;
-  #isClosed = false;
   #strangers = 0;
   #lastStranger: IpAddress | undefined;
 
   constructor(deps: SpeakerDeps) {
+    const { transport, clock, wallClock, log, random, forwarding } = deps;
     this.#deps = deps;
     this.#isRestarting = deps.deferralSeconds !== undefined;
+    this.#exchange = new Exchange(deps, nothing.routerId);
     this.#listeners = new Listeners(deps, (stream) => this.#incoming(stream));
-    this.#stale = new Timers(deps.clock, (name) => this.#sweep(name));
-    this.#rib = this.#newRib(ipv4Of(0));
-    this.#hooks = {
-      established: (session, negotiated) => this.#onEstablished(session, negotiated),
-      lost: (session, ending, negotiated) => this.#onLost(session, ending, negotiated),
-      update: (session, update) => this.#onUpdate(session, update),
-      refresh: (session, message) => this.#onRefresh(session, message),
-      readable: (session) => {
-        this.#readable.add(session);
-        this.#wake();
-      },
-      writable: () => this.#wake(),
+    this.#sessionDeps = {
+      ...{ transport, clock, wallClock, log, attributes: this.#exchange.attributes },
+      chance: () => random.fraction(),
+      facts: () => ({
+        routerId: this.#config.routerId,
+        restart: { isRestarting: this.#isRestarting, forwarding },
+      }),
     };
   }
 
   /** Learned routes to use, as they change, all of them at first. Nothing is told while a restart is deferred. */
   onBest(sink: (changes: readonly BestChange[]) => void): void {
-    this.#sink = sink;
+    this.#exchange.sink = sink;
   }
 
   /** Idempotent. Sessions that did not change stay up; another filter is applied to what is known. */
   configure(config: SpeakerConfig): void {
     const before = this.#config;
-    const isFirst = before.localAs === 0;
-    if (config.routerId !== before.routerId) this.#renew(config.routerId);
-    const originated = config.routerId === before.routerId ? before.originated : new Map();
+    const isSame = before.routerId === config.routerId;
+    this.#remove(isSame ? config.sessions : nothing.sessions);
+    if (!isSame) this.#exchange.renew(config.routerId);
     this.#config = config;
-    this.#originate(originated, config.originated);
-    this.#remove(config.sessions);
+    if (before === nothing && this.#isRestarting) this.#defer(config);
+    this.#originate(isSame ? before.originated : nothing.originated, config.originated);
     for (const session of config.sessions.values()) this.#configureSession(session);
     this.#listeners.configure(config.listen, config.sessions.values());
-    if (isFirst && this.#isRestarting) this.#defer(config);
-    this.#wake();
+    this.#exchange.wake();
   }
 
-  /** RFC 2918: asks the peer to tell everything again; false: it is not established or does not know how. */
+  /** RFC 2918: asks the peer to tell everything again; false: it is not established, or does not know how. */
   refresh(name: string): boolean {
     const session = this.#sessions.get(name);
-    const state = session && this.#established.get(session);
-    if (!session || !state?.negotiated.routeRefresh) return false;
-    for (const family of state.negotiated.families) {
+    const negotiated = session && this.#exchange.negotiatedOf(session);
+    if (!session || !negotiated?.routeRefresh) return false;
+    for (const family of negotiated.families) {
       session.sendRefresh({ type: "routeRefresh", family, subtype: "request" });
     }
     return true;
@@ -144,127 +94,88 @@ export class Speaker {
 
   /** The way to a next hop has changed. */
   nextHopChanged(address: IpAddress): void {
-    this.#rib.nextHopChanged(address);
-    this.#wake();
+    this.#exchange.rib.nextHopChanged(address);
+    this.#exchange.wake();
   }
 
   status(): SpeakerStatus {
+    const all = [...this.#sessions.values()];
     const problems = problemsOf(
-      [...this.#sessions.values()].map((session) => ({
-        config: session.config,
-        negotiated: this.#established.get(session)?.negotiated,
-      })),
+      all.map((session) => ({ config: session.config, negotiated: this.#exchange.negotiatedOf(session) })),
     );
+    const last = this.#lastStranger;
     return {
-      sessions: [...this.#sessions.values()].map((session) =>
-        this.#statusOf(session, problems.get(session.name) ?? []),
-      ),
+      sessions: all.map((session) => this.#statusOf(session, problems.get(session.name) ?? [])),
       listeners: this.#listeners.status,
-      strangers: {
-        count: this.#strangers,
-        ...(this.#lastStranger === undefined ? {} : { last: this.#lastStranger }),
-      },
-      waitsFor: this.#deferral?.waitsFor ?? [],
+      strangers: { count: this.#strangers, ...(last === undefined ? {} : { last }) },
+      waitsFor: this.#exchange.waitsFor,
     };
   }
 
   /**
-   * Ends every session. `restart`: peers that agreed on graceful restart are told nothing and keep our routes; the others, and
-   * with `shutdown` all, are told that we go.
+   * Ends every session. With `restart`, peers that agreed on graceful restart are told nothing and keep our routes; the others,
+   * and with `shutdown` all, are told that we go.
    */
   close(how: "restart" | "shutdown"): void {
-    this.#isClosed = true;
     this.#listeners.close();
-    this.#deferralTimer?.cancel();
     for (const session of this.#sessions.values()) {
-      const isKept = how === "restart" && this.#established.get(session)?.negotiated.gracefulRestart !== undefined;
-      session.stop("this speaker ends", isKept ? undefined : cease(CeaseReason.administrativeShutdown, "speaker ends"));
+      const isKept = how === "restart" && this.#exchange.negotiatedOf(session)?.gracefulRestart !== undefined;
+      session.stop(
+        "the speaker ends",
+        isKept ? undefined : cease(CeaseReason.administrativeShutdown, "the speaker ends"),
+      );
     }
-    this.#stale.cancelAll();
     this.#sessions.clear();
+    this.#exchange.close();
   }
 
-  #newRib(routerId: Ipv4): Rib {
-    const { surroundings, maxPaths } = this.#deps;
-    const world = {
-      attributes: this.#attributes,
-      costOf: (nextHop: IpAddress) => surroundings.costOf(nextHop),
-      isOwnAddress: (address: IpAddress) => surroundings.isOwnAddress(address),
-    };
-    return new Rib(world, { routerId, maxPaths });
-  }
-
-  /** Another router id: all sessions and tables are of the one before. */
-  #renew(routerId: Ipv4): void {
-    this.#remove(new Map());
-    this.#rib = this.#newRib(routerId);
+  #defer({ sessions }: SpeakerConfig): void {
+    this.#exchange.defer(sessions.values(), this.#deps.deferralSeconds ?? 0, () => {
+      this.#isRestarting = false;
+    });
   }
 
   #originate(before: SpeakerConfig["originated"], after: SpeakerConfig["originated"]): void {
-    for (const prefix of before.keys()) if (!after.has(prefix)) this.#rib.originate(prefix, undefined);
+    const { rib } = this.#exchange;
+    for (const prefix of before.keys()) if (!after.has(prefix)) rib.originate(prefix, undefined);
     for (const [prefix, origination] of after) {
-      if (before.get(prefix) !== origination) this.#rib.originate(prefix, origination);
+      if (before.get(prefix) !== origination) rib.originate(prefix, origination);
     }
   }
 
-  #remove(wanted: ReadonlyMap<string, SessionConfig>): void {
+  #remove(wanted: SpeakerConfig["sessions"]): void {
     for (const session of [...this.#sessions.values()]) {
-      if (wanted.has(session.name)) continue;
-      this.#drop(session, "it is configured no longer", CeaseReason.peerDeconfigured);
-      this.#deferral?.removed(session.name);
+      if (!wanted.has(session.name)) this.#drop(session, "it is configured no longer", CeaseReason.peerDeconfigured);
     }
   }
 
   #drop(session: Session, why: string, reason: number): void {
     session.stop(why, cease(reason));
-    this.#stale.cancel(session.name);
-    this.#rib.sessionDown(session.name, []);
-    this.#readable.delete(session);
+    this.#exchange.forget(session);
     this.#sessions.delete(session.name);
   }
 
   #configureSession(config: SessionConfig): void {
     const session = this.#sessions.get(config.name);
     const difference = session ? differenceOf(session.config, config) : "reopen";
-    if (difference === "same") return;
     if (session && difference === "soft") {
       session.config = config;
-      const state = this.#established.get(session);
-      if (!state) return;
-      state.rib = this.#ribSession(session, state.negotiated);
-      this.#rib.configure(state.rib);
-      return;
+      this.#exchange.reconfigure(session);
     }
+    if (difference !== "reopen") return;
     if (session) this.#drop(session, "its configuration has changed", CeaseReason.otherConfigurationChange);
-    const { transport, clock, wallClock, log, random, forwarding } = this.#deps;
-    const deps = {
-      ...{ transport, clock, wallClock, log, attributes: this.#attributes },
-      chance: () => random.fraction(),
-      facts: () => ({
-        routerId: this.#config.routerId,
-        restart: { isRestarting: this.#isRestarting, forwarding },
-      }),
-    };
-    const opened = new Session(config, deps, this.#hooks);
+    const opened = new Session(config, this.#sessionDeps, this.#exchange);
     this.#sessions.set(config.name, opened);
     opened.start();
   }
 
-  #defer({ sessions }: SpeakerConfig): void {
-    this.#deferral = new Deferral(sessions.values());
-    const { clock, deferralSeconds = 0 } = this.#deps;
-    this.#deferralTimer = clock.after(deferralSeconds * 1000, () => {
-      this.#deferral?.giveUp();
-      this.#wake();
-    });
-  }
-
   #incoming(stream: BgpStream): void {
     const session = this.#sessionFor(stream);
-    if (session) {
-      session.accept(stream);
-      return;
-    }
+    if (session) session.accept(stream);
+    else this.#refuse(stream);
+  }
+
+  #refuse(stream: BgpStream): void {
     const from = stream.remote.address;
     if (this.#lastStranger !== from) {
       const fields = { address: formatAddress(from), local: formatAddress(stream.local.address) };
@@ -272,132 +183,20 @@ export class Speaker {
     }
     this.#strangers++;
     this.#lastStranger = from;
-    stream.start({ data: () => undefined, drained: () => undefined, closed: () => undefined });
-    stream.write(encodeMessage(cease(CeaseReason.connectionRejected)));
-    stream.end();
+    refuseStream(stream);
   }
 
   #sessionFor({ remote, local }: BgpStream): Session | undefined {
     for (const session of this.#sessions.values()) {
-      const { peer, localAddress } = session.config;
-      if (peer.address === remote.address && (localAddress ?? local.address) === local.address) return session;
+      const { peer, localAddress = local.address } = session.config;
+      if (peer.address === remote.address && localAddress === local.address) return session;
     }
     return undefined;
   }
 
-  #ribSession(session: Session, negotiated: Negotiated): RibSession {
-    const local = session.stream?.local.address;
-    return ribSessionOf(session.config, negotiated, {
-      routerId: this.#config.routerId,
-      local,
-      ownAddress: (family) => this.#deps.surroundings.ownAddress(family),
-    });
-  }
-
-  #onEstablished(session: Session, negotiated: Negotiated): void {
-    const { name } = session;
-    const rib = this.#ribSession(session, negotiated);
-    this.#established.set(session, { negotiated, rib });
-    this.#rib.sessionUp(rib);
-    this.#deferral?.established(name, negotiated);
-    const stale = this.#rib.staleCount(name) > 0 ? session.config.families : [];
-    this.#stale.cancel(name);
-    if (stale.length === 0) return;
-    this.#rib.sweep(name, droppedAtReturn(stale, negotiated));
-    this.#stale.set(name, STALE_MS);
-  }
-
-  #onLost(session: Session, ending: Ending, negotiated: Negotiated): void {
-    this.#established.delete(session);
-    const kept = keptAfterLoss(ending, negotiated);
-    this.#rib.sessionDown(session.name, kept);
-    const { restartTimeSeconds = 0 } = negotiated.gracefulRestart ?? {};
-    if (kept.length > 0) this.#stale.set(session.name, restartTimeSeconds * 1000);
-    this.#wake();
-  }
-
-  #sweep(name: string): void {
-    this.#rib.sweep(name, [4, 6]);
-    this.#wake();
-  }
-
-  #onUpdate(session: Session, update: Update): void {
-    const { name, config } = session;
-    this.#rib.update(name, update);
-    if (update.endOfRib) this.#deferral?.ended(name, update.endOfRib);
-    const { maxPrefixes } = config;
-    if (maxPrefixes === undefined || this.#rib.receivedCount(name) <= maxPrefixes) return;
-    session.fail(cease(CeaseReason.maximumPrefixes), `the peer told more than ${maxPrefixes} prefixes`);
-  }
-
-  #onRefresh(session: Session, { family, subtype }: RouteRefresh): void {
-    const state = this.#established.get(session);
-    if (!state) return;
-    if (subtype === "begin") this.#rib.markStale(session.name, family);
-    else if (subtype === "end") this.#rib.sweep(session.name, [family]);
-    else {
-      if (state.negotiated.enhancedRouteRefresh)
-        session.sendRefresh({ type: "routeRefresh", family, subtype: "begin" });
-      this.#rib.refresh(session.name, family);
-    }
-    this.#wake();
-  }
-
-  /** Begins the loop in a later turn, so that what comes together is worked on together. */
-  #wake(): void {
-    if (this.#isWorking || this.#isClosed) return;
-    this.#isWorking = true;
-    void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    const budget = new TurnBudget(this.#deps.clock);
-    await budget.rest();
-    while (!this.#isClosed && this.#slice()) if (budget.isSpent) await budget.rest();
-    this.#isWorking = false;
-  }
-
-  /** One piece of every stage; whether there is more to do. */
-  #slice(): boolean {
-    let isMore = false;
-    for (const session of [...this.#readable]) {
-      if (session.read(MESSAGES)) isMore = true;
-      else this.#readable.delete(session);
-    }
-    if (this.#isDeferred) return isMore;
-    if (this.#rib.work(PREFIXES)) isMore = true;
-    const changes = this.#rib.takeChanges(PREFIXES);
-    if (changes.length > 0) {
-      this.#sink(changes);
-      isMore = true;
-    }
-    for (const [session, { negotiated }] of this.#established) if (this.#send(session, negotiated)) isMore = true;
-    return isMore;
-  }
-
-  get #isDeferred(): boolean {
-    if (!this.#deferral) return false;
-    if (!this.#deferral.isOver) return true;
-    this.#deferral = undefined;
-    this.#deferralTimer?.cancel();
-    this.#isRestarting = false;
-    this.#deps.log.info("routes are chosen again after the restart");
-    return false;
-  }
-
-  #send(session: Session, negotiated: Negotiated): boolean {
-    const waiting = session.stream?.pendingOctets;
-    if (waiting === undefined || waiting > MOST_WAITING_OCTETS) return false;
-    const batch = this.#rib.next(session.name, PREFIXES);
-    if (!batch) return false;
-    const { octets, messages, unsendable } = this.#encoder.encode(batch, negotiated);
-    session.record.counters.unsendable += unsendable;
-    session.send(octets, messages);
-    return true;
-  }
-
   #statusOf(session: Session, problems: readonly string[]): SessionStatus {
     const { name, config, state, stream } = session;
+    const { rib } = this.#exchange;
     return {
       name,
       peer: config.peer,
@@ -405,8 +204,8 @@ export class Speaker {
       ...(stream ? { local: stream.local } : {}),
       ...("negotiated" in state ? { negotiated: state.negotiated } : {}),
       ...session.record.status,
-      receivedPrefixes: this.#rib.receivedCount(name),
-      stalePrefixes: this.#rib.staleCount(name),
+      receivedPrefixes: rib.receivedCount(name),
+      stalePrefixes: rib.staleCount(name),
       waitingOctets: stream?.pendingOctets ?? 0,
       problems,
     };

@@ -67,3 +67,12 @@ export interface SpeakerStatus {
   /** RFC 4724 section 4.1: routes are not chosen yet, since these sessions have not told theirs. */
   readonly waitsFor: readonly string[];
 }
+
+/** What the speaker asks of the host that it runs on. Answers may change: `nextHopChanged` says so. */
+export interface Surroundings {
+  /** RFC 4271 section 9.1.2.1: cost to a next hop; undefined: it cannot be reached. */
+  costOf(nextHop: IpAddress): number | undefined;
+  isOwnAddress(address: IpAddress): boolean;
+  /** Next hop for routes of a family that the session itself does not run over. */
+  ownAddress(family: Family): IpAddress | undefined;
+}

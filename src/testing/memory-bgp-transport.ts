@@ -59,6 +59,15 @@ export class MemoryBgpNetwork {
     }
   }
 
+  /** The second stops reading what the first sends; `false`: it goes on. */
+  throttle(from: IpAddress, to: IpAddress, isThrottled: boolean): void {
+    for (const stream of this.#streams) {
+      if (stream.local.address !== to || stream.remote.address !== from) continue;
+      if (isThrottled) stream.pause();
+      else stream.resume();
+    }
+  }
+
   hostOf(address: IpAddress): MemoryBgpTransport | undefined {
     return this.#hosts.find(({ addresses }) => addresses.includes(address));
   }

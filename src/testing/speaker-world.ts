@@ -117,6 +117,9 @@ export class SpeakerHost {
   }
 }
 
+const wordsOf = (host: string, { name, state, tcp, sent, received }: SessionStatus): string =>
+  [host, name, state, tcp?.message, sent?.message, received?.message].join(" ");
+
 export class SpeakerWorld {
   readonly clock = new FakeClock();
   readonly network = new MemoryBgpNetwork(this.clock);
@@ -132,15 +135,10 @@ export class SpeakerWorld {
   async until(what: string, holds: () => boolean, mostMs = 120_000): Promise<void> {
     for (let waited = 0; !holds(); waited += STEP_MS) {
       if (waited > mostMs) {
-        const states = this.hosts.map((host) =>
-          host.speaker
-            .status()
-            .sessions.map(
-              (one) =>
-                `${host.address}→${one.name} ${one.state} ${one.tcp?.message} ${one.sent?.message} ${one.received?.message}`,
-            ),
+        const states = this.hosts.flatMap(({ address, speaker }) =>
+          speaker.status().sessions.map((one) => wordsOf(address, one)),
         );
-        throw new Error(`waited in vain for ${what}: ${JSON.stringify(states)}`);
+        throw new Error(`waited in vain for ${what}: ${states.join("; ")}`);
       }
       await this.clock.advance(STEP_MS);
     }

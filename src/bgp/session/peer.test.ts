@@ -150,6 +150,16 @@ test("errors of the protocol rest longer each time, up to the longest, and refus
   assert.equal(told([...events, { type: "stableTimerExpired" }]).state.idleHoldSeconds, idleHoldSeconds.first);
 });
 
+test("a peer that ends the session, or falls silent, may come back at once", () => {
+  for (const ending of [
+    on(0, { type: "notificationReceived", notification: cease(CeaseReason.administrativeReset) }),
+    on(0, { type: "timerExpired", timer: "hold" }),
+  ]) {
+    const { state, effects } = told([started, dialled, open(0), keepalive(0), ending]);
+    assert.deepEqual([state.phase, slotForIncoming(state), ...rests(effects)], ["holding", 0, 1]);
+  }
+});
+
 test("an error on the peer's connection ends our dialling too", () => {
   const { state, effects } = told([started, taken, open(1, openMessage({ asn: 1 }))]);
   assert.deepEqual([state.phase, ...names(state)], ["holding", "idle", "idle"]);

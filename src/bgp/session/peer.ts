@@ -5,6 +5,8 @@
  *
  * Machine 0 dials. A connection of the peer's goes to a machine that waits for one (Active), else to one that is free.
  */
+
+import { CeaseReason, ErrorCode } from "../message/iana.ts";
 import type { Notification } from "../message/types.ts";
 import { idle, step } from "./machine.ts";
 import type { LocalFacts, Negotiated } from "./negotiate.ts";
@@ -15,7 +17,7 @@ export type Slot = 0 | 1;
 export interface PeerState {
   /** `holding`: rests after a failure (IdleHoldTimer). */
   readonly phase: "stopped" | "holding" | "running";
-  /** Rests from an error of the protocol: dialling in is refused too. After a mere loss of TCP the peer may come at once. */
+  /** Rests from an error that the peer would only repeat: dialling in is refused too. After any other loss it may come at once. */
   readonly isRefusing: boolean;
   /** The next rest. */
   readonly idleHoldSeconds: number;
@@ -247,10 +249,27 @@ class Run {
     if (isOpen(other) || (!isError && (other.name !== "idle" || machines[slot].name !== "idle"))) return;
     const seconds = this.#state.idleHoldSeconds;
     const idleHold = Math.min(seconds * 2, idleHoldSeconds.longest);
-    this.#state = { ...this.#state, phase: "holding", isRefusing: isError, idleHoldSeconds: idleHold };
+    this.#state = { ...this.#state, phase: "holding", isRefusing: isRepeated(ending), idleHoldSeconds: idleHold };
     this.#stopDialling(otherOf(slot));
     this.#effects.push({ type: "setPeerTimer", timer: "idleHold", afterSeconds: seconds });
   }
 }
 
 const lost: Event = { type: "collisionLost" };
+
+/**
+ * Whether the peer would do the same again at once: it breaks the protocol, or tells too many prefixes. One that has fallen
+ * silent, or that has itself ended the session, is welcome; if both ends refused, they might never meet.
+ */
+const isRepeated = ({ cause, notification }: Ending): boolean =>
+  cause === "sent" &&
+  notification !== undefined &&
+  (repeated.has(notification.code) ||
+    (notification.code === ErrorCode.cease && notification.subcode === CeaseReason.maximumPrefixes));
+
+const repeated: ReadonlySet<number> = new Set([
+  ErrorCode.messageHeader,
+  ErrorCode.openMessage,
+  ErrorCode.updateMessage,
+  ErrorCode.finiteStateMachine,
+]);

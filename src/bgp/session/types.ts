@@ -2,7 +2,7 @@
  * The words of the state machine (RFC 4271 section 8): states, events that happened, effects that are ordered. All plain
  * data, so that a session can be told again from its events.
  */
-import type { Message, Notification, Open } from "../message/types.ts";
+import type { Keepalive, Notification, Open } from "../message/types.ts";
 import type { Negotiated } from "./negotiate.ts";
 
 /** RFC 4271 section 8.2.2. A state carries what is valid in it. */
@@ -67,7 +67,7 @@ export interface Ending {
 
 export type Effect =
   | { readonly type: "dial" }
-  | { readonly type: "send"; readonly message: Message }
+  | { readonly type: "send"; readonly message: Open | Notification | Keepalive }
   /** Replaces a timer of that name that runs. Before jitter. */
   | { readonly type: "setTimer"; readonly timer: TimerName; readonly afterSeconds: number }
   | { readonly type: "cancelTimer"; readonly timer: TimerName }

@@ -1,0 +1,235 @@
+/**
+ * Routes between the sessions and the tables, in one loop that works in slices, so that neither a full table nor a slow peer
+ * keeps the event loop, or other peers, waiting:
+ *
+ *     streams ─▶ read ─▶ Rib ─▶ work ─▶ onBest
+ *                                └────▶ next ─▶ encode once ─▶ streams that have room
+ *
+ * Also what RFC 4724 asks of both ends of a restart: whose routes stay for how long, and when routes are chosen.
+ */
+import type { SessionConfig } from "../bgp/config.ts";
+import { AttributeTable } from "../bgp/message/attribute-table.ts";
+import { CeaseReason } from "../bgp/message/iana.ts";
+import type { RouteRefresh, Update } from "../bgp/message/types.ts";
+import { Rib } from "../bgp/rib/rib.ts";
+import type { BestChange } from "../bgp/rib/types.ts";
+import { droppedAtReturn, keptAfterLoss } from "../bgp/session/graceful.ts";
+import type { Negotiated } from "../bgp/session/negotiate.ts";
+import { cease } from "../bgp/session/notification.ts";
+import type { Ending } from "../bgp/session/types.ts";
+import type { Family, IpAddress, Ipv4 } from "../ip/address.ts";
+import { TurnBudget } from "../kernel/turn-budget.ts";
+import type { Clock, Timer } from "../port/clock.ts";
+import type { Log } from "../port/log.ts";
+import { BatchEncoder } from "./batch-encoder.ts";
+import { Deferral } from "./deferral.ts";
+import { ribSessionOf } from "./rib-session.ts";
+import type { Session, SessionHooks } from "./session.ts";
+import { Timers } from "./timers.ts";
+import type { Surroundings } from "./types.ts";
+
+export interface ExchangeDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly surroundings: Surroundings;
+  /** Routes to one prefix that are used beside each other. */
+  readonly maxPaths: number;
+}
+
+/** Of each slice, so that every stage has its turn. */
+const MESSAGES = 64;
+const PREFIXES = 512;
+/** A peer that has so much to read is given no more for now. */
+const MOST_WAITING_OCTETS = 1 << 18;
+/** RFC 4724 section 4.2: how long a peer that is back may take to tell everything again. */
+const STALE_MS = 360_000;
+
+export class Exchange implements SessionHooks {
+  readonly attributes = new AttributeTable();
+  /** Told of the routes to use as they change; not while a restart is deferred. */
+  sink: (changes: readonly BestChange[]) => void = () => undefined;
+  rib: Rib;
+  readonly #deps: ExchangeDeps;
+  #routerId: Ipv4;
+  readonly #encoder = new BatchEncoder();
+  readonly #established = new Map<Session, Negotiated>();
+  readonly #readable = new Set<Session>();
+  readonly #stale: Timers<string>;
+  #deferral: Deferral | undefined;
+  #deferralTimer: Timer | undefined;
+  #isWorking = false;
+  #isClosed = false;
+
+  constructor(deps: ExchangeDeps, routerId: Ipv4) {
+    this.#deps = deps;
+    this.#routerId = routerId;
+    this.#stale = new Timers(deps.clock, (name) => {
+      this.rib.sweep(name, [4, 6]);
+      this.wake();
+    });
+    this.rib = this.#newRib();
+  }
+
+  #newRib(): Rib {
+    const { surroundings, maxPaths } = this.#deps;
+    const world = {
+      attributes: this.attributes,
+      costOf: (nextHop: IpAddress) => surroundings.costOf(nextHop),
+      isOwnAddress: (address: IpAddress) => surroundings.isOwnAddress(address),
+    };
+    return new Rib(world, { routerId: this.#routerId, maxPaths });
+  }
+
+  /** Another router id: what the tables hold is of the one before. No session may be up. */
+  renew(routerId: Ipv4): void {
+    this.#routerId = routerId;
+    this.rib = this.#newRib();
+  }
+
+  negotiatedOf(session: Session): Negotiated | undefined {
+    return this.#established.get(session);
+  }
+
+  get waitsFor(): readonly string[] {
+    return this.#deferral?.waitsFor ?? [];
+  }
+
+  /** RFC 4724 section 4.1: routes are chosen when these have told theirs, or the time is over. */
+  defer(sessions: Iterable<SessionConfig>, seconds: number, over: () => void): void {
+    const deferral = new Deferral(sessions);
+    this.#deferral = deferral;
+    deferral.over = () => {
+      this.#deferral = undefined;
+      this.#deferralTimer?.cancel();
+      this.#deps.log.info("routes are chosen again after the restart");
+      over();
+      this.wake();
+    };
+    this.#deferralTimer = this.#deps.clock.after(seconds * 1000, () => deferral.giveUp());
+  }
+
+  /** The session's configuration is another one, in a way that a session survives. */
+  reconfigure(session: Session): void {
+    const negotiated = this.#established.get(session);
+    if (negotiated) this.rib.configure(this.#ribSession(session, negotiated));
+    this.wake();
+  }
+
+  /** The session is over for good. */
+  forget(session: Session): void {
+    this.#stale.cancel(session.name);
+    this.#readable.delete(session);
+    this.#established.delete(session);
+    this.rib.sessionDown(session.name, []);
+    this.#deferral?.removed(session.name);
+    this.wake();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#deferralTimer?.cancel();
+    this.#stale.cancelAll();
+  }
+
+  established(session: Session, negotiated: Negotiated): void {
+    const { name } = session;
+    this.#established.set(session, negotiated);
+    this.rib.sessionUp(this.#ribSession(session, negotiated));
+    this.#stale.cancel(name);
+    if (this.rib.staleCount(name) > 0) {
+      this.rib.sweep(name, droppedAtReturn([4, 6], negotiated));
+      this.#stale.set(name, STALE_MS);
+    }
+    this.#deferral?.established(name, negotiated);
+    this.wake();
+  }
+
+  lost(session: Session, ending: Ending, negotiated: Negotiated): void {
+    this.#established.delete(session);
+    const kept = keptAfterLoss(ending, negotiated);
+    this.rib.sessionDown(session.name, kept);
+    const { restartTimeSeconds = 0 } = negotiated.gracefulRestart ?? {};
+    if (kept.length > 0) this.#stale.set(session.name, restartTimeSeconds * 1000);
+    this.wake();
+  }
+
+  update(session: Session, update: Update): void {
+    const { name, config } = session;
+    this.rib.update(name, update);
+    if (update.endOfRib) this.#deferral?.ended(name, update.endOfRib);
+    const { maxPrefixes } = config;
+    if (maxPrefixes === undefined || this.rib.receivedCount(name) <= maxPrefixes) return;
+    session.fail(cease(CeaseReason.maximumPrefixes), `the peer told more than ${maxPrefixes} prefixes`);
+  }
+
+  refresh(session: Session, { family, subtype }: RouteRefresh): void {
+    if (subtype === "begin") this.rib.markStale(session.name, family);
+    else if (subtype === "end") this.rib.sweep(session.name, [family]);
+    else {
+      const { enhancedRouteRefresh } = this.#established.get(session) ?? {};
+      if (enhancedRouteRefresh) session.sendRefresh({ type: "routeRefresh", family, subtype: "begin" });
+      this.rib.refresh(session.name, family);
+    }
+  }
+
+  readable(session: Session): void {
+    this.#readable.add(session);
+    this.wake();
+  }
+
+  writable(): void {
+    this.wake();
+  }
+
+  /** Begins the loop in a later turn, so that what comes together is worked on together. */
+  wake(): void {
+    if (this.#isWorking || this.#isClosed) return;
+    this.#isWorking = true;
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const budget = new TurnBudget(this.#deps.clock);
+    await budget.rest();
+    while (!this.#isClosed && this.#slice()) if (budget.isSpent) await budget.rest();
+    this.#isWorking = false;
+  }
+
+  /** One piece of every stage; whether there is more to do. */
+  #slice(): boolean {
+    let isMore = false;
+    for (const session of [...this.#readable]) {
+      if (session.read(MESSAGES)) isMore = true;
+      else this.#readable.delete(session);
+    }
+    if (this.#deferral) return isMore;
+    if (this.rib.work(PREFIXES)) isMore = true;
+    const changes = this.rib.takeChanges(PREFIXES);
+    if (changes.length > 0) {
+      this.sink(changes);
+      isMore = true;
+    }
+    for (const [session, negotiated] of this.#established) if (this.#send(session, negotiated)) isMore = true;
+    return isMore;
+  }
+
+  #send(session: Session, negotiated: Negotiated): boolean {
+    const waiting = session.stream?.pendingOctets;
+    if (waiting === undefined || waiting > MOST_WAITING_OCTETS) return false;
+    const batch = this.rib.next(session.name, PREFIXES);
+    if (!batch) return false;
+    const { octets, messages, unsendable } = this.#encoder.encode(batch, negotiated);
+    session.record.counters.unsendable += unsendable;
+    session.send(octets, messages);
+    return true;
+  }
+
+  #ribSession(session: Session, negotiated: Negotiated) {
+    const { surroundings } = this.#deps;
+    return ribSessionOf(session.config, negotiated, {
+      routerId: this.#routerId,
+      local: session.stream?.local.address,
+      ownAddress: (family: Family) => surroundings.ownAddress(family),
+    });
+  }
+}
