@@ -86,6 +86,12 @@ export const commands: readonly Command[] = [
     load: () => import("./store.ts"),
   },
   {
+    name: "bgp",
+    summary: "a BGP router of its own, without a cluster",
+    examples: ["bgp run --config router.yaml"],
+    load: () => import("./bgp.ts"),
+  },
+  {
     name: "verify",
     summary: "compare what is compiled for each host with what its kernel holds",
     examples: ["verify"],

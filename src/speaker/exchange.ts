@@ -48,6 +48,8 @@ export class Exchange implements SessionHooks {
   readonly attributes = new AttributeTable();
   /** Told of the routes to use as they change; not while a restart is deferred. */
   sink: (changes: readonly BestChange[]) => void = () => undefined;
+  /** Told once: what was learned until now is told whole, and what an earlier run left may go. */
+  settled: () => void = () => undefined;
   rib: Rib;
   readonly #deps: ExchangeDeps;
   #routerId: Ipv4;
@@ -57,6 +59,7 @@ export class Exchange implements SessionHooks {
   readonly #stale: Timers<string>;
   #deferral: Deferral | undefined;
   #deferralTimer: Timer | undefined;
+  #isSettled = false;
   #isWorking = false;
   #isClosed = false;
 
@@ -208,6 +211,9 @@ export class Exchange implements SessionHooks {
     if (changes.length > 0) {
       this.sink(changes);
       isMore = true;
+    } else if (!isMore && !this.#isSettled) {
+      this.#isSettled = true;
+      this.settled();
     }
     for (const [session, negotiated] of this.#established) if (this.#send(session, negotiated)) isMore = true;
     return isMore;

@@ -62,6 +62,14 @@ export class Speaker {
     this.#exchange.sink = sink;
   }
 
+  /**
+   * Told once: after a restart, all that the peers told is told on by now; routes that an earlier run left in the kernel and
+   * that were not among it may go.
+   */
+  onSettled(sink: () => void): void {
+    this.#exchange.settled = sink;
+  }
+
   /** Idempotent. Sessions that did not change stay up; another filter is applied to what is known. */
   configure(config: SpeakerConfig): void {
     const before = this.#config;

@@ -53,6 +53,7 @@ export const RouteProtocol = {
   static: 4,
   bird: 12,
   felix: 80,
+  bgp: 186,
 } as const;
 
 /** RT_SCOPE_*. */

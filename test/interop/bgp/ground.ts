@@ -152,7 +152,7 @@ export function groundFor(t: TestContext, asn: number): Ground {
 /** A daemon's process in a namespace; ended after the test, and at once by `kill`. */
 export class DaemonProcess {
   readonly #child: ChildProcess;
-  readonly #gone: Promise<void>;
+  readonly gone: Promise<void>;
   output = "";
 
   constructor(t: TestContext, namespace: TestNamespace, command: string, args: readonly string[]) {
@@ -162,12 +162,16 @@ export class DaemonProcess {
         this.output += octets.toString();
       });
     }
-    this.#gone = new Promise((resolve) => this.#child.once("close", () => resolve()));
+    this.gone = new Promise((resolve) => this.#child.once("close", () => resolve()));
     t.after(() => this.kill());
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
   }
 
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
-    await this.#gone;
+    await this.gone;
   }
 }
