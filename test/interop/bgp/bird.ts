@@ -8,7 +8,7 @@ import { DaemonProcess, type Ground, OURS, THEIRS } from "./ground.ts";
 const isIpv6 = (prefix: string): boolean => prefix.includes(":");
 
 function configuration(settings: DaemonSettings): string {
-  const { asn, ourAsn, password, gtsm, gracefulRestart, reflects, largeCommunity, passive, announced } = settings;
+  const { asn, ourAsn, password, gtsm, gracefulRestart, reflectsTo, largeCommunity, passive, announced } = settings;
   const community =
     largeCommunity === undefined ? "" : `bgp_large_community.add((${largeCommunity.replaceAll(":", ", ")}));`;
   const channel = (family: "ipv4" | "ipv6") => `
@@ -22,16 +22,10 @@ function configuration(settings: DaemonSettings): string {
       .filter((prefix) => isIpv6(prefix) === (family === "ipv6"))
       .map((prefix) => `  route ${prefix} blackhole;`)
       .join("\n");
-  return `
-router id ${THEIRS.ipv4};
-log stderr all;
-protocol device { scan time 1; }
-protocol direct { ipv4; ipv6; interface "veth0"; }
-protocol static s4 { ipv4;\n${statics("ipv4")}\n}
-protocol static s6 { ipv6;\n${statics("ipv6")}\n}
-protocol bgp ocicat {
+  const protocol = (name: string, address: string) => `
+protocol bgp ${name} {
   local ${THEIRS.ipv4} as ${asn};
-  neighbor ${OURS.ipv4} as ${ourAsn};
+  neighbor ${address} as ${ourAsn};
   hold time 9;
   connect delay time 1;
   connect retry time 1;
@@ -40,10 +34,19 @@ protocol bgp ocicat {
   ${password === undefined ? "" : `password "${password}";`}
   ${gtsm ? "ttl security on;" : ""}
   ${gracefulRestart ? "graceful restart on; graceful restart time 5;" : "graceful restart off;"}
-  ${reflects ? "rr client;" : ""}
+  ${reflectsTo === undefined ? "" : "rr client;"}
 ${channel("ipv4")}
 ${channel("ipv6")}
-}
+}`;
+  return `
+router id ${THEIRS.ipv4};
+log stderr all;
+protocol device { scan time 1; }
+protocol direct { ipv4; ipv6; interface "veth0"; }
+protocol static s4 { ipv4;\n${statics("ipv4")}\n}
+protocol static s6 { ipv6;\n${statics("ipv6")}\n}
+${protocol("ocicat", OURS.ipv4)}
+${reflectsTo === undefined ? "" : protocol("third", reflectsTo)}
 `;
 }
 

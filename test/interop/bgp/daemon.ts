@@ -10,8 +10,8 @@ export interface DaemonSettings {
   readonly gtsm?: boolean;
   /** With a short restart time. */
   readonly gracefulRestart?: boolean;
-  /** We are its client. */
-  readonly reflects?: boolean;
+  /** It reflects: we are its client, and so is this address. */
+  readonly reflectsTo?: string;
   /** `global:local1:local2`, on what it announces. */
   readonly largeCommunity?: string;
   /** Waits for us to dial. */

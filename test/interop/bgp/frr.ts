@@ -13,17 +13,18 @@ const network = (prefix: string, withMap: boolean): string =>
   `  network ${prefix}${withMap ? " route-map announced" : ""}`;
 
 function configuration(settings: DaemonSettings): string {
-  const { asn, ourAsn, password, gtsm, gracefulRestart, reflects, largeCommunity, passive, announced } = settings;
-  const neighbour = (...words: readonly string[]): string => ` neighbor ${OURS.ipv4} ${words.join(" ")}`;
+  const { asn, ourAsn, password, gtsm, gracefulRestart, reflectsTo, largeCommunity, passive, announced } = settings;
+  const neighbours = [OURS.ipv4, ...(reflectsTo === undefined ? [] : [reflectsTo])];
+  const each = (words: string): string[] => neighbours.map((address) => ` neighbor ${address} ${words}`);
   const family = (name: "ipv4" | "ipv6"): string[] => [
     ` address-family ${name} unicast`,
     ...announced
       .filter((prefix) => familyOf(prefix) === name)
       .map((prefix) => network(prefix, largeCommunity !== undefined)),
-    ` ${neighbour("activate")}`,
+    ...each("activate"),
 
-    ...(name === "ipv6" ? [` ${neighbour("route-map ipv6 out")}`] : []),
-    ...(reflects ? [` ${neighbour("route-reflector-client")}`] : []),
+    ...(name === "ipv6" ? each("route-map ipv6 out") : []),
+    ...(reflectsTo !== undefined ? each("route-reflector-client") : []),
     " exit-address-family",
   ];
   return [
@@ -37,13 +38,13 @@ function configuration(settings: DaemonSettings): string {
     ...(gracefulRestart
       ? [" bgp graceful-restart", " bgp graceful-restart restart-time 20", " bgp graceful-restart preserve-fw-state"]
       : [" bgp graceful-restart-disable"]),
-    neighbour(`remote-as ${ourAsn}`),
-    neighbour("timers 3 9"),
-    neighbour("timers connect 1"),
-    neighbour("advertisement-interval 0"),
-    ...(password === undefined ? [] : [neighbour(`password ${password}`)]),
-    ...(gtsm ? [neighbour("ttl-security hops 1")] : []),
-    ...(passive ? [neighbour("passive")] : []),
+    ...each(`remote-as ${ourAsn}`),
+    ...each("timers 3 9"),
+    ...each("timers connect 1"),
+    ...each("advertisement-interval 0"),
+    ...(password === undefined ? [] : each(`password ${password}`)),
+    ...(gtsm ? each("ttl-security hops 1") : []),
+    ...(passive ? each("passive") : []),
     ...family("ipv4"),
     ...family("ipv6"),
     "exit",

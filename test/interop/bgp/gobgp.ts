@@ -10,20 +10,17 @@ const isIpv6 = (prefix: string): boolean => prefix.includes(":");
 const familyOf = (prefix: string): "ipv4" | "ipv6" => (isIpv6(prefix) ? "ipv6" : "ipv4");
 const families = ["ipv4", "ipv6"] as const;
 
-function configuration({ asn, ourAsn, password, gtsm, gracefulRestart, reflects, passive }: DaemonSettings): string {
+function configuration({ asn, ourAsn, password, gtsm, gracefulRestart, reflectsTo, passive }: DaemonSettings): string {
   const afiSafi = (name: "ipv4" | "ipv6"): string[] => [
     "  [[neighbors.afi-safis]]",
     "    [neighbors.afi-safis.config]",
     `      afi-safi-name = "${name}-unicast"`,
     ...(gracefulRestart ? ["    [neighbors.afi-safis.mp-graceful-restart.config]", "      enabled = true"] : []),
   ];
-  return [
-    "[global.config]",
-    `  as = ${asn}`,
-    `  router-id = "${THEIRS.ipv4}"`,
+  const neighbour = (address: string): string[] => [
     "[[neighbors]]",
     "  [neighbors.config]",
-    `    neighbor-address = "${OURS.ipv4}"`,
+    `    neighbor-address = "${address}"`,
     `    peer-as = ${ourAsn}`,
     ...(password === undefined ? [] : [`    auth-password = "${password}"`]),
     "  [neighbors.transport.config]",
@@ -43,7 +40,7 @@ function configuration({ asn, ourAsn, password, gtsm, gracefulRestart, reflects,
           "    deferral-time = 5",
         ]
       : []),
-    ...(reflects
+    ...(reflectsTo !== undefined
       ? [
           "  [neighbors.route-reflector.config]",
           "    route-reflector-client = true",
@@ -51,6 +48,12 @@ function configuration({ asn, ourAsn, password, gtsm, gracefulRestart, reflects,
         ]
       : []),
     ...families.flatMap(afiSafi),
+  ];
+  return [
+    "[global.config]",
+    `  as = ${asn}`,
+    `  router-id = "${THEIRS.ipv4}"`,
+    ...[OURS.ipv4, ...(reflectsTo === undefined ? [] : [reflectsTo])].flatMap(neighbour),
     "",
   ].join("\n");
 }

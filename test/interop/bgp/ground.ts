@@ -21,7 +21,14 @@ import { eventually } from "../../scenario/eventually.ts";
 
 export const OURS = { ipv4: "10.9.0.1", ipv6: "fd09::1" } as const;
 export const THEIRS = { ipv4: "10.9.0.2", ipv6: "fd09::2" } as const;
+/** Another speaker of ours, beside the first. */
+export const THIRD = { ipv4: "10.9.0.3", ipv6: "fd09::3" } as const;
 export const PORT = 179;
+
+interface Self {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
 
 export interface Learned {
   readonly session: string;
@@ -35,13 +42,15 @@ export class OwnSpeaker {
   config: SpeakerConfig;
   speaker: Speaker;
   readonly #transport: TcpBgpTransport;
+  readonly #self: Self;
 
-  constructor(t: TestContext, namespace: TestNamespace, asn: number) {
+  constructor(t: TestContext, namespace: TestNamespace, asn: number, self: Self = OURS) {
+    this.#self = self;
     this.#transport = new TcpBgpTransport(namespace.net);
     this.config = {
       localAs: asn,
-      routerId: ipv4Of(Number(parseAddress(OURS.ipv4))),
-      listen: { port: PORT },
+      routerId: ipv4Of(Number(parseAddress(self.ipv4))),
+      listen: { port: PORT, addresses: [parseAddress(self.ipv4)] },
       sessions: new Map(),
       originated: new Map(),
     };
@@ -62,8 +71,9 @@ export class OwnSpeaker {
       log: this.log,
       surroundings: {
         costOf: () => 0,
-        isOwnAddress: (address) => address === parseAddress(OURS.ipv4) || address === parseAddress(OURS.ipv6),
-        ownAddress: (family) => parseAddress(family === 4 ? OURS.ipv4 : OURS.ipv6),
+        isOwnAddress: (address) =>
+          address === parseAddress(this.#self.ipv4) || address === parseAddress(this.#self.ipv6),
+        ownAddress: (family) => parseAddress(family === 4 ? this.#self.ipv4 : this.#self.ipv6),
       },
       maxPaths: 1,
       forwarding: [4, 6],
@@ -85,17 +95,18 @@ export class OwnSpeaker {
     this.speaker.configure(this.config);
   }
 
-  /** The session to the other side. */
+  /** The session to the other side, unless another name and peer are given. */
   peer(changes: Partial<SessionConfig> = {}): void {
     const session = sessionConfig({
       name: "peer",
+      localAddress: parseAddress(this.#self.ipv4),
       peer: { address: parseAddress(THEIRS.ipv4), port: PORT, asn: this.config.localAs },
       localAs: this.config.localAs,
       holdTimeSeconds: 9,
       connectRetrySeconds: 1,
       ...changes,
     });
-    this.configure({ sessions: new Map([["peer", session]]) });
+    this.configure({ sessions: new Map([...this.config.sessions, [session.name, session]]) });
   }
 
   originate(...prefixes: readonly string[]): void {
@@ -123,6 +134,15 @@ export class OwnSpeaker {
 }
 
 const said = ({ sent, received, tcp }: SessionStatus) => ({ sent, received, tcp });
+
+/** A third speaker, with a session to one of the others. */
+export function thirdSpeaker(t: TestContext, { ours }: Ground, asn: number, to: string): OwnSpeaker {
+  ours.ip(`address add ${THIRD.ipv4}/24 dev veth0`);
+  ours.ip(`address add ${THIRD.ipv6}/64 dev veth0 nodad`);
+  const third = new OwnSpeaker(t, ours, asn, THIRD);
+  third.peer({ peer: { address: parseAddress(to), port: PORT, asn } });
+  return third;
+}
 
 export interface Ground {
   readonly own: OwnSpeaker;

@@ -7,7 +7,7 @@ import { parseAddress } from "../../../src/ip/address.ts";
 import { whyNoNamespaces } from "../../../src/testing/netns.ts";
 import { eventually } from "../../scenario/eventually.ts";
 import type { Daemon, DaemonKind, DaemonSettings } from "./daemon.ts";
-import { type Ground, groundFor, PORT, THEIRS } from "./ground.ts";
+import { type Ground, groundFor, OURS, PORT, THEIRS, THIRD, thirdSpeaker } from "./ground.ts";
 
 const ASN = 64512;
 const OTHER_ASN = 4_200_000_001;
@@ -67,6 +67,36 @@ export function bgpInterop(kind: DaemonKind): void {
     const path = run.own.best.get("10.2.0.0/24")?.attributes.asPath;
     assert.deepEqual(path, [{ kind: "sequence", asns: [OTHER_ASN] }]);
     assert.match(run.daemon.describe("192.168.0.0/26"), new RegExp(`${ASN}`));
+  });
+
+  const THIRD_PREFIX = "172.16.0.0/24";
+
+  cell("we reflect to the peer, and its routes to others", async (t) => {
+    const run = await running(t, { session: { isReflectorClient: true } });
+    await exchanged(run);
+    run.own.peer({
+      name: "third",
+      peer: { address: parseAddress(THIRD.ipv4), port: PORT, asn: ASN },
+    });
+    const third = thirdSpeaker(t, run, ASN, OURS.ipv4);
+    third.originate(THIRD_PREFIX);
+    await eventually(() => assert.ok(run.daemon.learned().includes(THIRD_PREFIX)));
+    const words = run.daemon.describe(THIRD_PREFIX);
+    assert.ok(words.includes(THIRD.ipv4) && words.includes(OURS.ipv4), words);
+    await third.learns(...THEIR_PREFIXES, ...OUR_PREFIXES);
+    const { originatorId, clusterList } = third.best.get("10.2.0.0/24")!.attributes;
+    assert.deepEqual([originatorId, clusterList], [parseAddress(THEIRS.ipv4), [parseAddress(OURS.ipv4)]]);
+  });
+
+  cell("the peer reflects to us", async (t) => {
+    const run = await running(t, { theirs: { reflectsTo: THIRD.ipv4 } });
+    await exchanged(run);
+    const third = thirdSpeaker(t, run, ASN, THEIRS.ipv4);
+    third.originate(THIRD_PREFIX);
+    await run.own.learns(...THEIR_PREFIXES, THIRD_PREFIX);
+    const { originatorId, clusterList } = run.own.best.get(THIRD_PREFIX)!.attributes;
+    assert.deepEqual([originatorId, clusterList], [parseAddress(THIRD.ipv4), [parseAddress(THEIRS.ipv4)]]);
+    await third.learns(...THEIR_PREFIXES, ...OUR_PREFIXES);
   });
 
   cell("route refresh, asked for by us and by the peer", async (t) => {
