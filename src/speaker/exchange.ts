@@ -10,12 +10,12 @@
 import type { SessionConfig } from "../bgp/config.ts";
 import { AttributeTable } from "../bgp/message/attribute-table.ts";
 import { CeaseReason } from "../bgp/message/iana.ts";
+import { cease } from "../bgp/message/notification-text.ts";
 import type { RouteRefresh, Update } from "../bgp/message/types.ts";
 import { Rib } from "../bgp/rib/rib.ts";
 import type { BestChange } from "../bgp/rib/types.ts";
 import { droppedAtReturn, keptAfterLoss } from "../bgp/session/graceful.ts";
 import type { Negotiated } from "../bgp/session/negotiate.ts";
-import { cease } from "../bgp/session/notification.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { Family, IpAddress, Ipv4 } from "../ip/address.ts";
 import { TurnBudget } from "../kernel/turn-budget.ts";

@@ -1,7 +1,7 @@
 /** RFC 4486 section 4: who is not wanted is told so. */
 import { CeaseReason } from "../bgp/message/iana.ts";
 import { encodeMessage } from "../bgp/message/message-codec.ts";
-import { cease } from "../bgp/session/notification.ts";
+import { cease } from "../bgp/message/notification-text.ts";
 import type { BgpStream } from "../port/bgp-transport.ts";
 
 export function refuseStream(stream: BgpStream): void {

@@ -1,5 +1,5 @@
 /** What is remembered of a session for people: counters, and the last errors of each side. */
-import { describeNotification } from "../bgp/session/notification.ts";
+import { describeNotification } from "../bgp/message/notification-text.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { TransportFailure } from "../port/bgp-transport.ts";
 import type { WallClock } from "../port/clock.ts";

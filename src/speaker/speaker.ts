@@ -4,8 +4,8 @@
  */
 import type { SessionConfig, SpeakerConfig } from "../bgp/config.ts";
 import { CeaseReason } from "../bgp/message/iana.ts";
+import { cease } from "../bgp/message/notification-text.ts";
 import type { BestChange } from "../bgp/rib/types.ts";
-import { cease } from "../bgp/session/notification.ts";
 import { type Family, formatAddress, type IpAddress, ipv4Of } from "../ip/address.ts";
 import type { BgpStream, BgpTransport } from "../port/bgp-transport.ts";
 import type { WallClock } from "../port/clock.ts";

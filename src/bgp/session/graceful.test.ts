@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { openMessage, peerFacts, sessionConfig } from "../../testing/bgp-samples.ts";
 import { notification } from "../message/errors.ts";
 import { CeaseReason } from "../message/iana.ts";
+import { cease } from "../message/notification-text.ts";
 import { droppedAtReturn, keptAfterLoss } from "./graceful.ts";
 import { type GracefulRestart, judgeOpen, type Negotiated } from "./negotiate.ts";
-import { cease } from "./notification.ts";
 import type { Ending } from "./types.ts";
 
 const facts = { ...peerFacts({ session: sessionConfig({ restartTimeSeconds: 120 }) }), dials: true };

@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { openMessage, peerFacts, sessionConfig } from "../../testing/bgp-samples.ts";
 import { notification } from "../message/errors.ts";
 import { CeaseReason } from "../message/iana.ts";
+import { cease } from "../message/notification-text.ts";
 import { idle, step } from "./machine.ts";
 import { judgeOpen, type LocalFacts, openOf } from "./negotiate.ts";
-import { cease } from "./notification.ts";
 import type { Effect, Event, State, TimerName } from "./types.ts";
 
 const facts: LocalFacts = { ...peerFacts(), dials: true };

@@ -5,9 +5,9 @@
 
 import { notification } from "../message/errors.ts";
 import { CeaseReason, ErrorCode, MachineError } from "../message/iana.ts";
+import { cease, describeNotification } from "../message/notification-text.ts";
 import type { Notification } from "../message/types.ts";
 import { judgeOpen, type LocalFacts, openOf } from "./negotiate.ts";
-import { cease, describeNotification } from "./notification.ts";
 import type { Effect, Ending, Event, Initiator, State, Step, TimerName } from "./types.ts";
 
 /** RFC 4271 section 8.2.2: "a large value", suggested are 4 minutes. */

@@ -5,7 +5,7 @@ import { PeerPair, type SimulatedPeer } from "../../testing/bgp-peers.ts";
 import { openMessage, peerFacts, routerIdOf, sessionConfig } from "../../testing/bgp-samples.ts";
 import type { SessionConfig } from "../config.ts";
 import { CeaseReason } from "../message/iana.ts";
-import { cease } from "./notification.ts";
+import { cease } from "../message/notification-text.ts";
 import {
   furthestOf,
   idleHoldSeconds,
