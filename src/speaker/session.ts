@@ -134,6 +134,7 @@ export class Session {
       stream.end();
       return;
     }
+    if (this.#peer.machines[slot].name === "openSent") this.#on(slot, { type: "collisionLost" });
     try {
       this.#links.take(slot, stream, this.config);
       this.#on(slot, { type: "tcpConnectionConfirmed" });

@@ -222,6 +222,26 @@ test("a session with a local address takes its peer's connections there alone", 
   world.close();
 });
 
+test("half-open connections from a peer's address do not keep the peer out, nor disturb others", async () => {
+  const world = new SpeakerWorld();
+  const hub = world.host(FIRST);
+  const [peer, other] = [world.host(SECOND), world.host("10.0.0.3")];
+  hub.peer(peer, { passive: true });
+  hub.peer(other);
+  other.peer(hub);
+  await world.until("the other session", () => isReady(hub, other));
+  const options = { address: hub.routerId, port: 179, timeoutSeconds: 1 };
+  for (let count = 0; count < 20; count++) {
+    const garbage = new Uint8Array(count % 2 === 0 ? 0 : 100);
+    world.network.hostOf(peer.routerId)?.dial(options, (stream) => stream.write(garbage), assert.fail);
+    await world.clock.advance(10);
+  }
+  peer.peer(hub);
+  await world.until("the session", () => isReady(hub, peer));
+  assert.equal(hub.status("10.0.0.3").flaps, 0);
+  world.close();
+});
+
 test("a slow peer holds up nobody else, and has everything when it reads again", async () => {
   const world = new SpeakerWorld();
   const hub = world.host(FIRST);

@@ -142,6 +142,9 @@ export class PeerPair {
         this.#fail(line, line.ends[0], "refused");
         return;
       }
+      if (remote.state.machines[taken].name === "openSent") {
+        this.tell(remote, { type: "connection", slot: taken, event: { type: "collisionLost" } });
+      }
       line.ends[1].slot = taken;
       remote.lines[taken] = line;
       // The dialler may send from now on, and so may the other.

@@ -133,6 +133,18 @@ test("a session that dials takes the peer's connection while it waits to dial ag
   assert.equal(slotForIncoming(newPeer), undefined);
 });
 
+test("connections on which the peer says nothing do not keep it out", () => {
+  const passive = peerFacts({ session: sessionConfig({ passive: true }) });
+  const { state } = told([started, on(0, { type: "tcpConnectionConfirmed" }), taken], passive);
+  assert.deepEqual(names(state), ["openSent", "openSent"]);
+  const slot = slotForIncoming(state);
+  assert.equal(slot, 0);
+  const replaced = stepPeer(state, on(0, { type: "collisionLost" }), passive);
+  assert.deepEqual(notifications(replaced.effects), ["0: 6/7"]);
+  const { next } = stepPeer(replaced.next, on(0, { type: "tcpConnectionConfirmed" }), passive);
+  assert.deepEqual([next.phase, ...names(next)], ["running", "openSent", "openSent"]);
+});
+
 test("errors of the protocol rest longer each time, up to the longest, and refuse the peer meanwhile", () => {
   const failing = [on(0, { type: "tcpConnectionAcknowledged" }), open(0, openMessage({ asn: 1 }))];
   const again: PeerEvent = { type: "idleHoldTimerExpired" };

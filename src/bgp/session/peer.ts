@@ -3,7 +3,8 @@
  * (RFC 4271 section 6.8, RFC 6286 section 2.3), how long a failed session rests (DampPeerOscillations, section 8.1.1), and
  * when a new connection says that the peer has restarted (RFC 4724 section 5). Pure as the machines are.
  *
- * Machine 0 dials. A connection of the peer's goes to a machine that waits for one (Active), else to one that is free.
+ * Machine 0 dials. A connection of the peer's goes to a machine that waits for one (Active), else to one that is free, else it
+ * takes the place of an older one of the peer's that has said nothing.
  */
 
 import { CeaseReason, ErrorCode } from "../message/iana.ts";
@@ -70,10 +71,18 @@ export const newPeer: PeerState = {
 const slots: readonly Slot[] = [0, 1];
 const otherOf = (slot: Slot): Slot => (slot === 0 ? 1 : 0);
 
-/** Where a connection of the peer's goes; undefined: it is refused. */
+/**
+ * Where a connection of the peer's goes; undefined: it is refused. A machine in OpenSent is told `collisionLost` first: of two
+ * connections that the peer opened, it has given up the one on which it said nothing.
+ */
 export function slotForIncoming({ phase, isRefusing, machines }: PeerState): Slot | undefined {
   if (phase === "stopped" || isRefusing) return undefined;
-  return slots.find((slot) => machines[slot].name === "active") ?? slots.find((slot) => machines[slot].name === "idle");
+  const isSilent = (state: State): boolean => state.name === "openSent" && state.initiator === "peer";
+  return (
+    slots.find((slot) => machines[slot].name === "active") ??
+    slots.find((slot) => machines[slot].name === "idle") ??
+    slots.find((slot) => isSilent(machines[slot]))
+  );
 }
 
 /** The state that a person is shown: that of the machine that got further. */
