@@ -36,8 +36,8 @@ export interface ExchangeDeps {
   readonly maxPaths: number;
 }
 
-/** Of each slice, so that every stage has its turn. */
-const MESSAGES = 64;
+/** What is done between two looks at the clock: a message may hold a thousand prefixes. */
+const MESSAGES = 2;
 const PREFIXES = 512;
 /** A peer that has so much to read is given no more for now. */
 const MOST_WAITING_OCTETS = 1 << 18;
@@ -194,17 +194,13 @@ export class Exchange implements SessionHooks {
   async #work(): Promise<void> {
     const budget = new TurnBudget(this.#deps.clock);
     await budget.rest();
-    while (!this.#isClosed && this.#slice()) if (budget.isSpent) await budget.rest();
+    while (!this.#isClosed && this.#slice(budget)) if (budget.isSpent) await budget.rest();
     this.#isWorking = false;
   }
 
-  /** One piece of every stage; whether there is more to do. */
-  #slice(): boolean {
-    let isMore = false;
-    for (const session of [...this.#readable]) {
-      if (session.read(MESSAGES)) isMore = true;
-      else this.#readable.delete(session);
-    }
+  /** A piece of every stage; whether there is more to do. */
+  #slice(budget: TurnBudget): boolean {
+    let isMore = this.#read(budget);
     if (this.#deferral) return isMore;
     if (this.rib.work(PREFIXES)) isMore = true;
     const changes = this.rib.takeChanges(PREFIXES);
@@ -215,11 +211,32 @@ export class Exchange implements SessionHooks {
       this.#isSettled = true;
       this.settled();
     }
-    for (const [session, negotiated] of this.#established) if (this.#send(session, negotiated)) isMore = true;
+    return this.#send(budget) || isMore;
+  }
+
+  /** Each session with something to read has its turn; those that the budget leaves out come first the next time. */
+  #read(budget: TurnBudget): boolean {
+    for (const session of [...this.#readable]) {
+      if (budget.isSpent) break;
+      this.#readable.delete(session);
+      if (session.read(MESSAGES)) this.#readable.add(session);
+    }
+    return this.#readable.size > 0;
+  }
+
+  /** The same for those that are to be told something; whether somebody was, or is still to be asked. */
+  #send(budget: TurnBudget): boolean {
+    let isMore = false;
+    for (const [session, negotiated] of [...this.#established]) {
+      if (budget.isSpent) return true;
+      this.#established.delete(session);
+      this.#established.set(session, negotiated);
+      if (this.#sendTo(session, negotiated)) isMore = true;
+    }
     return isMore;
   }
 
-  #send(session: Session, negotiated: Negotiated): boolean {
+  #sendTo(session: Session, negotiated: Negotiated): boolean {
     const waiting = session.stream?.pendingOctets;
     if (waiting === undefined || waiting > MOST_WAITING_OCTETS) return false;
     const batch = this.rib.next(session.name, PREFIXES);

@@ -233,7 +233,11 @@ test("half-open connections from a peer's address do not keep the peer out, nor 
   const options = { address: hub.routerId, port: 179, timeoutSeconds: 1 };
   for (let count = 0; count < 20; count++) {
     const garbage = new Uint8Array(count % 2 === 0 ? 0 : 100);
-    world.network.hostOf(peer.routerId)?.dial(options, (stream) => stream.write(garbage), assert.fail);
+    world.network.hostOf(peer.routerId)?.dial(
+      options,
+      (stream) => stream.write(garbage),
+      ({ message }) => assert.fail(message),
+    );
     await world.clock.advance(10);
   }
   peer.peer(hub);

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AttributeTable } from "../bgp/message/attribute-table.ts";
+import type { DecodeContext } from "../bgp/message/codec-context.ts";
+import { Framer } from "../bgp/message/framer.ts";
+import { decodeMessage } from "../bgp/message/message-codec.ts";
+import type { AttributeSet } from "../bgp/message/types.ts";
+import type { Batch } from "../bgp/rib/types.ts";
+import { parseAddress } from "../ip/address.ts";
+import { codeOf, textOf } from "../testing/speaker-world.ts";
+import { BatchEncoder } from "./batch-encoder.ts";
+
+const context: DecodeContext = {
+  fourOctetAs: true,
+  extendedMessage: false,
+  families: [4, 6],
+  enhancedRouteRefresh: true,
+  peerType: "internal",
+  attributes: new AttributeTable(),
+};
+
+const attributes = (nextHop: string, changes: Partial<AttributeSet> = {}): AttributeSet => ({
+  origin: "igp",
+  asPath: [],
+  nextHop: parseAddress(nextHop),
+  localPref: 100,
+  atomicAggregate: false,
+  communities: [],
+  extendedCommunities: [],
+  largeCommunities: [],
+  clusterList: [],
+  opaque: [],
+  ...changes,
+});
+
+const batch = (parts: Partial<Batch>): Batch => ({
+  withdrawn: [],
+  announced: [],
+  endOfRib: [],
+  refreshed: [],
+  ...parts,
+});
+
+/** What a peer reads of the octets, a line for each thing. */
+function readAs(octets: Uint8Array): string[] {
+  const framer = new Framer();
+  framer.push(octets);
+  const lines: string[] = [];
+  for (let next = framer.next(); next; next = framer.next()) {
+    const decoded = decodeMessage(next, context);
+    assert.ok(decoded.ok);
+    const { message } = decoded;
+    if (message.type === "routeRefresh") lines.push(`refresh ${message.family} ${message.subtype}`);
+    if (message.type !== "update") continue;
+    lines.push(...message.withdrawn.map((prefix) => `- ${textOf(prefix)}`));
+    for (const { prefixes } of message.announced) lines.push(...prefixes.map((prefix) => `+ ${textOf(prefix)}`));
+    if (message.endOfRib) lines.push(`end ${message.endOfRib}`);
+  }
+  return lines;
+}
+
+test("a batch of both families goes out in its order", () => {
+  const mixed = batch({
+    withdrawn: [codeOf("10.0.0.0/24"), codeOf("fd00:1::/64"), codeOf("10.0.1.0/24")],
+    announced: [
+      { attributes: attributes("10.0.0.1"), prefixes: [codeOf("10.1.0.0/24")] },
+      { attributes: attributes("fd00::1"), prefixes: [codeOf("fd00:2::/64")] },
+    ],
+    endOfRib: [4, 6],
+    refreshed: [6],
+  });
+  const { octets, messages, unsendable } = new BatchEncoder().encode(mixed, context);
+  assert.deepEqual(readAs(octets), [
+    ...["- 10.0.0.0/24", "- 10.0.1.0/24", "- fd00:1::/64", "+ 10.1.0.0/24", "+ fd00:2::/64"],
+    ...["end 4", "end 6", "refresh 6 end"],
+  ]);
+  assert.deepEqual([messages, unsendable], [7, 0]);
+});
+
+test("one batch is encoded once for each form that sessions agreed on", () => {
+  const encoder = new BatchEncoder();
+  const one = batch({ withdrawn: [codeOf("10.0.0.0/24")] });
+  const first = encoder.encode(one, context);
+  assert.equal(encoder.encode(one, { ...context }), first);
+  assert.notEqual(encoder.encode(one, { ...context, fourOctetAs: false }), first);
+});
+
+test("a route that no message has room for is counted, and the others go", () => {
+  const communities = Array.from({ length: 1100 }, (_, index) => index);
+  const announced = [
+    { attributes: attributes("10.0.0.1", { communities }), prefixes: [codeOf("10.1.0.0/24"), codeOf("10.1.1.0/24")] },
+    { attributes: attributes("10.0.0.1"), prefixes: [codeOf("10.2.0.0/24")] },
+  ];
+  const { octets, unsendable } = new BatchEncoder().encode(batch({ announced }), context);
+  assert.deepEqual(readAs(octets), ["+ 10.2.0.0/24"]);
+  assert.equal(unsendable, 2);
+  const large = new BatchEncoder().encode(batch({ announced }), { ...context, extendedMessage: true });
+  assert.equal(large.unsendable, 0);
+});
