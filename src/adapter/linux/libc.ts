@@ -29,6 +29,8 @@ const libc = {
   open: library.func("int open(const char *path, int flags, int mode)"),
   close: library.func("int close(int fd)"),
   ioctl: library.func("int ioctl(int fd, unsigned long request, void *argument)"),
+  /** Variable arguments of no more than a register each come where fixed ones do on the processors that Node has binaries for. */
+  syscall: library.func("int64_t syscall(int64_t number, int64_t command, void *attributes, int64_t length)"),
   setns: library.func("int setns(int fd, int type)"),
   unshare: library.func("int unshare(int flags)"),
   mount: library.func(

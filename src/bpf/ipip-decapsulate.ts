@@ -1,0 +1,155 @@
+/**
+ * Takes the outer header off IP-in-IP packets that known nodes have sent to this one, as they come in by the NIC, and lets
+ * them come in by the tunnel's device. Everything else goes on as if this were not there; IP-in-IP to this node's address from
+ * anybody else is dropped, as are packets that have lost their shape.
+ *
+ * ECN as the kernel's (include/net/inet_ecn.h, INET_ECN_decapsulate), which is RFC 6040 4.2. Fragments of outer packets are
+ * dropped: here they have not been joined, and joined they would come to nobody.
+ */
+import type { Ipv4 } from "../ip/address.ts";
+import { Assembler } from "./assembler.ts";
+import { fold } from "./checksum.ts";
+import {
+  BEHIND_ETHERNET,
+  ContextAt,
+  Ecn,
+  ETHERNET_OCTETS,
+  FRAME,
+  FRAME_OCTETS,
+  HEADER,
+  IPV4_OCTETS,
+  Ipv4At,
+  loaded16,
+  loaded32,
+  MAC_PREFIX,
+  PROTOCOL_IPIP,
+  PROTOCOL_IPV4,
+  RoomFlag,
+  Verdict,
+} from "./ipip-frame.ts";
+
+export interface DecapsulationParameters {
+  /** Destination of the outer header: an address of the NIC. */
+  readonly local: Ipv4;
+  /** The tunnel's device. */
+  readonly tunnel: number;
+  /** Descriptor of the map whose keys are the nodes that may send, four octets in network order. */
+  readonly sources: number;
+}
+
+/** Inner version and TOS on the stack. */
+const INNER = -48;
+/** The new Ethernet addresses. */
+const ADDRESSES = -64;
+const ADDRESSES_OCTETS = 12;
+/** More fragments, or an offset. */
+const FRAGMENT = loaded16(0x3fff);
+const BPF_F_INGRESS = 1;
+
+/** For the ingress of the NIC. */
+export function decapsulation({ local, tunnel, sources }: DecapsulationParameters): Uint8Array {
+  const program = new Assembler();
+  selection(program, local);
+  soundness(program);
+  program
+    .loadMap("r1", sources)
+    .call("lookupElement", "r1", { stack: HEADER + Ipv4At.source })
+    .jumpIfResult("equal", "drop")
+    .call("loadBytes", "r6", FRAME_OCTETS, { stack: INNER }, 2)
+    .jumpIfResult("notEqual", "drop")
+    .load(1, "r2", "r10", INNER + Ipv4At.version)
+    .alu("shiftRight", "r2", 4)
+    .jumpIf("r2", "notEqual", 4, "drop");
+  congestion(program);
+  program
+    .call("adjustRoom", "r6", -IPV4_OCTETS, BEHIND_ETHERNET, RoomFlag.fixedGso | RoomFlag.keepChecksumState)
+    .jumpIfResult("notEqual", "drop");
+  mark(program);
+  ethernetAddresses(program, local);
+  return program
+    .call("redirect", tunnel, BPF_F_INGRESS)
+    .exit()
+    .label("pass")
+    .exit(Verdict.next)
+    .label("drop")
+    .exit(Verdict.drop)
+    .assemble();
+}
+
+/** Goes on with IP-in-IP to this node. A VLAN's packets are seen here too, before they are their device's. */
+function selection(program: Assembler, local: Ipv4): void {
+  program
+    .alu("move", "r6", "r1")
+    .load(4, "r2", "r6", ContextAt.protocol)
+    .jumpIf("r2", "notEqual", PROTOCOL_IPV4, "pass")
+    .load(4, "r2", "r6", ContextAt.vlanPresent)
+    .jumpIf("r2", "notEqual", 0, "pass")
+    .call("loadBytes", "r6", 0, { stack: FRAME }, FRAME_OCTETS)
+    .jumpIfResult("notEqual", "pass")
+    .load(1, "r2", "r10", HEADER + Ipv4At.protocol)
+    .jumpIf("r2", "notEqual", PROTOCOL_IPIP, "pass")
+    .load(4, "r2", "r10", HEADER + Ipv4At.destination)
+    .jumpIf("r2", "notEqual", loaded32(local), "pass");
+}
+
+/** A header of 20 octets, whole, its checksum right. */
+function soundness(program: Assembler): void {
+  program
+    .load(1, "r2", "r10", HEADER + Ipv4At.version)
+    .jumpIf("r2", "notEqual", 0x45, "drop")
+    .load(2, "r2", "r10", HEADER + Ipv4At.fragment)
+    .alu("and", "r2", FRAGMENT)
+    .jumpIf("r2", "notEqual", 0, "drop")
+    .call("checksumDifference", 0, 0, { stack: HEADER }, IPV4_OCTETS, 0);
+  fold(program);
+  program.jumpIf("r0", "notEqual", 0xffff, "drop");
+}
+
+/** r7: the inner TOS as it came, r8: as it shall be. */
+function congestion(program: Assembler): void {
+  program
+    .load(1, "r2", "r10", HEADER + Ipv4At.tos)
+    .alu("and", "r2", Ecn.mask)
+    .load(1, "r7", "r10", INNER + Ipv4At.tos)
+    .alu("move", "r8", "r7")
+    .alu("move", "r3", "r7")
+    .alu("and", "r3", Ecn.mask)
+    .jumpIf("r2", "equal", Ecn.ce, "congested")
+    .jumpIf("r2", "notEqual", Ecn.ect1, "ecn")
+    .jumpIf("r3", "notEqual", Ecn.ect0, "ecn")
+    .alu("xor", "r8", Ecn.ect0 ^ Ecn.ect1)
+    .goTo("ecn")
+    .label("congested")
+    // Who does not know of ECN can be told of congestion by loss alone.
+    .jumpIf("r3", "equal", 0, "drop")
+    .alu("or", "r8", Ecn.ce)
+    .label("ecn");
+}
+
+/** Writes the TOS where it changes, and the checksum that covers it. */
+function mark(program: Assembler): void {
+  program
+    .alu("move", "r2", "r8")
+    .alu("xor", "r2", "r7")
+    .jumpIf("r2", "equal", 0, "marked")
+    .load(2, "r7", "r10", INNER)
+    .store(1, "r10", INNER + Ipv4At.tos, "r8")
+    .load(2, "r8", "r10", INNER)
+    .call("replaceHeaderChecksum", "r6", ETHERNET_OCTETS + Ipv4At.checksum, "r7", "r8", 2)
+    .call("storeBytes", "r6", ETHERNET_OCTETS, { stack: INNER }, 2, 0)
+    .label("marked");
+}
+
+/** To the tunnel's device, from the node that sent: a device takes only what is addressed to it. */
+function ethernetAddresses(program: Assembler, local: Ipv4): void {
+  program
+    .store(2, "r10", ADDRESSES, loaded16(MAC_PREFIX))
+    .alu32("move", "r2", loaded32(local))
+    .store(2, "r10", ADDRESSES + 2, "r2")
+    .alu32("shiftRight", "r2", 16)
+    .store(2, "r10", ADDRESSES + 4, "r2")
+    .store(2, "r10", ADDRESSES + 6, loaded16(MAC_PREFIX))
+    .load(4, "r2", "r10", HEADER + Ipv4At.source)
+    .store(4, "r10", ADDRESSES + 8, "r2")
+    .call("storeBytes", "r6", 0, { stack: ADDRESSES }, ADDRESSES_OCTETS, 0);
+}

@@ -1,0 +1,243 @@
+/** The two IP-in-IP programs under the kernel's verifier, and what they make of packets, octet for octet. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import fc from "fast-check";
+import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
+import { Assembler } from "../../src/bpf/assembler.ts";
+import { decapsulation } from "../../src/bpf/ipip-decapsulate.ts";
+import { encapsulation } from "../../src/bpf/ipip-encapsulate.ts";
+import { tunnelMac } from "../../src/bpf/ipip-frame.ts";
+import { addressOctets, ipv4Of, tryParseIpv4 } from "../../src/ip/address.ts";
+import { internetChecksum } from "../../src/ip/checksum.ts";
+import { KernelError } from "../../src/port/netlink.ts";
+import { type Run, runProgram, whyNoBpf } from "../../src/testing/bpf-run.ts";
+
+const skip = whyNoBpf() ?? false;
+const bpf = new LinuxBpf();
+const address = (text: string) => tryParseIpv4(text) ?? ipv4Of(0);
+
+const SENDER = address("10.30.0.136");
+const RECEIVER = address("10.30.1.66");
+const STRANGER = address("10.30.1.99");
+const Verdict = { next: -1, drop: 2, redirect: 7 } as const;
+const macOctets = (node: typeof SENDER): Buffer => Buffer.from(tunnelMac(node).replaceAll(":", ""), "hex");
+
+interface Header {
+  readonly tos?: number;
+  readonly id?: number;
+  /** Flags and offset. */
+  readonly fragment?: number;
+  readonly ttl?: number;
+  readonly protocol?: number;
+  readonly source?: typeof SENDER;
+  readonly destination?: typeof SENDER;
+  readonly version?: number;
+}
+
+/** An IPv4 packet with a right checksum. */
+function ipv4(header: Header, payload: Uint8Array): Buffer {
+  const octets = Buffer.alloc(20);
+  octets.writeUInt8(header.version ?? 0x45, 0);
+  octets.writeUInt8(header.tos ?? 0, 1);
+  octets.writeUInt16BE(20 + payload.length, 2);
+  octets.writeUInt16BE(header.id ?? 0, 4);
+  octets.writeUInt16BE(header.fragment ?? 0x4000, 6);
+  octets.writeUInt8(header.ttl ?? 64, 8);
+  octets.writeUInt8(header.protocol ?? 17, 9);
+  octets.set(addressOctets(header.source ?? address("192.168.226.65")), 12);
+  octets.set(addressOctets(header.destination ?? address("192.168.97.193")), 16);
+  octets.writeUInt16BE(internetChecksum(octets), 10);
+  return Buffer.concat([octets, payload]);
+}
+
+const frame = (to: Buffer, from: Buffer, packet: Buffer, type = "0800"): Buffer =>
+  Buffer.concat([to, from, Buffer.from(type, "hex"), packet]);
+
+/** As the kernel sends it on the tunnel's device: to the next hop. */
+const onTunnel = (packet: Buffer, nextHop = RECEIVER): Buffer => frame(macOctets(nextHop), macOctets(SENDER), packet);
+const NIC = Buffer.from("0aff00000042", "hex");
+const ROUTER = Buffer.from("0aff00000001", "hex");
+const outer = (inner: Buffer, header: Header = {}): Buffer =>
+  frame(NIC, ROUTER, ipv4({ protocol: 4, source: SENDER, destination: RECEIVER, ...header }, inner));
+
+const hex = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
+const verdictOf = ({ verdict }: Run): number => verdict;
+
+function sender(t: TestContext): (packet: Buffer) => Run {
+  const program = bpf.loadProgram("ocicat_encap", encapsulation({ local: SENDER, parent: 1 }));
+  t.after(() => program.close());
+  return (packet) => runProgram(program, packet);
+}
+
+function receiver(t: TestContext): (packet: Buffer) => Run {
+  const sources = bpf.createMap({ name: "ocicat_sources", keyOctets: 4, valueOctets: 1, entries: 8 });
+  sources.set(addressOctets(SENDER), Uint8Array.of(1));
+  const program = bpf.loadProgram("ocicat_decap", decapsulation({ local: RECEIVER, tunnel: 1, sources: sources.fd }));
+  t.after(() => {
+    program.close();
+    sources.close();
+  });
+  return (packet) => runProgram(program, packet);
+}
+
+test("an outer header of 20 octets is put around a packet, octet for octet", { skip }, (t) => {
+  const inner = ipv4({ ttl: 63, tos: 0xb8 }, Buffer.from("abcdefgh"));
+  const { verdict, packet } = sender(t)(onTunnel(inner));
+  assert.equal(verdict, Verdict.redirect);
+  const header = { protocol: 4, source: SENDER, destination: RECEIVER, ttl: 63, tos: 0, id: 0, fragment: 0x4000 };
+  assert.equal(hex(packet), hex(onTunnel(ipv4(header, inner))));
+});
+
+test("DF is the inner one's; without it the identification is one of many", { skip }, (t) => {
+  const encapsulate = sender(t);
+  const inner = ipv4({ fragment: 0 }, Buffer.alloc(8));
+  const headers = Array.from({ length: 8 }, () => Buffer.from(encapsulate(onTunnel(inner)).packet.subarray(14, 34)));
+  for (const header of headers) {
+    assert.equal(header.readUInt16BE(6), 0);
+    assert.equal(internetChecksum(header), 0);
+  }
+  assert.ok(new Set(headers.map((header) => header.readUInt16BE(4))).size > 1);
+});
+
+test("a fragment of an inner packet is carried whole, as any packet", { skip }, (t) => {
+  const inner = ipv4({ fragment: 0x2003 }, Buffer.alloc(8));
+  const { packet } = sender(t)(onTunnel(inner));
+  assert.equal(Buffer.from(packet).readUInt16BE(20), 0);
+  assert.equal(hex(packet.subarray(34)), hex(inner));
+});
+
+/** RFC 3168 9.1.1 as Linux has it: CE becomes ECT(0), so that congestion on the way can be told from what was before. */
+const ECN_OUT = [0, 1, 2, 2];
+
+test("the outer ECN field is the inner one, and ECT(0) for CE; DSCP is 0", { skip }, (t) => {
+  const encapsulate = sender(t);
+  for (const [ecn, expected] of ECN_OUT.entries()) {
+    const { packet } = encapsulate(onTunnel(ipv4({ tos: 0x28 | ecn }, Buffer.alloc(8))));
+    assert.equal(packet[15], expected, `inner ${ecn}`);
+  }
+});
+
+test("what is no IPv4, or goes to no node, does not leave", { skip }, (t) => {
+  const encapsulate = sender(t);
+  const inner = ipv4({}, Buffer.alloc(8));
+  const dropped = {
+    ARP: frame(Buffer.alloc(6, 0xff), macOctets(SENDER), Buffer.alloc(28), "0806"),
+    IPv6: frame(macOctets(RECEIVER), macOctets(SENDER), Buffer.alloc(40, 0x60), "86dd"),
+    broadcast: frame(Buffer.alloc(6, 0xff), macOctets(SENDER), inner),
+    "another's address": frame(NIC, macOctets(SENDER), inner),
+    "not what it says": onTunnel(ipv4({ version: 0x65 }, Buffer.alloc(8))),
+  };
+  for (const [name, packet] of Object.entries(dropped)) {
+    assert.equal(verdictOf(encapsulate(packet)), Verdict.drop, name);
+  }
+});
+
+test("the receiver takes off what the sender put on, and says from which node it came", { skip }, (t) => {
+  const inner = ipv4({ ttl: 63, tos: 0xb8 }, Buffer.from("abcdefgh"));
+  const carried = sender(t)(onTunnel(inner)).packet;
+  const { verdict, packet } = receiver(t)(Buffer.concat([NIC, ROUTER, carried.subarray(12)]));
+  assert.equal(verdict, Verdict.redirect);
+  assert.equal(hex(packet), hex(frame(macOctets(RECEIVER), macOctets(SENDER), inner)));
+});
+
+/** RFC 6040 4.2, figure 4: rows by the inner field, columns by the outer one. */
+const ECN_IN: readonly (readonly (number | "drop")[])[] = [
+  [0, 0, 0, "drop"],
+  [1, 1, 1, 3],
+  [2, 1, 2, 3],
+  [3, 3, 3, 3],
+];
+
+test("ECN of the two headers is joined as RFC 6040 says, and the checksum stays right", { skip }, (t) => {
+  const decapsulate = receiver(t);
+  for (const [inner, row] of ECN_IN.entries()) {
+    for (const [carrier, expected] of row.entries()) {
+      const packet = ipv4({ tos: 0xb8 | inner }, Buffer.from("abcdefgh"));
+      const run = decapsulate(outer(packet, { tos: 0x20 | carrier }));
+      const name = `inner ${inner}, outer ${carrier}`;
+      if (expected === "drop") assert.equal(run.verdict, Verdict.drop, name);
+      else {
+        assert.equal(run.verdict, Verdict.redirect, name);
+        assert.equal(hex(run.packet.subarray(14)), hex(ipv4({ tos: 0xb8 | expected }, Buffer.from("abcdefgh"))), name);
+      }
+    }
+  }
+});
+
+test("from an unknown source, or out of shape, nothing comes in; what is not for us goes on", { skip }, (t) => {
+  const decapsulate = receiver(t);
+  const inner = ipv4({}, Buffer.alloc(8));
+  const broken = outer(inner);
+  broken.writeUInt16BE(broken.readUInt16BE(24) ^ 1, 24);
+  const dropped = {
+    "unknown source": outer(inner, { source: STRANGER }),
+    "more fragments": outer(inner, { fragment: 0x2000 }),
+    "a later fragment": outer(inner, { fragment: 0x0010 }),
+    options: outer(inner, { version: 0x46 }),
+    "wrong checksum": broken,
+    "IPv6 inside": outer(Buffer.alloc(40, 0x60)),
+    "nothing inside": outer(Buffer.alloc(0)),
+  };
+  for (const [name, packet] of Object.entries(dropped)) {
+    assert.equal(verdictOf(decapsulate(packet)), Verdict.drop, name);
+  }
+  const passed = {
+    UDP: frame(NIC, ROUTER, ipv4({ source: SENDER, destination: RECEIVER }, Buffer.alloc(8))),
+    "IP-in-IP for others": outer(inner, { destination: STRANGER }),
+    ARP: frame(NIC, ROUTER, Buffer.alloc(28), "0806"),
+  };
+  for (const [name, packet] of Object.entries(passed)) {
+    assert.equal(verdictOf(decapsulate(packet)), Verdict.next, name);
+    assert.equal(hex(decapsulate(packet).packet), hex(packet), name);
+  }
+});
+
+test("any IPv4 packet comes out as it went in, but for ECN", { skip }, (t) => {
+  const encapsulate = sender(t);
+  const decapsulate = receiver(t);
+  const header = fc.record({
+    tos: fc.integer({ min: 0, max: 255 }),
+    id: fc.integer({ min: 0, max: 0xffff }),
+    fragment: fc.constantFrom(0, 0x4000, 0x2000, 0x0007),
+    ttl: fc.integer({ min: 1, max: 255 }),
+    protocol: fc.integer({ min: 0, max: 255 }),
+  });
+  fc.assert(
+    fc.property(header, fc.uint8Array({ maxLength: 1400 }), (fields, payload) => {
+      const inner = ipv4(fields, payload);
+      const { packet } = encapsulate(onTunnel(inner));
+      assert.equal(internetChecksum(packet.subarray(14, 34)), 0);
+      const back = decapsulate(Buffer.concat([NIC, ROUTER, packet.subarray(12)]));
+      assert.equal(hex(back.packet.subarray(14)), hex(inner));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("what the verifier says of a program that it refuses is in the error", { skip }, () => {
+  const program = new Assembler().load(4, "r2", "r1", 4096).exit(0).assemble();
+  assert.throws(
+    () => bpf.loadProgram("bad", program),
+    (error) =>
+      error instanceof KernelError && error.errno === "EACCES" && /invalid bpf_context access/.test(error.message),
+  );
+});
+
+test("a map is found again by the program that uses it, and holds what it held", { skip }, () => {
+  const sources = bpf.createMap({ name: "ocicat_sources", keyOctets: 4, valueOctets: 1, entries: 2 });
+  const program = bpf.loadProgram("ocicat_decap", decapsulation({ local: RECEIVER, tunnel: 1, sources: sources.fd }));
+  sources.set(addressOctets(SENDER), Uint8Array.of(1));
+  sources.close();
+  const again = bpf.openProgram(program.id);
+  const [id = 0] = again?.mapIds ?? [];
+  const found = bpf.openMap(id);
+  assert.ok(again && found);
+  assert.deepEqual([...found.keys()].map(hex), [hex(addressOctets(SENDER))]);
+  found.set(addressOctets(RECEIVER), Uint8Array.of(1));
+  assert.throws(() => found.set(addressOctets(STRANGER), Uint8Array.of(1)), /E2BIG.*2 entries/);
+  assert.equal(found.delete(addressOctets(SENDER)), true);
+  assert.equal(found.delete(addressOctets(SENDER)), false);
+  for (const object of [again, found, program]) object.close();
+  assert.equal(bpf.openMap(0xffffff), undefined);
+  assert.equal(bpf.openProgram(0xffffff), undefined);
+});
