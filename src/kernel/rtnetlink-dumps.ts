@@ -17,6 +17,15 @@ import {
 import { type NexthopObject, nexthopBody, nexthopOf } from "../netlink/rtnetlink/nexthop.ts";
 import { type Route, type RouteType, routeBody, routeOf } from "../netlink/rtnetlink/route.ts";
 import { type Rule, ruleBody, ruleOf } from "../netlink/rtnetlink/rule.ts";
+import {
+  type BpfFilter,
+  type Direction,
+  filterHeaderOf,
+  filterOf,
+  type Qdisc,
+  qdiscOf,
+  trafficBody,
+} from "../netlink/rtnetlink/traffic-control.ts";
 import type { Writer } from "../wire/writer.ts";
 
 /** A list that can be asked for, and how to read its messages. */
@@ -156,4 +165,21 @@ export const nexthops = (filter: { readonly device?: IfIndex } = {}): DumpOf<Nex
   encode: (writer) =>
     request(writer, RtmType.getNexthop, () => nexthopBody.encode(writer, {}, { device: filter.device })),
   itemOf: (message) => nexthopOf(nexthopBody.decode(message.payload)),
+});
+
+/** Queueing disciplines of all devices; filters of one hang on its device's clsact. */
+export const qdiscs = (): DumpOf<Qdisc> => ({
+  subject: "queueing disciplines",
+  encode: (writer) => request(writer, RtmType.getQdisc, () => trafficBody.encode(writer, {}, {})),
+  itemOf: (message) => qdiscOf(trafficBody.decode(message.payload)),
+});
+
+/** BPF filters of one direction of a device's clsact; none where it has no clsact. */
+export const bpfFilters = (device: IfIndex, direction: Direction): DumpOf<BpfFilter> => ({
+  subject: `filters of device ${device}`,
+  encode: (writer) =>
+    request(writer, RtmType.getFilter, () =>
+      trafficBody.encode(writer, filterHeaderOf({ index: device, direction }), {}),
+    ),
+  itemOf: (message) => filterOf(trafficBody.decode(message.payload)),
 });

@@ -8,7 +8,7 @@ import type { LinkChange, LinkRef, NewLink, NewVxlan, Request } from "./rtnetlin
 
 type LinkRequest = Extract<
   Request,
-  { readonly type: "createVeth" | "createVxlan" | "createBridge" | "setLink" | "deleteLink" }
+  { readonly type: "createVeth" | "createVxlan" | "createBridge" | "createIpip" | "setLink" | "deleteLink" }
 >;
 
 const CREATE = Flag.request | Flag.create | Flag.exclusive;
@@ -24,6 +24,9 @@ export function encodeLinkRequest(writer: Writer, request: LinkRequest): void {
       break;
     case "createBridge":
       createLink(writer, request.link, { kind: "bridge" });
+      break;
+    case "createIpip":
+      createLink(writer, request.link, { kind: "ipip" });
       break;
     case "setLink":
       setLink(writer, request.link, request.change);

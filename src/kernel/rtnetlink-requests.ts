@@ -16,7 +16,15 @@ import {
 import { type NexthopObject, nexthopBody, nexthopBodyOf } from "../netlink/rtnetlink/nexthop.ts";
 import { type Route, routeBody, routeBodyOf } from "../netlink/rtnetlink/route.ts";
 import { type Rule, ruleBody, ruleBodyOf } from "../netlink/rtnetlink/rule.ts";
-import type { Writer } from "../wire/writer.ts";
+import {
+  type BpfFilter,
+  bpfFilterAttributes,
+  clsactBodyOf,
+  filterHeaderOf,
+  filterOptionsOf,
+  trafficBody,
+} from "../netlink/rtnetlink/traffic-control.ts";
+import { Writer } from "../wire/writer.ts";
 import { encodeLinkRequest } from "./rtnetlink-links.ts";
 
 /** What any new device may be given. */
@@ -63,7 +71,7 @@ export type Request =
   /** The peer comes up by a request of its own: the kernel refuses (ENOTCONN) to raise what has no other end yet. */
   | { readonly type: "createVeth"; readonly link: NewLink; readonly peer: Omit<NewLink, "up"> }
   | { readonly type: "createVxlan"; readonly link: NewVxlan }
-  | { readonly type: "createBridge"; readonly link: NewLink }
+  | { readonly type: "createBridge" | "createIpip"; readonly link: NewLink }
   | { readonly type: "setLink"; readonly link: IfIndex; readonly change: LinkChange }
   /** A new name takes the index: the kernel finds a device by one name alone. */
   | { readonly type: "setLink"; readonly link: string; readonly change: Omit<LinkChange, "name"> }
@@ -78,6 +86,9 @@ export type Request =
       readonly type: "addForwarding" | "replaceForwarding" | "appendForwarding" | "deleteForwarding";
       readonly entry: ForwardingEntry;
     }
+  /** The qdisc that carries filters; one that is there stays, with its filters. */
+  | { readonly type: "addClsact" | "deleteClsact"; readonly index: IfIndex }
+  | { readonly type: "replaceFilter" | "deleteFilter"; readonly filter: BpfFilter }
   | { readonly type: "addNexthop" | "replaceNexthop" | "deleteNexthop"; readonly nexthop: NexthopObject };
 
 const ADD = Flag.request | Flag.create | Flag.exclusive;
@@ -102,6 +113,10 @@ const codes = {
   replaceForwarding: [RtmType.newNeighbour, REPLACE],
   appendForwarding: [RtmType.newNeighbour, APPEND],
   deleteForwarding: [RtmType.deleteNeighbour, Flag.request],
+  addClsact: [RtmType.newQdisc, ADD],
+  deleteClsact: [RtmType.deleteQdisc, Flag.request],
+  replaceFilter: [RtmType.newFilter, REPLACE],
+  deleteFilter: [RtmType.deleteFilter, Flag.request],
   addNexthop: [RtmType.newNexthop, ADD],
   replaceNexthop: [RtmType.newNexthop, REPLACE],
   deleteNexthop: [RtmType.deleteNexthop, Flag.request],
@@ -129,9 +144,20 @@ function encodeBody(writer: Writer, request: CodedRequest): void {
   else if ("rule" in request) encode(ruleBody, writer, ruleBodyOf(request.rule));
   else if ("neighbour" in request) encode(neighbourBody, writer, neighbourBodyOf(request.neighbour));
   else if ("entry" in request) encode(neighbourBody, writer, forwardingBodyOf(request.entry));
+  else if ("index" in request) encode(trafficBody, writer, clsactBodyOf(request.index));
+  else if ("filter" in request) encodeFilter(writer, request);
   else if (request.type !== "deleteNexthop") encode(nexthopBody, writer, nexthopBodyOf(request.nexthop));
   // The kernel refuses to remove by anything but the id.
   else nexthopBody.encode(writer, {}, { id: request.nexthop.id });
+}
+
+function encodeFilter(writer: Writer, { type, filter }: Extract<CodedRequest, { readonly filter: BpfFilter }>): void {
+  const options = new Writer();
+  if (type === "replaceFilter") bpfFilterAttributes.encode(options, filterOptionsOf(filter));
+  trafficBody.encode(writer, filterHeaderOf(filter), {
+    kind: "bpf",
+    options: type === "replaceFilter" ? options.finish() : undefined,
+  });
 }
 
 function encode<S extends StructureTable, A extends AttributeTable>(

@@ -9,6 +9,7 @@ const verbs: Record<Request["type"], string> = {
   createVeth: "create",
   createVxlan: "create",
   createBridge: "create",
+  createIpip: "create",
   setLink: "set",
   deleteLink: "delete",
   addAddress: "add",
@@ -27,6 +28,10 @@ const verbs: Record<Request["type"], string> = {
   replaceForwarding: "replace",
   appendForwarding: "append",
   deleteForwarding: "delete",
+  addClsact: "add",
+  deleteClsact: "delete",
+  replaceFilter: "replace",
+  deleteFilter: "delete",
   addNexthop: "add",
   replaceNexthop: "replace",
   deleteNexthop: "delete",
@@ -47,6 +52,8 @@ function objectOf(request: Request): string {
       return `vxlan ${request.link.name} with VNI ${request.link.vni}`;
     case "createBridge":
       return `bridge ${request.link.name}`;
+    case "createIpip":
+      return `ipip ${request.link.name}`;
     case "setLink":
     case "deleteLink":
       return `link ${typeof request.link === "string" ? request.link : device(request.link)}`;
@@ -59,6 +66,8 @@ function objectOf(request: Request): string {
     return `neighbour ${formatAddress(request.neighbour.address)} on ${device(request.neighbour.index)}`;
   }
   if ("entry" in request) return `forwarding entry ${request.entry.mac} on ${device(request.entry.index)}`;
+  if ("index" in request) return `clsact of ${device(request.index)}`;
+  if ("filter" in request) return `filter ${request.filter.name} on ${device(request.filter.index)}`;
   return `nexthop object ${request.nexthop.id}`;
 }
 

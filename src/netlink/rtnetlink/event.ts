@@ -8,6 +8,7 @@ import { type Netconf, netconfBody, netconfOf } from "./netconf.ts";
 import { type NexthopObject, nexthopBody, nexthopOf } from "./nexthop.ts";
 import { type Route, routeBody, routeOf } from "./route.ts";
 import { type Rule, ruleBody, ruleOf } from "./rule.ts";
+import { type BpfFilter, filterOf, type Qdisc, qdiscOf, trafficBody } from "./traffic-control.ts";
 
 /** Where a route stands among those of its destination, table and metric: in the place of one, behind others, or first. */
 export type RoutePlace = "replaced" | "appended" | "first";
@@ -25,6 +26,8 @@ export type RtnetlinkEvent = { readonly isGone: boolean; readonly port: number }
   | { readonly type: "rule"; readonly rule: Rule }
   | { readonly type: "nexthop"; readonly nexthop: NexthopObject }
   | { readonly type: "netconf"; readonly netconf: Netconf }
+  | { readonly type: "qdisc"; readonly qdisc: Qdisc }
+  | { readonly type: "filter"; readonly filter: BpfFilter }
 );
 
 /** Undefined for messages that say nothing to us: other types, other families. Throws NetlinkFormatError. */
@@ -72,6 +75,16 @@ export function decodeEvent(message: Message): RtnetlinkEvent | undefined {
     case RtmType.deleteNetconf: {
       const netconf = netconfOf(netconfBody.decode(message.payload));
       return netconf && { type: "netconf", isGone: message.type === RtmType.deleteNetconf, port, netconf };
+    }
+    case RtmType.newQdisc:
+    case RtmType.deleteQdisc: {
+      const qdisc = qdiscOf(trafficBody.decode(message.payload));
+      return { type: "qdisc", isGone: message.type === RtmType.deleteQdisc, port, qdisc };
+    }
+    case RtmType.newFilter:
+    case RtmType.deleteFilter: {
+      const filter = filterOf(trafficBody.decode(message.payload));
+      return filter && { type: "filter", isGone: message.type === RtmType.deleteFilter, port, filter };
     }
     default:
       return undefined;
