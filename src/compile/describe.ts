@@ -1,7 +1,16 @@
 /** Items in the words of iproute2, which is what people compare them with. */
 import { formatAddress } from "../ip/address.ts";
 import { formatPrefix } from "../ip/prefix.ts";
-import type { AddressItem, FdbItem, LinkItem, NeighbourItem, NextHop, RouteItem, SysctlItem } from "./node-state.ts";
+import type {
+  AddressItem,
+  FdbItem,
+  LinkItem,
+  NeighbourItem,
+  NextHop,
+  RouteItem,
+  SysctlItem,
+  TunnelSourceItem,
+} from "./node-state.ts";
 
 /** rtnetlink.h RTPROT_* by the names that iproute2 prints; it prints none for boot. */
 const PROTOCOLS: Readonly<Record<number, string>> = {
@@ -36,9 +45,16 @@ const onlink = (hop: NextHop): string => (hop.onlink ? " onlink" : "");
 
 /** How a device was found, after `nolearning` of one as it shall be. */
 const FOUND = { asWanted: " nolearning", down: " nolearning, set down", unlike: ", with flags that are not ours" };
+/** The same of an IP-in-IP device. */
+const FOUND_IPIP = { asWanted: "", down: ", set down", unlike: ", not whole" };
 
-export const describeLink = (link: LinkItem): string =>
-  `${link.name} mtu ${link.mtu} link/ether ${link.mac} vxlan id ${link.vni} local ${formatAddress(link.local)} dev ${link.parent} dstport ${link.port}${FOUND[link.found ?? "asWanted"]}`;
+export function describeLink(link: LinkItem): string {
+  const { name, mtu, parent, found = "asWanted" } = link;
+  const local = formatAddress(link.local);
+  return link.kind === "ipip"
+    ? `${name} mtu ${mtu} ipip remote any local ${local} dev ${parent} ttl inherit nopmtudisc${FOUND_IPIP[found]}`
+    : `${name} mtu ${mtu} link/ether ${link.mac} vxlan id ${link.vni} local ${local} dev ${parent} dstport ${link.port}${FOUND[found]}`;
+}
 
 export const describeAddressItem = ({ device, address }: AddressItem): string =>
   `${formatPrefix(address)} dev ${device}`;
@@ -48,5 +64,8 @@ export const describeNeighbour = ({ address, device, mac }: NeighbourItem): stri
 
 export const describeFdb = ({ mac, device, destination }: FdbItem): string =>
   `${mac} dev ${device} dst ${formatAddress(destination)} self permanent`;
+
+export const describeTunnelSource = ({ address, device }: TunnelSourceItem): string =>
+  `${formatAddress(address)} may send to ${device}`;
 
 export const describeSysctl = ({ path, value }: SysctlItem): string => `${path.replaceAll("/", ".")} = ${value}`;

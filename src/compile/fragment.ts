@@ -1,6 +1,14 @@
 /** What one compile key contributes to the node state. */
 import type { NftTable } from "../netlink/nftables/tree.ts";
-import type { AddressItem, FdbItem, LinkItem, NeighbourItem, RouteItem, SysctlItem } from "./node-state.ts";
+import type {
+  AddressItem,
+  FdbItem,
+  LinkItem,
+  NeighbourItem,
+  RouteItem,
+  SysctlItem,
+  TunnelSourceItem,
+} from "./node-state.ts";
 
 /**
  * Which of several routes for one destination wins: the lowest. The order is Felix's route classes
@@ -24,6 +32,7 @@ export interface Fragment {
   readonly sysctls?: readonly SysctlItem[];
   readonly neighbours?: readonly NeighbourItem[];
   readonly fdb?: readonly FdbItem[];
+  readonly tunnelSources?: readonly TunnelSourceItem[];
   readonly routes?: readonly RoutePiece[];
   readonly tables?: readonly NftTable[];
   /** What is wrong or missing in the intent, in words for people. */

@@ -7,6 +7,7 @@ import {
   describeNeighbour,
   describeRoute,
   describeSysctl,
+  describeTunnelSource,
 } from "./describe.ts";
 import {
   type AddressItem,
@@ -21,6 +22,8 @@ import {
   routeKey,
   type SysctlItem,
   sysctlKey,
+  type TunnelSourceItem,
+  tunnelSourceKey,
 } from "./node-state.ts";
 
 export interface Items {
@@ -30,12 +33,22 @@ export interface Items {
   readonly tables: NftTable;
   readonly neighbours: NeighbourItem;
   readonly fdb: FdbItem;
+  readonly tunnelSources: TunnelSourceItem;
   readonly routes: RouteItem;
 }
 export type ItemKind = keyof Items;
 
 /** The order in which items are added; removals go the other way. */
-export const order: readonly ItemKind[] = ["links", "addresses", "sysctls", "tables", "neighbours", "fdb", "routes"];
+export const order: readonly ItemKind[] = [
+  "links",
+  "addresses",
+  "sysctls",
+  "tables",
+  "neighbours",
+  "fdb",
+  "tunnelSources",
+  "routes",
+];
 
 export const keyOf: { readonly [K in ItemKind]: (item: Items[K]) => string } = {
   links: linkKey,
@@ -44,6 +57,7 @@ export const keyOf: { readonly [K in ItemKind]: (item: Items[K]) => string } = {
   tables: ({ family, name }) => `${family} ${name}`,
   neighbours: neighbourKey,
   fdb: fdbKey,
+  tunnelSources: tunnelSourceKey,
   routes: routeKey,
 };
 
@@ -55,5 +69,6 @@ export const describe: { readonly [K in ItemKind]: (item: Items[K]) => string } 
   tables: ({ family, name }) => `table ${family} ${name}`,
   neighbours: describeNeighbour,
   fdb: describeFdb,
+  tunnelSources: describeTunnelSource,
   routes: describeRoute,
 };

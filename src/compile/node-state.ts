@@ -10,7 +10,7 @@ import type { InterfaceAddress, PrefixKey } from "../ip/prefix.ts";
 export type Mac = string;
 
 /** A device of ours. Attributes left out are the kernel's business. */
-export type LinkItem = VxlanLink;
+export type LinkItem = VxlanLink | IpipLink;
 
 export interface VxlanLink {
   readonly kind: "vxlan";
@@ -28,6 +28,20 @@ export interface VxlanLink {
    * Never in what is desired. What the kernel holds under the name, where the rest does not tell: a device that was set
    * down, or one of another kind or mode, which makes way.
    */
+  readonly found?: "down" | "unlike";
+}
+
+/** IP-in-IP (RFC 2003): one device for all tunnels, told where to by each route's next hop. */
+export interface IpipLink {
+  readonly kind: "ipip";
+  readonly name: string;
+  /** Octets. */
+  readonly mtu: number;
+  /** Source of the outer header: an IPv4 address of the parent. */
+  readonly local: IpAddress;
+  /** Name of the parent device. */
+  readonly parent: string;
+  /** As a VXLAN device's. */
   readonly found?: "down" | "unlike";
 }
 
@@ -90,6 +104,12 @@ export interface FdbItem {
   readonly destination: IpAddress;
 }
 
+/** A node whose packets may come out of the tunnel: the source of its outer header. */
+export interface TunnelSourceItem {
+  readonly device: string;
+  readonly address: IpAddress;
+}
+
 export interface SysctlItem {
   /** Below /proc/sys: `net/ipv4/conf/cali123/proxy_arp`. */
   readonly path: string;
@@ -118,6 +138,7 @@ export const routeKey = (item: Pick<RouteItem, "table" | "destination" | "metric
 export const neighbourKey = (item: Pick<NeighbourItem, "device" | "address">): string =>
   `${item.device} ${item.address.toString(16)}${typeof item.address === "bigint" ? "v6" : ""}`;
 export const fdbKey = (item: Pick<FdbItem, "device" | "mac">): string => `${item.device} ${item.mac}`;
+export const tunnelSourceKey = (item: TunnelSourceItem): string => `${item.device} ${item.address.toString(16)}`;
 /** A rule has no attribute that may change: its key is all of it. A mark without a mask is matched in all its bits. */
 export const ruleKey = ({ family, priority, table, mark, mask = 0xffffffff, invert }: RuleItem): string =>
   `${family} ${priority} ${invert === true ? "not " : ""}${mark === undefined ? "all" : `${mark}/${mask}`} ${table}`;

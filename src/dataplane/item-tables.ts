@@ -61,6 +61,7 @@ export class ItemTables {
     offer("tables", fragment.tables);
     offer("neighbours", fragment.neighbours);
     offer("fdb", fragment.fdb);
+    offer("tunnelSources", fragment.tunnelSources);
     const routes = fragment.routes ?? [];
     this.offer(
       "routes",

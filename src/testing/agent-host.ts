@@ -1,5 +1,13 @@
 /** A host for agents: memory drivers, a disk and a clock that outlive each of them, and a cluster of two nodes to follow. */
-import type { AddressItem, FdbItem, LinkItem, NeighbourItem, RouteItem, SysctlItem } from "../compile/node-state.ts";
+import type {
+  AddressItem,
+  FdbItem,
+  LinkItem,
+  NeighbourItem,
+  RouteItem,
+  SysctlItem,
+  TunnelSourceItem,
+} from "../compile/node-state.ts";
 import type { Local } from "../compile/view.ts";
 import { Agent, type AgentDeps } from "../dataplane/agent.ts";
 import { parseInterfaceAddress } from "../ip/prefix.ts";
@@ -30,6 +38,7 @@ const memoryDrivers = () => ({
   tables: new MemoryDriver<NftTable>("tables"),
   neighbours: new MemoryDriver<NeighbourItem>("neighbours"),
   fdb: new MemoryDriver<FdbItem>("fdb"),
+  tunnelSources: new MemoryDriver<TunnelSourceItem>("tunnel sources"),
   routes: new MemoryDriver<RouteItem>("routes"),
 });
 

@@ -7,6 +7,7 @@ import { LinkTable } from "../kernel/link-table.ts";
 import { type Outcomes, Rtnetlink } from "../kernel/rtnetlink.ts";
 import type { Request } from "../kernel/rtnetlink-requests.ts";
 import type { Route } from "../netlink/rtnetlink/route.ts";
+import type { Bpf } from "../port/bpf.ts";
 import type { Netlink } from "../port/netlink.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import type { KernelView } from "./kernel-view.ts";
@@ -15,6 +16,7 @@ import type { Faults } from "./memory-kernel/faults.ts";
 /** A network namespace, real or not. */
 export interface KernelUnderTest {
   readonly netlink: Netlink;
+  readonly bpf: Bpf;
   readonly view: KernelView;
   /** Of the memory kernel alone. */
   readonly faults?: Faults;

@@ -4,17 +4,17 @@ import {
   addressKey,
   type FdbItem,
   fdbKey,
-  type LinkItem,
   linkKey,
   type NeighbourItem,
   neighbourKey,
   type RuleItem,
   ruleKey,
+  type VxlanLink,
 } from "../compile/node-state.ts";
 import { addressDriver } from "../dataplane/drivers/addresses.ts";
-import { LinkDriver } from "../dataplane/drivers/links.ts";
 import { fdbDriver, neighbourDriver } from "../dataplane/drivers/neighbours.ts";
 import { RuleDriver } from "../dataplane/drivers/rules.ts";
+import { VxlanLinkDriver } from "../dataplane/drivers/vxlan-links.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
 import { formatPrefix, parseInterfaceAddress } from "../ip/prefix.ts";
 import { NeighbourFlag, NeighbourState } from "../netlink/rtnetlink/codes.ts";
@@ -25,11 +25,11 @@ const TUNNELS = [VXLAN, "vxlan-v6.calico"];
 const isTunnel = (name: string): boolean => TUNNELS.includes(name);
 const ip = parseAddress;
 
-export function linkWorld(kernel: KernelUnderTest): DriverWorld<LinkItem> {
+export function linkWorld(kernel: KernelUnderTest): DriverWorld<VxlanLink> {
   const ground = Ground.withDevices(kernel);
   ground.makeVxlan("vxlan.other", 7);
   ground.run({ type: "createBridge", link: { name: "docker0" } });
-  const first: LinkItem = {
+  const first: VxlanLink = {
     kind: "vxlan",
     name: VXLAN,
     mac: MAC_A,
@@ -39,11 +39,11 @@ export function linkWorld(kernel: KernelUnderTest): DriverWorld<LinkItem> {
     local: ip("10.1.0.1"),
     parent: "eth0",
   };
-  const elsewhere: LinkItem = { ...first, name: "vxlan-v6.calico", vni: 4097, local: ip("fd01::1"), mtu: 1430 };
+  const elsewhere: VxlanLink = { ...first, name: "vxlan-v6.calico", vni: 4097, local: ip("fd01::1"), mtu: 1430 };
   const foreign = kernel.view.links();
   return {
     kernel,
-    newDriver: () => ground.newDriver((deps) => new LinkDriver(deps, { isOurs: isTunnel })),
+    newDriver: () => ground.newDriver((deps) => new VxlanLinkDriver(deps, { isOurs: isTunnel })),
     keyOf: linkKey,
     items: [
       first,

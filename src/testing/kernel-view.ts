@@ -17,8 +17,16 @@ export interface KernelView {
   forwarding(): readonly string[];
   /** `family priority [not] mark/mask table`. */
   rules(): readonly string[];
+  /** BPF filters on the ingress of devices, by device and name. */
+  filters(): readonly FilterView[];
   /** Ids. */
   nexthops(): readonly number[];
+}
+
+export interface FilterView {
+  readonly device: string;
+  readonly name: string;
+  readonly programId: number;
 }
 
 interface LinkJson {
@@ -116,6 +124,19 @@ export class IpToolView implements KernelView {
           return `${family} ${priority} ${not === undefined ? "" : "not "}${mark} ${table}`;
         })
         .sort(),
+    );
+  }
+
+  filters(): readonly FilterView[] {
+    const carriers = this.#namespace
+      .json<{ kind: string; dev: string }>("tc -j qdisc show")
+      .flatMap(({ kind, dev }) => (kind === "clsact" ? [dev] : []));
+    return carriers.flatMap((device) =>
+      this.#namespace
+        .json<{ options?: { bpf_name?: string; prog?: { id: number } } }>(`tc -j filter show dev ${device} ingress`)
+        .flatMap(({ options }) =>
+          options?.bpf_name === undefined ? [] : [{ device, name: options.bpf_name, programId: options.prog?.id ?? 0 }],
+        ),
     );
   }
 

@@ -1,7 +1,9 @@
 /** The contract of drivers on the real kernel; what it holds is read by iproute2. */
+import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
 import { driverContract } from "../../src/testing/driver-contract.ts";
 import type { KernelUnderTest } from "../../src/testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../src/testing/driver-worlds.ts";
+import { ipipWorld, tunnelSourceWorld } from "../../src/testing/ipip-worlds.ts";
 import { IpToolView } from "../../src/testing/kernel-view.ts";
 import { createNamespace, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { routeWorld } from "../../src/testing/route-world.ts";
@@ -12,7 +14,12 @@ import { tableLine, tableWorld } from "../../src/testing/table-world.ts";
 function realNamespace(): { readonly namespace: TestNamespace; readonly kernel: KernelUnderTest } {
   const namespace = createNamespace();
   namespace.ip("link set lo up");
-  const kernel = { netlink: namespace.net, view: new IpToolView(namespace), close: () => namespace.close() };
+  const kernel = {
+    netlink: namespace.net,
+    bpf: new LinuxBpf(),
+    view: new IpToolView(namespace),
+    close: () => namespace.close(),
+  };
   return { namespace, kernel };
 }
 const realKernel = (): KernelUnderTest => realNamespace().kernel;
@@ -20,6 +27,8 @@ const realKernel = (): KernelUnderTest => realNamespace().kernel;
 const options = { runs: runs(12), skip: whyNoNamespaces() ?? false } as const;
 
 driverContract("links", async () => linkWorld(realKernel()), { ...options, runs: runs(5) });
+driverContract("IP-in-IP links", async () => ipipWorld(realKernel()), { ...options, runs: runs(5) });
+driverContract("tunnel sources", async () => tunnelSourceWorld(realKernel()), { ...options, runs: runs(5) });
 driverContract("addresses", async () => addressWorld(realKernel()), options);
 driverContract("neighbours", async () => neighbourWorld(realKernel()), options);
 driverContract("fdb", async () => fdbWorld(realKernel()), options);

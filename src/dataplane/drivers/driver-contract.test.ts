@@ -2,6 +2,7 @@
 import { driverContract } from "../../testing/driver-contract.ts";
 import type { KernelUnderTest } from "../../testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../testing/driver-worlds.ts";
+import { ipipWorld, kernelIpipWorld, tunnelSourceWorld } from "../../testing/ipip-worlds.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
 import { MemoryNftables } from "../../testing/memory-nftables.ts";
 import { routeWorld } from "../../testing/route-world.ts";
@@ -11,15 +12,24 @@ import { type Nftables, tableLine, tableWorld } from "../../testing/table-world.
 
 const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
   netlink: kernel,
+  bpf: kernel.bpf,
   view: kernel.view,
   faults: kernel.faults,
   close: () => kernel.close(),
 });
 const memoryKernel = (): KernelUnderTest => underTest(new MemoryKernel());
+function kernelWithIpip(): KernelUnderTest {
+  const kernel = new MemoryKernel();
+  kernel.tables.links.loadIpip();
+  return underTest(kernel);
+}
 
 const options = { runs: runs(100), hasFaults: true } as const;
 
 driverContract("links", async () => linkWorld(memoryKernel()), options);
+driverContract("IP-in-IP links", async () => ipipWorld(memoryKernel()), options);
+driverContract("IP-in-IP links by the module", async () => kernelIpipWorld(kernelWithIpip()), options);
+driverContract("tunnel sources", async () => tunnelSourceWorld(memoryKernel()), options);
 driverContract("addresses", async () => addressWorld(memoryKernel()), options);
 driverContract("neighbours", async () => neighbourWorld(memoryKernel()), options);
 driverContract("fdb", async () => fdbWorld(memoryKernel()), options);

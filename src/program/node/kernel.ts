@@ -1,11 +1,21 @@
 /** The kernel of this host as the dataplane sees it: request layers, the table of devices, one driver per kind of item. */
+import { LinuxBpf } from "../../adapter/linux/bpf.ts";
+import type { NeighbourItem, TunnelSourceItem } from "../../compile/node-state.ts";
 import { VXLAN_DEVICE } from "../../compile/tunnels/vxlan.ts";
 import { addressDriver } from "../../dataplane/drivers/addresses.ts";
+import type { DriverDeps } from "../../dataplane/drivers/deps.ts";
+import { BpfIpip } from "../../dataplane/drivers/ipip-bpf.ts";
+import { hasKernelIpip } from "../../dataplane/drivers/ipip-carrier.ts";
+import { KernelIpip } from "../../dataplane/drivers/ipip-kernel.ts";
+import { IpipLinkDriver } from "../../dataplane/drivers/ipip-links.ts";
+import { TunnelSourceDriver } from "../../dataplane/drivers/ipip-sources.ts";
 import { LinkDriver } from "../../dataplane/drivers/links.ts";
 import { fdbDriver, neighbourDriver } from "../../dataplane/drivers/neighbours.ts";
 import { RouteDriver } from "../../dataplane/drivers/routes.ts";
 import { SysctlDriver } from "../../dataplane/drivers/sysctls.ts";
 import { TableDriver } from "../../dataplane/drivers/tables.ts";
+import { UnwrittenDriver } from "../../dataplane/drivers/unwritten.ts";
+import { VxlanLinkDriver } from "../../dataplane/drivers/vxlan-links.ts";
 import type { Drivers } from "../../dataplane/item-tables.ts";
 import type { Prefix } from "../../ip/prefix.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
@@ -16,10 +26,13 @@ import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import type { Metrics } from "../../port/metrics.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
+import type { Driver } from "../../reconcile/driver.ts";
 import { ownsRoute, ownTables } from "../../reconcile/ownership.ts";
 
 /** Calls of nf_tables by the metrics that count them. */
 const nftCounters = { commit: ["nftCalls", "nftErrors"], list: ["nftListCalls", "nftListErrors"] } as const;
+
+const IPIP_DEVICE = "tunl0";
 
 export interface KernelDeps {
   readonly namespace: NetNamespace;
@@ -50,7 +63,9 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   await links.start();
   const kernel = { rtnetlink, links };
   const tunnels = [VXLAN_DEVICE];
-  const isTunnel = (name: string): boolean => tunnels.includes(name);
+  const isVxlan = (name: string): boolean => name === VXLAN_DEVICE;
+  const isTunnel = (name: string): boolean => isVxlan(name) || name === IPIP_DEVICE;
+  const ipip = await ipipDrivers(kernel, neighbourDriver(kernel, { isOurs: isTunnel }));
   const workloadPrefixes = ["cali"];
   const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
   const tables = new NftTableDriver(namespace, {
@@ -65,12 +80,13 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const foreignChains = new ForeignChainWatch(tables, { ours: ownTables, clock, log });
   await foreignChains.start();
   const drivers: Drivers = {
-    links: new LinkDriver(kernel, { isOurs: isTunnel }),
+    links: new LinkDriver({ vxlan: new VxlanLinkDriver(kernel, { isOurs: isVxlan }), ipip: ipip.links }),
     addresses: addressDriver(kernel, { isOurs: isTunnel }),
     sysctls: new SysctlDriver(kernel, { namespace }),
     tables: new TableDriver(tables, { owned: ownTables, log }),
-    neighbours: neighbourDriver(kernel, { isOurs: isTunnel }),
-    fdb: fdbDriver(kernel, { isOurs: isTunnel }),
+    neighbours: ipip.neighbours,
+    fdb: fdbDriver(kernel, { isOurs: isVxlan }),
+    tunnelSources: ipip.sources,
     routes: new RouteDriver(kernel, { owns: (route) => ownsRoute(ownership, route) }),
   };
   return {
@@ -83,5 +99,22 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
       links.close();
       rtnetlink.close();
     },
+  };
+}
+
+/** The kernel's own ipip wants neither neighbours nor sources. */
+async function ipipDrivers(deps: DriverDeps, neighbours: Driver<NeighbourItem>) {
+  if (await hasKernelIpip(deps.rtnetlink)) {
+    return {
+      links: new IpipLinkDriver(deps, new KernelIpip(deps, IPIP_DEVICE)),
+      neighbours: new UnwrittenDriver(neighbours.name, ({ device }) => device === IPIP_DEVICE, neighbours),
+      sources: new UnwrittenDriver<TunnelSourceItem>("tunnel sources"),
+    };
+  }
+  const bpf = new LinuxBpf();
+  return {
+    links: new IpipLinkDriver(deps, new BpfIpip(deps, bpf, IPIP_DEVICE)),
+    neighbours,
+    sources: new TunnelSourceDriver(deps, { bpf, device: IPIP_DEVICE }),
   };
 }

@@ -7,7 +7,7 @@ import type { Clock, Timer } from "../../port/clock.ts";
 type Interval = "routeRefreshIntervalMs" | "interfaceRefreshIntervalMs" | "nftablesRefreshIntervalMs";
 
 const kindsOf: Readonly<Record<Interval, readonly ItemKind[]>> = {
-  routeRefreshIntervalMs: ["neighbours", "fdb", "routes"],
+  routeRefreshIntervalMs: ["neighbours", "fdb", "tunnelSources", "routes"],
   interfaceRefreshIntervalMs: ["links", "addresses", "sysctls"],
   nftablesRefreshIntervalMs: ["tables"],
 };

@@ -36,6 +36,11 @@ export interface LinkWatcher {
   gone(index: number): void;
 }
 
+/** The device that a kernel with the ipip module has from the start, and keeps. */
+const FALLBACK = "tunl0";
+
+const LARGEST_MTU = 65_535;
+
 /** What the outer headers of a VXLAN take of the parent's MTU. */
 const VXLAN_OVERHEAD = { v4: 50, v6: 70 } as const;
 
@@ -44,6 +49,7 @@ export class MemoryLinks {
   readonly #byIndex = new Map<number, MemoryLink>();
   readonly watchers: LinkWatcher[] = [];
   #next = 2;
+  #hasIpip = false;
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -56,6 +62,12 @@ export class MemoryLinks {
       mtu: 65_536,
       up: true,
     });
+  }
+
+  /** Loads the ipip module, as a kernel that has it does when it is first asked for. */
+  loadIpip(): void {
+    this.#hasIpip = true;
+    this.#add({ name: FALLBACK, mtu: 1480 }, { kind: "ipip" });
   }
 
   all(): IterableIterator<MemoryLink> {
@@ -82,7 +94,7 @@ export class MemoryLinks {
     const found = this.#find(body);
     if (type === RtmType.deleteLink) {
       if (!found) throw new Refusal(Errno.ENODEV);
-      this.#remove(found);
+      if (found.kind !== "ipip" || found.name !== FALLBACK) this.#remove(found);
     } else if (found && (flags & Flag.exclusive) !== 0) throw new Refusal(Errno.EEXIST);
     else if (found) this.#change(found, body);
     else if ((flags & Flag.create) === 0) throw new Refusal(Errno.ENODEV);
@@ -116,7 +128,7 @@ export class MemoryLinks {
     const data = attributes.info?.data ?? new Uint8Array();
     if (kind === "veth") this.#createVeth(attributes, data);
     else if (kind === "vxlan") this.#createVxlan(attributes, data);
-    else if (kind === "bridge") this.#add(attributes, { kind });
+    else if (kind === "bridge" || (kind === "ipip" && this.#hasIpip)) this.#add(attributes, { kind });
     else throw new Refusal(Errno.EOPNOTSUPP, "Unknown device type");
     const made = this.#find({ header: { ...header, index: 0 }, attributes });
     if (made && (header.flags & LinkFlag.up) !== 0) this.#setUp(made, true);
@@ -152,6 +164,7 @@ export class MemoryLinks {
   }
 
   #add(attributes: LinkAttributes, more: Partial<MemoryLink>): MemoryLink {
+    if ((attributes.mtu ?? 0) > LARGEST_MTU) throw new Refusal(Errno.EINVAL, "mtu greater than device maximum");
     const index = this.#next++;
     const link = {
       ...empty,

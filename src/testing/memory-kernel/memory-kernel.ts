@@ -14,6 +14,7 @@ import {
 import { RtmType } from "../../netlink/rtnetlink/codes.ts";
 import { KernelError, type Netlink, type NetlinkOptions, type NetlinkSocket } from "../../port/netlink.ts";
 import type { Writer } from "../../wire/writer.ts";
+import { MemoryBpf } from "../memory-bpf.ts";
 import { octetsOf, type Shown } from "./bus.ts";
 import { Faults } from "./faults.ts";
 import { Errno, Refusal } from "./refusal.ts";
@@ -27,7 +28,8 @@ const DUMP_MESSAGES = 7;
 
 export class MemoryKernel implements Netlink {
   readonly faults = new Faults();
-  readonly tables = new MemoryTables({ notify: (group, shown, port) => this.#notify(group, shown, port) });
+  readonly bpf = new MemoryBpf();
+  readonly tables = new MemoryTables({ notify: (group, shown, port) => this.#notify(group, shown, port) }, this.bpf);
   readonly view = new MemoryView(this.tables);
   readonly #sockets = new Set<MemorySocket>();
   #nextPort = 1_000;

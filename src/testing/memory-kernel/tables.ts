@@ -1,5 +1,6 @@
 /** The tables of the memory kernel, and which of them a message is for. */
 import { RtmType } from "../../netlink/rtnetlink/codes.ts";
+import type { MemoryBpf } from "../memory-bpf.ts";
 import { MemoryAddresses } from "./addresses.ts";
 import type { Asked, Bus, Shown } from "./bus.ts";
 import { MemoryLinks } from "./links.ts";
@@ -9,6 +10,7 @@ import { Errno, Refusal } from "./refusal.ts";
 import { MemoryRoutes } from "./routes.ts";
 import { MemoryRules } from "./rules.ts";
 import { MemorySysctls } from "./sysctls.ts";
+import { MemoryTraffic } from "./traffic-control.ts";
 
 interface Table {
   /** Throws Refusal. */
@@ -25,9 +27,10 @@ export class MemoryTables {
   readonly neighbours: MemoryNeighbours;
   readonly rules: MemoryRules;
   readonly sysctls: MemorySysctls;
+  readonly traffic: MemoryTraffic;
   readonly #byType: ReadonlyMap<number, Table>;
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, bpf: MemoryBpf) {
     this.links = new MemoryLinks(bus);
     this.addresses = new MemoryAddresses(bus, this.links);
     this.nexthops = new MemoryNexthops(bus, this.links);
@@ -35,8 +38,10 @@ export class MemoryTables {
     this.neighbours = new MemoryNeighbours(bus, this.links);
     this.rules = new MemoryRules(bus);
     this.sysctls = new MemorySysctls(bus, this.links);
+    this.traffic = new MemoryTraffic(bus, this.links, bpf);
+    const request = (asked: Asked): void => this.traffic.request(asked);
     // Routes see their objects before those are gone.
-    this.links.watchers.push(this.routes, this.nexthops, this.neighbours, this.addresses, this.sysctls);
+    this.links.watchers.push(this.routes, this.nexthops, this.neighbours, this.addresses, this.sysctls, this.traffic);
     this.#byType = new Map<number, Table>(
       (
         [
@@ -46,6 +51,8 @@ export class MemoryTables {
           ["newNeighbour", this.neighbours],
           ["newRule", this.rules],
           ["newNexthop", this.nexthops],
+          ["newQdisc", { request, list: () => this.traffic.listQdiscs() }],
+          ["newFilter", { request, list: (payload: Uint8Array) => this.traffic.listFilters(payload) }],
         ] as const
       ).flatMap(([name, table]) => [0, 1, 2].map((offset) => [RtmType[name] + offset, table] as const)),
     );

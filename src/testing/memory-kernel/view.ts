@@ -3,7 +3,7 @@ import { formatAddress, type IpAddress } from "../../ip/address.ts";
 import { formatPrefix } from "../../ip/prefix.ts";
 import { NeighbourState, NextHopFlag } from "../../netlink/rtnetlink/codes.ts";
 import type { Route } from "../../netlink/rtnetlink/route.ts";
-import type { KernelView } from "../kernel-view.ts";
+import type { FilterView, KernelView } from "../kernel-view.ts";
 import type { MemoryTables } from "./tables.ts";
 
 export class MemoryView implements KernelView {
@@ -85,6 +85,12 @@ export class MemoryView implements KernelView {
         return `${family} ${priority} ${invert === true ? "not " : ""}${match} ${table}`;
       })
       .sort();
+  }
+
+  filters(): readonly FilterView[] {
+    return this.#tables.traffic
+      .all()
+      .map(({ index, name, programId }) => ({ device: this.#name(index), name, programId }));
   }
 
   nexthops(): readonly number[] {
