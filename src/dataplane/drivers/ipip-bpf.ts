@@ -118,7 +118,8 @@ export class BpfIpip implements IpipCarrier {
     return this.#execute(
       ...(isThere ? [] : anew),
       { type: "setLink", link: this.#peer, change: { mtu, up: true } },
-      { type: "setLink", link: this.#name, change: { mac, mtu, up: true } },
+      // Whoever sets an address, even the same, takes the device's neighbours away.
+      { type: "setLink", link: this.#name, change: { mtu, up: true, ...(tunnel?.mac === mac ? {} : { mac }) } },
     );
   }
 

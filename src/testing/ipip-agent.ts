@@ -1,0 +1,52 @@
+/**
+ * What an agent does for IP-in-IP on a node of the bed, as a process of its own in the node's namespace: makes the tunnel
+ * to one other node through the drivers that a node has, says `ready` or why not, and waits to be killed.
+ *
+ *     ipip-agent.ts ADDRESS TUNNEL-ADDRESS OTHER-ADDRESS OTHER-BLOCK
+ */
+import { SystemClock } from "../adapter/clock.ts";
+import { LinuxNamespaces } from "../adapter/linux/namespaces.ts";
+import { tunnelMac } from "../bpf/ipip-frame.ts";
+import { keyOf } from "../compile/items.ts";
+import { type Ipv4, parseAddress } from "../ip/address.ts";
+import { formatPrefix, parsePrefix } from "../ip/prefix.ts";
+import { openKernel } from "../program/node/kernel.ts";
+import type { Failure } from "../reconcile/driver.ts";
+import { sourceOf, tunnelOf } from "./ipip-bed.ts";
+import { SilentLog } from "./silent-log.ts";
+
+const [, , address = "", tunnelAddress = "", other = "", block = ""] = process.argv;
+const kernel = await openKernel({
+  namespace: new LinuxNamespaces().own(),
+  clock: new SystemClock(),
+  log: new SilentLog(),
+  metrics: { count: () => undefined },
+  removesExternal: () => true,
+  prefixes: () => [],
+});
+const { links, addresses, neighbours, tunnelSources, routes } = kernel.drivers;
+const gateway = parseAddress(other) as Ipv4;
+const items = {
+  link: tunnelOf({ address }),
+  address: { device: "tunl0", address: parsePrefix(`${tunnelAddress}/32`) },
+  neighbour: { device: "tunl0", address: gateway, mac: tunnelMac(gateway) },
+  source: sourceOf({ address: other }),
+  route: {
+    table: 254,
+    destination: formatPrefix(parsePrefix(block)),
+    type: "unicast",
+    protocol: 12,
+    scope: 0,
+    metric: 0,
+    nextHops: [{ device: "tunl0", gateway, onlink: true }],
+  },
+} as const;
+const failures: Failure[] = [
+  ...(await links.apply([{ op: "add", key: keyOf.links(items.link), value: items.link }])),
+  ...(await addresses.apply([{ op: "add", key: keyOf.addresses(items.address), value: items.address }])),
+  ...(await neighbours.apply([{ op: "add", key: keyOf.neighbours(items.neighbour), value: items.neighbour }])),
+  ...(await tunnelSources.apply([{ op: "add", key: keyOf.tunnelSources(items.source), value: items.source }])),
+  ...(await routes.apply([{ op: "add", key: keyOf.routes(items.route), value: items.route }])),
+];
+process.stdout.write(`${failures[0] ? failures[0].error.message : "ready"}\n`);
+setInterval(() => undefined, 60_000);

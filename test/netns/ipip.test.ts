@@ -1,0 +1,287 @@
+/** IP-in-IP by BPF between two nodes in different subnets, seen from outside: pods, wires, tools, and a process that is killed. */
+import assert from "node:assert/strict";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import net from "node:net";
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { type TestContext, test } from "node:test";
+import { SystemClock } from "../../src/adapter/clock.ts";
+import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
+import { keyOf } from "../../src/compile/items.ts";
+import type { DriverDeps } from "../../src/dataplane/drivers/deps.ts";
+import { BpfIpip } from "../../src/dataplane/drivers/ipip-bpf.ts";
+import { IpipLinkDriver } from "../../src/dataplane/drivers/ipip-links.ts";
+import { TunnelSourceDriver } from "../../src/dataplane/drivers/ipip-sources.ts";
+import { LinkTable } from "../../src/kernel/link-table.ts";
+import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
+import { whyNoBpf } from "../../src/testing/bpf-run.ts";
+import { type BedNode, IpipBed, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
+import { type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+
+const skip = whyNoNamespaces() ?? whyNoBpf() ?? false;
+const root = path.join(import.meta.dirname, "../..");
+const agentFile = path.join(root, "src/testing/ipip-agent.ts");
+
+const DEADLINE_MS = 20_000;
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+/** A child whose words are waited for; killed after the test. */
+class Told {
+  readonly #child: Child;
+  #text = "";
+  #heard = (): void => undefined;
+
+  constructor(t: TestContext, child: Child) {
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (piece: string) => {
+        this.#text += piece;
+        this.#heard();
+      });
+    }
+    t.after(() => child.kill("SIGKILL"));
+  }
+
+  /** Resolves with all that was said when the pattern has been. */
+  async says(pattern: RegExp): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      const fail = () => reject(new Error(`not ${pattern}, but: ${this.#text}`));
+      const deadline = setTimeout(fail, DEADLINE_MS);
+      this.#heard = () => {
+        if (!pattern.test(this.#text)) return;
+        clearTimeout(deadline);
+        resolve();
+      };
+      this.#heard();
+    });
+    return this.#text;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    if (this.#child.signalCode === null) await once(this.#child, "exit");
+  }
+}
+
+const spawned = (t: TestContext, at: TestNamespace, command: string, args: readonly string[]): Told =>
+  new Told(
+    t,
+    at.net.run(() => spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })),
+  );
+
+function bedFor(t: TestContext): IpipBed {
+  const bed = new IpipBed();
+  t.after(() => bed.close());
+  return bed;
+}
+
+/** Starts the processes that make the tunnel's two ends. */
+async function agents(t: TestContext, bed: IpipBed): Promise<readonly Told[]> {
+  const started = [bed.one, bed.two].map((node) => {
+    const other = bed.other(node);
+    const args = [agentFile, node.address, node.tunnelAddress, other.address, other.block];
+    return spawned(t, node.host, process.execPath, args);
+  });
+  for (const agent of started) assert.match(await agent.says(/\n/), /^ready$/m);
+  return started;
+}
+
+/** What `tcpdump` prints of so many packets, once it is ready. */
+async function capture(t: TestContext, at: TestNamespace, count: number, ...filter: readonly string[]): Promise<Told> {
+  const args = ["-nn", "-v", "-l", "--immediate-mode", "-c", `${count}`, ...filter];
+  const tcpdump = spawned(t, at, "tcpdump", args);
+  await tcpdump.says(/listening on/);
+  return tcpdump;
+}
+
+const ping = (from: BedNode, to: string, ...options: readonly string[]): string =>
+  from.pod.run("ping", "-n", "-c", "1", "-W", "5", ...options, to);
+
+const pings = (from: BedNode, to: BedNode): boolean => {
+  try {
+    from.pod.run("ping", "-n", "-c", "1", "-W", "0.5", to.podAddress);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Drivers of a process that knows nothing, in a node's namespace. */
+async function driversAt(t: TestContext, { host }: BedNode) {
+  const rtnetlink = new Rtnetlink(host.net, new SystemClock());
+  const links = new LinkTable(rtnetlink);
+  await links.start();
+  t.after(() => {
+    links.close();
+    rtnetlink.close();
+  });
+  const deps: DriverDeps = { rtnetlink, links };
+  const bpf = new LinuxBpf();
+  return {
+    links: new IpipLinkDriver(deps, new BpfIpip(deps, bpf, "tunl0")),
+    sources: new TunnelSourceDriver(deps, { bpf, device: "tunl0" }),
+  };
+}
+
+test("pods reach each other through nodes in two subnets; on the wire it is protocol 4, 20 octets more", {
+  skip,
+}, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed);
+  const onWire = await capture(t, bed.router, 2, "-i", "one", "ip", "proto", "4");
+  const onTunnel = await capture(t, bed.one.host, 2, "-i", "tunl0", "icmp");
+  assert.match(ping(bed.one, bed.two.podAddress), /ttl=62/);
+  const wire = await onWire.says(/echo reply/);
+  const [inner, outer] = ["192.168.226.65 > 192.168.97.193: ICMP echo request", "10.30.0.206 > 10.30.1.66"];
+  assert.match(
+    wire,
+    new RegExp(
+      `ttl 63, .*flags \\[DF\\], proto IPIP \\(4\\), length 104\\)\\s+${outer}: IP .*length 84\\)\\s+${inner}`,
+    ),
+  );
+  assert.match(wire, /10\.30\.1\.66 > 10\.30\.0\.206: IP .*\s+192\.168\.97\.193 > 192\.168\.226\.65: ICMP echo reply/);
+  const tunnel = await onTunnel.says(/echo reply/);
+  assert.match(tunnel, /length 84\)\s+192\.168\.226\.65 > 192\.168\.97\.193: ICMP echo request/);
+  assert.match(tunnel, /192\.168\.97\.193 > 192\.168\.226\.65: ICMP echo reply/);
+  assert.equal(bed.one.host.ip("route show proto bird").trim(), "192.168.97.192/26 via 10.30.1.66 dev tunl0 onlink");
+  // A host is reached from a pod too, with the tunnel's address as the source on the way back.
+  assert.match(ping(bed.one, bed.two.tunnelAddress), /ttl=63/);
+});
+
+test("with the processes killed packets go on, and a new process knows all of it", { skip }, async (t) => {
+  const bed = bedFor(t);
+  for (const agent of await agents(t, bed)) await agent.kill();
+  assert.ok(pings(bed.one, bed.two) && pings(bed.two, bed.one));
+  const { links, sources } = await driversAt(t, bed.one);
+  assert.deepEqual([...(await links.readOwned()).values()], [tunnelOf(bed.one)]);
+  assert.deepEqual([...(await sources.readOwned()).values()], [sourceOf(bed.two)]);
+  assert.deepEqual(await links.apply([{ op: "remove", key: "tunl0", was: tunnelOf(bed.one) }]), []);
+  assert.doesNotMatch(bed.one.host.ip("link show"), /tunl0/);
+  assert.doesNotMatch(bed.one.host.run("tc", "filter", "show", "dev", "ens5", "ingress"), /ocicat/);
+  assert.equal((await links.readOwned()).size + (await sources.readOwned()).size, 0);
+});
+
+test("packets of a node that is not known do not come in", { skip }, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed);
+  const { sources } = await driversAt(t, bed.two);
+  const item = sourceOf(bed.one);
+  const key = keyOf.tunnelSources(item);
+  assert.ok(pings(bed.one, bed.two));
+  assert.deepEqual(await sources.apply([{ op: "remove", key, was: item }]), []);
+  const atNic = await capture(t, bed.two.host, 1, "-i", "ens5", "ip", "proto", "4");
+  assert.ok(!pings(bed.one, bed.two));
+  await atNic.says(/10\.30\.0\.206 > 10\.30\.1\.66/);
+  assert.deepEqual(await sources.apply([{ op: "add", key, value: item }]), []);
+  assert.ok(pings(bed.one, bed.two));
+});
+
+test("programs are exchanged, and the tunnel's MTU changed, with a packet every 2 ms and none lost", {
+  skip,
+}, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed);
+  const { links } = await driversAt(t, bed.one);
+  const traffic = spawned(t, bed.one.pod, "ping", ["-n", "-i", "0.002", "-c", "500", "-W", "2", bed.two.podAddress]);
+  await traffic.says(/icmp_seq=20 /);
+  for (const mtu of [1400, 1480, 1400, 1480]) {
+    const value = { ...tunnelOf(bed.one), mtu };
+    assert.deepEqual(await links.apply([{ op: "replace", key: "tunl0", value, was: tunnelOf(bed.one) }]), []);
+  }
+  assert.match(await traffic.says(/packet loss/), /500 received, 0% packet loss/);
+});
+
+test("what does not fit is told of with DF, and fragmented without", { skip }, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed);
+  ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1480 - 28}`);
+  for (const { host, pod } of [bed.one, bed.two]) {
+    host.ip("link set cali1 mtu 1500");
+    pod.ip("link set eth0 mtu 1500");
+  }
+  const refusals = await capture(t, bed.one.pod, 1, "-i", "eth0", "icmp[icmptype]", "==", "icmp-unreach");
+  assert.throws(() => ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1500 - 28}`));
+  await refusals.says(/unreachable - need to frag \(mtu 1480\)/);
+  assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "4000"), /4008 bytes from/);
+});
+
+/** What `seq` prints: octets that are known, and different everywhere. */
+const LAST = 4_000_000;
+
+function expected(): { readonly octets: number; readonly digest: string } {
+  const hash = createHash("sha256");
+  let octets = 0;
+  for (let number = 1; number <= LAST; number++) {
+    const line = `${number}\n`;
+    octets += line.length;
+    hash.update(line);
+  }
+  return { octets, digest: hash.digest("hex") };
+}
+
+/** Sends them from a pod to another over TCP; returns the digest of what has come. */
+async function sends(t: TestContext, from: BedNode, to: BedNode): Promise<string> {
+  const server = net.createServer();
+  to.pod.net.run(() => server.listen(0));
+  try {
+    const { port } = server.address() as net.AddressInfo;
+    spawned(t, from.pod, "bash", ["-c", `seq 1 ${LAST} > /dev/tcp/${to.podAddress}/${port}`]);
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const [peer] = (await once(server, "connection", { signal })) as [net.Socket];
+    const hash = createHash("sha256");
+    for await (const piece of peer) hash.update(piece as Buffer);
+    return hash.digest("hex");
+  } finally {
+    server.close();
+  }
+}
+
+/** Packets that a device has sent. */
+const sentBy = ({ host }: BedNode, device: string): number =>
+  host.json<{ stats64: { tx: { packets: number } } }>(`ip -j -s link show dev ${device}`)[0]?.stats64.tx.packets ?? 0;
+
+/** Packets that a named counter of nft has seen. */
+function counted(at: TestNamespace, name: string): number {
+  const { nftables } = JSON.parse(at.run("nft", "-j", "list", "counter", "ip", "seen", name)) as {
+    nftables: { counter?: { packets: number } }[];
+  };
+  return nftables.find(({ counter }) => counter)?.counter?.packets ?? 0;
+}
+
+test("a TCP stream goes in large segments as far as devices take them, and in ones of the MTU beyond", {
+  skip,
+}, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed);
+  const { octets, digest } = expected();
+  const before = sentBy(bed.one, "ens5");
+  assert.equal(await sends(t, bed.one, bed.two), digest);
+  const large = sentBy(bed.one, "ens5") - before;
+  assert.ok(large < octets / 1440 / 3, `${large} packets`);
+  bed.one.host.run("ethtool", "-K", "ens5", "tso", "off", "gso", "off", "gro", "off");
+  const rules = ["counter name whole", "ip length 1500 counter name full"].map(
+    (rest) => `iifname one ip protocol 4 ${rest}`,
+  );
+  const chain = `chain forward {\ntype filter hook forward priority 0;\n${rules.join("\n")}\n}`;
+  bed.router.run("nft", `table ip seen {\ncounter full { }\ncounter whole { }\n${chain}\n}`);
+  assert.equal(await sends(t, bed.one, bed.two), digest);
+  const [full, all] = ["full", "whole"].map((name) => counted(bed.router, name));
+  assert.ok(all !== undefined && full !== undefined && all >= octets / 1440, `${all} packets`);
+  // Segments keep the size that the pods agreed on: with the outer header they fill the wire's MTU to the octet.
+  assert.ok(full > all * 0.9, `${full} of ${all}`);
+});
+
+test("where bpf(2) is refused, it is said what is missing and what helps", { skip }, async (t) => {
+  const bed = bedFor(t);
+  const args = ["--user", "--map-root-user", "--net", "sh", "-c"];
+  const [address, tunnel, other, block] = [bed.one.address, bed.one.tunnelAddress, bed.two.address, bed.two.block];
+  const script = `ip link add ens5 type veth peer name x && exec ${process.execPath} ${agentFile} ${address} ${tunnel} ${other} ${block}`;
+  const told = await spawned(t, bed.router, "unshare", [...args, script]).says(/\n/);
+  assert.match(
+    told,
+    /^create of IP-in-IP device tunl0: EPERM \(.*bpf\(2\) wants root's capabilities.*no ipip module; load it, or/,
+  );
+});
