@@ -10,10 +10,11 @@ import { runs } from "../testing/runs.ts";
 import { compileKey } from "./compile.ts";
 import type { Fragment, RoutePiece } from "./fragment.ts";
 import { Compiler } from "./incremental.ts";
+import { keys, type Touch } from "./keys.ts";
 import { projectBlock, projectEndpoint, projectNode, projectPool } from "./project.ts";
 import { explain } from "./provenance.ts";
 import { vtepMac } from "./tunnels/vxlan.ts";
-import { keys, type Touch, View } from "./view.ts";
+import { View } from "./view.ts";
 
 const ignore: Touch = () => undefined;
 

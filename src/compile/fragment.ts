@@ -1,5 +1,6 @@
 /** What one compile key contributes to the node state. */
 import type { NftTable } from "../netlink/nftables/tree.ts";
+import type { BgpPieces } from "./bgp/pieces.ts";
 import type {
   AddressItem,
   FdbItem,
@@ -18,6 +19,8 @@ export const RoutePreference = {
   localWorkload: 10,
   vxlanSameSubnet: 30,
   vxlanTunnel: 40,
+  /** By BGP, whichever way it leaves: a pool has one way for each of its prefixes. */
+  learned: 50,
   blackhole: 90,
 } as const;
 
@@ -35,6 +38,8 @@ export interface Fragment {
   readonly tunnelSources?: readonly TunnelSourceItem[];
   readonly routes?: readonly RoutePiece[];
   readonly tables?: readonly NftTable[];
+  /** What it contributes to the BGP speaker. */
+  readonly bgp?: BgpPieces;
   /** What is wrong or missing in the intent, in words for people. */
   readonly reports?: readonly string[];
 }

@@ -1,7 +1,8 @@
 /** The incremental compile: the same `compileKey` over the keys that changes touched, urgent ones first. */
 import { compileKey } from "./compile.ts";
 import type { Fragment } from "./fragment.ts";
-import { type CompileKey, isUrgent, type Local, type Touch, View } from "./view.ts";
+import { type CompileKey, isUrgent, type Touch } from "./keys.ts";
+import { type Local, View } from "./view.ts";
 
 /** Is handed what a key contributes now, nothing included. */
 type Sink = (key: CompileKey, fragment: Fragment) => void;

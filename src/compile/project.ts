@@ -5,7 +5,8 @@
 import { CodedError } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { arrayOf, objectOf, textOf } from "../base/json-fields.ts";
-import { addOffset, type IpAddress, tryParseAddress } from "../ip/address.ts";
+import type { Asn } from "../bgp/message/types.ts";
+import { addOffset, tryParseAddress, tryParseIpv4 } from "../ip/address.ts";
 import {
   formatPrefix,
   hostPrefix,
@@ -16,6 +17,7 @@ import {
   tryParsePrefix,
 } from "../ip/prefix.ts";
 import type { Stored } from "../port/store.ts";
+import type { Labels } from "../selector/selector.ts";
 import { vtepMac } from "./tunnels/vxlan.ts";
 import type { Block, Borrowed, EncapsulationMode, Endpoint, Node, Origin, Pool } from "./view.ts";
 
@@ -35,6 +37,7 @@ export function projectPool(stored: Stored): Pool {
     vxlanMode: modeAt(stored, spec, "vxlanMode"),
     natOutgoing: spec["natOutgoing"] === true,
     disabled: spec["disabled"] === true,
+    disableBgpExport: spec["disableBGPExport"] === true,
   };
 }
 
@@ -46,9 +49,26 @@ export function projectNode(stored: Stored): Node {
     origin: originOf(stored),
     name,
     ipv4: optional(stored, "spec.bgp.ipv4Address", bgp["ipv4Address"], interfaceAddress),
+    ipv6: optional(stored, "spec.bgp.ipv6Address", bgp["ipv6Address"], interfaceAddress),
+    labels: labelsOf(stored.value),
+    asn: asnAt(stored, "spec.bgp.asNumber", bgp["asNumber"]),
+    clusterId: optional(stored, "spec.bgp.routeReflectorClusterID", bgp["routeReflectorClusterID"], tryParseIpv4),
+    ipv4IpipTunnel: optional(stored, "spec.bgp.ipv4IPIPTunnelAddr", bgp["ipv4IPIPTunnelAddr"], tryParseAddress),
     ipv4VxlanTunnel: optional(stored, "spec.ipv4VXLANTunnelAddr", spec["ipv4VXLANTunnelAddr"], tryParseAddress),
     vxlanMac: optional(stored, "spec.vxlanTunnelMACAddr", spec["vxlanTunnelMACAddr"], mac) ?? vtepMac(name),
   };
+}
+
+function labelsOf(value: JsonObject): Labels {
+  const labels = Object.entries(objectAt(objectAt(value, "metadata"), "labels"));
+  return Object.fromEntries(labels.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
+
+/** An AS number that is set: 0 and the empty text are Calico's ways to leave it out. */
+export function asnAt(stored: Stored, field: string, value: Json | undefined): Asn | undefined {
+  if (value === undefined || value === null || value === "" || value === 0) return undefined;
+  const asn = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  return required(stored, field, typeof asn === "number" && asn > 0 && asn <= 0xffffffff ? asn : undefined);
 }
 
 /** An IPAMBlock: its owner, and the addresses that other nodes borrowed. */
@@ -116,23 +136,23 @@ function modeAt(stored: Stored, spec: JsonObject, field: string): EncapsulationM
   return required(stored, `spec.${field}`, isMode(value) ? value : undefined);
 }
 
-const objectAt = (value: JsonObject, field: string): JsonObject => objectOf(value[field]);
-const arrayAt = (value: JsonObject, field: string): readonly Json[] => arrayOf(value[field]);
-const stringAt = (value: JsonObject, field: string): string | undefined => textOf(value[field]);
+export const objectAt = (value: JsonObject, field: string): JsonObject => objectOf(value[field]);
+export const arrayAt = (value: JsonObject, field: string): readonly Json[] => arrayOf(value[field]);
+export const stringAt = (value: JsonObject, field: string): string | undefined => textOf(value[field]);
 
-function prefixAt(value: JsonObject, field: string): Prefix | undefined {
+export function prefixAt(value: JsonObject, field: string): Prefix | undefined {
   const text = stringAt(value, field);
   const parsed = text === undefined ? undefined : tryParseInterfaceAddress(text);
   return parsed && prefixOf(parsed.address, parsed.length);
 }
 
-function required<T>(stored: Stored, field: string, value: T | undefined): T {
+export function required<T>(stored: Stored, field: string, value: T | undefined): T {
   if (value !== undefined) return value;
   const object = describeOrigin(stored.key);
   throw new ProjectionError("unreadable", `${object}: field ${field} is missing or cannot be read`, { object, field });
 }
 
-function optional<T extends IpAddress | InterfaceAddress | string>(
+export function optional<T extends object | string | number | bigint>(
   stored: Stored,
   field: string,
   value: Json | undefined,

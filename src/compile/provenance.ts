@@ -2,9 +2,10 @@
  * Why an item is there: recomputed when somebody asks, from the compile key that made it. The key is the small id that
  * items carry beside them; the story names objects at their revisions, the rule, and the facts.
  */
-import { contains, formatPrefix } from "../ip/prefix.ts";
+import { contains, formatPrefix, tryParsePrefix } from "../ip/prefix.ts";
+import { type CompileKey, keys } from "./keys.ts";
 import { describeOrigin } from "./project.ts";
-import type { CompileKey, Node, Origin, View } from "./view.ts";
+import type { Node, Origin, View } from "./view.ts";
 
 export interface Story {
   readonly key: CompileKey;
@@ -22,12 +23,18 @@ export function explain(key: CompileKey, view: View): Story {
     case "node":
       return {
         key,
-        rule: "every other node's VTEP is a static neighbour and a static forwarding entry",
+        rule: "every other node is a static neighbour on the tunnel devices, and its tunnelled packets are taken",
         objects: objectsOf(view.nodes.get(name)?.origin, ...poolOrigins(view)),
         facts: [],
       };
     case "block":
       return explainBlock(key, name, view);
+    case "learned":
+      return explainLearned(key, name, view);
+    case "bgp-node":
+    case "bgp-peer":
+    case "bgp-filter":
+      return explainSession(key, name, view);
     case "endpoint":
       return {
         key,
@@ -49,6 +56,12 @@ function ruleOfSingle(key: CompileKey): string {
   switch (key) {
     case "vxlan device":
       return "a node has a VXLAN device while any pool uses VXLAN";
+    case "ipip device":
+      return "a node with backend bird has an IP-in-IP device while any pool uses it";
+    case "bgp router":
+      return "the node's BGP speaker has one router id, one AS and one port";
+    case "bgp export":
+      return "a node announces its blocks and what it uses of others' inside the pools, nothing else";
     case "nat outgoing":
       return "pools with natOutgoing are masqueraded towards everything outside all pools";
     case "host":
@@ -69,6 +82,41 @@ function explainBlock(key: CompileKey, name: string, view: View): Story {
   }
   const rule = `a block leads to its node by the pool's mode (vxlanMode ${pool?.vxlanMode ?? "of no pool"})`;
   return { key, rule, objects, facts: [...addressFacts(view), ...subnetFacts(owner, view)] };
+}
+
+function explainLearned(key: CompileKey, prefix: string, view: View): Story {
+  const cidr = tryParsePrefix(prefix);
+  const pool = cidr && view.poolOf(cidr);
+  const mode = pool ? `its pool's mode (ipipMode ${pool.ipipMode})` : "where the kernel's table sends its next hop";
+  const rule = `a prefix heard by BGP leads to its next hop by ${mode}`;
+  return { key, rule, objects: objectsOf(pool?.origin), facts: addressFacts(view) };
+}
+
+function explainSession(key: CompileKey, name: string, view: View): Story {
+  const { peers, filters, cluster } = view.bgp;
+  const configurations = [cluster?.origin, view.bgp.ofNode(view.local.node)?.origin];
+  if (key === keys.bgpFilter(name)) {
+    const rule = "rules of a BGPFilter come before what this node exports or imports by itself";
+    return { key, rule, objects: objectsOf(filters.get(name)?.origin), facts: [] };
+  }
+  if (key === keys.bgpPeer(name)) {
+    const rule = "a BGPPeer that this node uses is a session with the address that it names";
+    return {
+      key,
+      rule,
+      objects: objectsOf(peers.get(name)?.origin, view.ownNode?.origin, ...configurations),
+      facts: [],
+    };
+  }
+  const node = view.nodes.get(name);
+  const own = view.ownNode;
+  const pairing = [...peers.values()].filter((peer) => {
+    const { forward, reverse } = node && own ? view.bgp.pairs(peer, own, node) : { forward: false, reverse: false };
+    return forward || reverse;
+  });
+  const rule = "nodes that are no reflectors are meshed, and nodes that a BGPPeer pairs have a session at both ends";
+  const origins = [...pairing.map(({ origin }) => origin), node?.origin, own?.origin, ...configurations];
+  return { key, rule, objects: objectsOf(...origins), facts: addressFacts(view) };
 }
 
 function subnetFacts(node: Node | undefined, view: View): readonly string[] {

@@ -4,10 +4,15 @@
  * where the projection is as it was, whatever revision it came from.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { IpAddress } from "../ip/address.ts";
-import { covers, type InterfaceAddress, type Prefix, type PrefixKey } from "../ip/prefix.ts";
+import type { Asn } from "../bgp/message/types.ts";
+import type { IpAddress, Ipv4 } from "../ip/address.ts";
+import { covers, type InterfaceAddress, type Prefix, type PrefixKey, tryParsePrefix } from "../ip/prefix.ts";
 import type { ForeignBaseChain } from "../netlink/nftables/foreign-chain.ts";
+import type { Labels } from "../selector/selector.ts";
+import { BgpView } from "./bgp/bgp-view.ts";
+import { type CompileKey, keys, type Touch } from "./keys.ts";
 import type { Mac } from "./node-state.ts";
+import { put } from "./projections.ts";
 
 /** Where a projection came from: enough to name the object again. */
 export interface Origin {
@@ -26,6 +31,7 @@ export interface Pool {
   readonly vxlanMode: EncapsulationMode;
   readonly natOutgoing: boolean;
   readonly disabled: boolean;
+  readonly disableBgpExport: boolean;
 }
 
 export interface Node {
@@ -33,6 +39,13 @@ export interface Node {
   readonly name: string;
   /** `spec.bgp.ipv4Address`: the address that peers send to, with the length of its subnet. */
   readonly ipv4: InterfaceAddress | undefined;
+  readonly ipv6: InterfaceAddress | undefined;
+  readonly labels: Labels;
+  /** `spec.bgp.asNumber`; undefined: the cluster's. */
+  readonly asn: Asn | undefined;
+  /** `spec.bgp.routeReflectorClusterID`: set on reflectors. */
+  readonly clusterId: Ipv4 | undefined;
+  readonly ipv4IpipTunnel: IpAddress | undefined;
   readonly ipv4VxlanTunnel: IpAddress | undefined;
   /** `spec.vxlanTunnelMACAddr`, else derived from the name. */
   readonly vxlanMac: Mac;
@@ -70,6 +83,10 @@ export interface Local {
   readonly address: (InterfaceAddress & { readonly device: string }) | undefined;
   /** `enabled` overrules what the pools ask for. */
   readonly vxlan: { readonly vni: number; readonly port: number; readonly mtu: number; readonly enabled?: boolean };
+  /** As `vxlan`. */
+  readonly ipip: { readonly mtu: number; readonly enabled?: boolean };
+  /** CALICO_ROUTER_ID: `hash` derives it from the node's name; left out: the node's IPv4 address. */
+  readonly routerId?: Ipv4 | "hash";
   /** `net.ipv4.conf.default.rp_filter` when the agent started; what workload devices get. */
   readonly rpFilter: string;
   /** Felix's `DeviceRouteProtocol` and `DeviceRouteSourceAddress`. */
@@ -81,24 +98,9 @@ export interface Local {
   readonly forwardDrops?: readonly ForeignBaseChain[];
 }
 
-/** Names one independent piece of the compile: `compileKey` of DESIGN 1. */
-export type CompileKey = string;
-export const keys = {
-  host: "host",
-  vxlanDevice: "vxlan device",
-  natOutgoing: "nat outgoing",
-  node: (name: string): CompileKey => `node ${name}`,
-  block: (cidr: PrefixKey): CompileKey => `block ${cidr}`,
-  endpoint: (name: string): CompileKey => `endpoint ${name}`,
-} as const;
-
-/** Endpoints: a pod's start waits for them, so they go ahead of everything else. */
-export const isUrgent = (key: CompileKey): boolean => key.startsWith("endpoint ");
-
-/** Collects the keys that a change touches. */
-export type Touch = (key: CompileKey) => void;
-
 export class View {
+  /** Peers, filters and configurations, with their own setters. */
+  readonly bgp: BgpView;
   #local: Local;
   readonly #pools = new Map<string, Pool>();
   readonly #nodes = new Map<string, Node>();
@@ -109,6 +111,7 @@ export class View {
 
   constructor(local: Local) {
     this.#local = local;
+    this.bgp = new BgpView(this);
   }
 
   get local(): Local {
@@ -143,12 +146,27 @@ export class View {
     return undefined;
   }
 
+  /** CIDRs in which routes with BIRD's or Felix's mark are ours: pools, and what BGP is told to announce or to reach. */
+  ownRanges(): readonly Prefix[] {
+    return [...Array.from(this.#pools.values(), ({ cidr }) => cidr), ...this.bgp.ranges()];
+  }
+
+  /** Blocks of this node. */
+  *ownBlocks(): Iterable<Block> {
+    for (const key of this.#blocksByNode.get(this.#local.node) ?? []) {
+      const block = this.#blocks.get(key);
+      if (block?.owner === this.#local.node) yield block;
+    }
+  }
+
   /** Every key that has something to compile. */
   *allKeys(): Iterable<CompileKey> {
     yield keys.host;
     yield keys.vxlanDevice;
+    yield keys.ipipDevice;
     yield keys.natOutgoing;
     for (const name of this.#nodes.keys()) yield keys.node(name);
+    yield* this.bgp.allKeys();
     for (const cidr of this.#blocks.keys()) yield keys.block(cidr);
     for (const name of this.#endpoints.keys()) yield keys.endpoint(name);
   }
@@ -156,7 +174,9 @@ export class View {
   /** What hangs on the pools, on each of them. */
   *keysOfPools(): Iterable<CompileKey> {
     yield keys.vxlanDevice;
+    yield keys.ipipDevice;
     yield keys.natOutgoing;
+    yield keys.bgpExport;
     for (const node of this.#nodes.keys()) yield keys.node(node);
     for (const cidr of this.#blocks.keys()) yield keys.block(cidr);
   }
@@ -164,6 +184,7 @@ export class View {
   /** What hangs on a node, known or not: on the own one everything. */
   *keysOfNode(name: string): Iterable<CompileKey> {
     yield keys.node(name);
+    yield keys.bgpNode(name);
     if (name === this.#local.node) yield* this.allKeys();
     else for (const cidr of this.#blocksByNode.get(name) ?? []) yield keys.block(cidr);
   }
@@ -179,7 +200,10 @@ export class View {
   }
 
   setNode(name: string, node: Node | undefined, touch: Touch): void {
-    if (put(this.#nodes, name, node)) for (const key of this.keysOfNode(name)) touch(key);
+    const before = this.#nodes.get(name);
+    if (!put(this.#nodes, name, node)) return;
+    this.bgp.nodeChanged(name, before, node, touch);
+    for (const key of this.keysOfNode(name)) touch(key);
   }
 
   setBlock(key: PrefixKey, block: Block | undefined, touch: Touch): void {
@@ -192,23 +216,21 @@ export class View {
       else this.#blocksByNode.set(node, new Set([key]));
     }
     touch(keys.block(key));
+    if (before?.owner === this.#local.node || block?.owner === this.#local.node) this.#touchOwnBlock(key, touch);
+  }
+
+  /** What this node announces beside its blocks depends on which they are. */
+  #touchOwnBlock(key: PrefixKey, touch: Touch): void {
+    touch(keys.bgpExport);
+    const cidr = tryParsePrefix(key);
+    for (const [name, { addresses }] of this.#endpoints) {
+      if (addresses.some((address) => cidr && covers(cidr, address))) touch(keys.endpoint(name));
+    }
   }
 
   setEndpoint(name: string, endpoint: Endpoint | undefined, touch: Touch): void {
     if (put(this.#endpoints, name, endpoint)) touch(keys.endpoint(name));
   }
-}
-
-interface Projection {
-  readonly origin: Origin;
-}
-
-/** Whether it is another projection than before, origins apart. The new origin is kept either way, for provenance. */
-function put<V extends Projection>(map: Map<string, V>, key: string, value: V | undefined): boolean {
-  const before = map.get(key);
-  if (value === undefined) return map.delete(key);
-  map.set(key, value);
-  return !before || !isDeepStrictEqual({ ...value, origin: undefined }, { ...before, origin: undefined });
 }
 
 function nodesOf(block: Block | undefined): readonly string[] {

@@ -11,8 +11,9 @@
  */
 import { messageOf } from "../base/errors.ts";
 import { Compiler } from "../compile/incremental.ts";
+import { keys } from "../compile/keys.ts";
 import { describeOrigin } from "../compile/project.ts";
-import { keys, type Local } from "../compile/view.ts";
+import type { Local } from "../compile/view.ts";
 import type { Prefix } from "../ip/prefix.ts";
 import type { Clock, Millis } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
@@ -152,10 +153,9 @@ export class Agent {
     return [...this.#unreadable.reasons, ...this.#intent.unreadable.map(messageOf)];
   }
 
-  /** CIDRs that hold routes of ours: the pools of now and of the last apply. */
+  /** CIDRs that hold routes of ours: of now and of the last apply. */
   ownPrefixes(): readonly Prefix[] {
-    const now = Array.from(this.view.pools.values(), ({ cidr }) => cidr);
-    return [...now, ...this.#keeper.pools];
+    return [...this.view.ownRanges(), ...this.#keeper.pools];
   }
 
   /**
@@ -285,8 +285,7 @@ export class Agent {
   }
 
   #kept(cursor: Cursor): Kept {
-    const pools = Array.from(this.view.pools.values(), ({ cidr }) => cidr);
-    return { dataplane: this.dataplane, cursor, pools };
+    return { dataplane: this.dataplane, cursor, pools: this.view.ownRanges() };
   }
 
   /** Ends; the kernel keeps everything. */

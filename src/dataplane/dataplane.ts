@@ -15,7 +15,8 @@
 import { CodedError } from "../base/errors.ts";
 import type { Compiler } from "../compile/incremental.ts";
 import { type ItemKind, type Items, order } from "../compile/items.ts";
-import type { CompileKey, View } from "../compile/view.ts";
+import type { CompileKey } from "../compile/keys.ts";
+import type { View } from "../compile/view.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";

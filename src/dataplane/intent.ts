@@ -4,6 +4,8 @@
  * goes on), or stays out (what is new stays closed); what hangs on one that was never read is named, since the absence of
  * its items proves nothing.
  */
+import { projectBgpConfiguration, projectBgpFilter, projectBgpPeer } from "../compile/bgp/project.ts";
+import { type CompileKey, keys, type Touch } from "../compile/keys.ts";
 import {
   describeOrigin,
   ProjectionError,
@@ -12,12 +14,20 @@ import {
   projectNode,
   projectPool,
 } from "../compile/project.ts";
-import { type CompileKey, keys, type Touch, type View } from "../compile/view.ts";
+import type { View } from "../compile/view.ts";
 import { keyText, type Listing, type ObjectKey, type Stored, type WatchEvent } from "../port/store.ts";
 import { KeyPrints } from "./drivers/key-prints.ts";
 
 /** The kinds that compile turns on. */
-export const compiledKinds = ["IPPool", "Node", "IPAMBlock", "WorkloadEndpoint"] as const;
+export const compiledKinds = [
+  "IPPool",
+  "Node",
+  "IPAMBlock",
+  "WorkloadEndpoint",
+  "BGPConfiguration",
+  "BGPPeer",
+  "BGPFilter",
+] as const;
 
 export class Intent {
   readonly #view: View;
@@ -88,6 +98,12 @@ export class Intent {
         return this.#view.keysOfNode(key.name);
       case "IPAMBlock":
         return [keys.block(key.name)];
+      case "BGPConfiguration":
+        return this.#view.bgp.allKeys();
+      case "BGPPeer":
+        return this.#view.bgp.keysOfPeer(key.name);
+      case "BGPFilter":
+        return [keys.bgpFilter(key.name)];
       default:
         return [keys.endpoint(describeOrigin(key))];
     }
@@ -130,6 +146,15 @@ export class Intent {
       case "Node":
         this.#view.setNode(name, projectNode(object), this.#touch);
         return true;
+      case "BGPConfiguration":
+        this.#view.bgp.setConfiguration(name, projectBgpConfiguration(object), this.#touch);
+        return true;
+      case "BGPPeer":
+        this.#view.bgp.setPeer(name, projectBgpPeer(object), this.#touch);
+        return true;
+      case "BGPFilter":
+        this.#view.bgp.setFilter(name, projectBgpFilter(object), this.#touch);
+        return true;
       case "IPAMBlock": {
         const block = projectBlock(object);
         this.#view.setBlock(block.key, block, this.#touch);
@@ -158,6 +183,15 @@ export class Intent {
         break;
       case "IPAMBlock":
         this.#view.setBlock(key.name, undefined, this.#touch);
+        break;
+      case "BGPConfiguration":
+        this.#view.bgp.setConfiguration(key.name, undefined, this.#touch);
+        break;
+      case "BGPPeer":
+        this.#view.bgp.setPeer(key.name, undefined, this.#touch);
+        break;
+      case "BGPFilter":
+        this.#view.bgp.setFilter(key.name, undefined, this.#touch);
         break;
       default:
         this.#view.setEndpoint(describeOrigin(key), undefined, this.#touch);

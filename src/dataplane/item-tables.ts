@@ -4,8 +4,8 @@
  */
 import type { Fragment } from "../compile/fragment.ts";
 import { describe, type ItemKind, type Items, keyOf, order } from "../compile/items.ts";
+import { type CompileKey, isUrgent } from "../compile/keys.ts";
 import { routeKey } from "../compile/node-state.ts";
-import { type CompileKey, isUrgent } from "../compile/view.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
 import type { Desired } from "../reconcile/plan.ts";
 import { type Candidate, Candidates } from "../rib/candidates.ts";

@@ -9,7 +9,7 @@
  */
 import { messageOf } from "../base/errors.ts";
 import { type ItemKind, order } from "../compile/items.ts";
-import type { CompileKey } from "../compile/view.ts";
+import type { CompileKey } from "../compile/keys.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
 import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";

@@ -2,7 +2,7 @@
  * What a node is told by its environment: calico-node's variables, read once into a value. Nothing here is looked up
  * anywhere else; a wrong value stops the start with every problem named.
  */
-import { type Family, familyOf, tryParseAddress, tryParseIpv4 } from "../ip/address.ts";
+import { type Family, familyOf, type Ipv4, tryParseAddress, tryParseIpv4 } from "../ip/address.ts";
 import {
   formatPrefix,
   hostPrefix,
@@ -58,7 +58,7 @@ export interface NodeEnvironment {
   readonly pool6: PoolSetting;
   readonly asNumber: number | undefined;
   /** CALICO_ROUTER_ID: an address, or `hash` to derive it from the node's name. */
-  readonly routerId: string | undefined;
+  readonly routerId: Ipv4 | "hash" | undefined;
   readonly waitForDatastore: boolean;
   /** CLUSTER_TYPE, its parts. */
   readonly clusterTypes: readonly string[];
@@ -91,7 +91,7 @@ export function parseEnvironment(variables: Variables): NodeEnvironment {
     pool6: poolAt(reader, 6),
     asNumber: reader.value("AS", "an AS number from 0 to 4294967295, or two halves as in 65000.1", parseAsNumber),
     routerId: reader.value("CALICO_ROUTER_ID", "an IPv4 address or the word hash", (text) =>
-      text === "hash" || tryParseIpv4(text) !== undefined ? text : undefined,
+      text === "hash" ? text : tryParseIpv4(text),
     ),
     waitForDatastore: reader.boolean("WAIT_FOR_DATASTORE", false),
     clusterTypes: (reader.text("CLUSTER_TYPE") ?? "").split(",").filter((part) => part.trim() !== ""),

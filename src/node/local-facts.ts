@@ -15,6 +15,8 @@ export interface LocalFactsInput {
   readonly interfaces: readonly HostInterface[];
   readonly config: AgentConfig;
   readonly pools: readonly Pick<Pool, "cidr" | "ipipMode" | "vxlanMode">[];
+  /** CALICO_ROUTER_ID. */
+  readonly routerId: Local["routerId"];
   /** `net.ipv4.conf.default.rp_filter` when the agent started. */
   readonly rpFilter: string;
   /** Base chains of others that drop what is forwarded. */
@@ -22,7 +24,7 @@ export interface LocalFactsInput {
 }
 
 export function localFacts(input: LocalFactsInput): { readonly local: Local; readonly mtus: Mtus } {
-  const { node, backend, addresses, interfaces, config, rpFilter, forwardDrops } = input;
+  const { node, backend, addresses, interfaces, config, rpFilter, routerId, forwardDrops } = input;
   const modes = input.pools.map(
     ({ cidr, ipipMode, vxlanMode }): PoolModes => ({
       family: typeof cidr.address === "number" ? 4 : 6,
@@ -41,6 +43,11 @@ export function localFacts(input: LocalFactsInput): { readonly local: Local; rea
       mtu: found.tunnels.vxlan,
       ...(config.vxlanEnabled === undefined ? {} : { enabled: config.vxlanEnabled }),
     },
+    ipip: {
+      mtu: found.tunnels.ipip,
+      ...(config.ipipEnabled === undefined ? {} : { enabled: config.ipipEnabled }),
+    },
+    ...(routerId === undefined ? {} : { routerId }),
     rpFilter,
     deviceRouteProtocol: config.deviceRouteProtocol,
     ...(config.deviceRouteSourceAddress === undefined ? {} : { deviceRouteSource: config.deviceRouteSourceAddress }),

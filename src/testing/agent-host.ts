@@ -26,6 +26,7 @@ export const local: Local = {
   backend: "vxlan",
   address: { ...parseInterfaceAddress("10.30.0.206/24"), device: "ens5" },
   vxlan: { vni: 4096, port: 4789, mtu: 1450 },
+  ipip: { mtu: 1480 },
   rpFilter: "0",
   deviceRouteProtocol: 3,
   ipForwarding: true,

@@ -9,21 +9,21 @@ export function stored(kind: string, name: string, value: JsonObject, namespace?
   return { key, value, revision: String(++revisions) };
 }
 
-const resource = (kind: string, name: string, spec: JsonObject, namespace?: string): Stored =>
+interface Metadata {
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export const resourceObject = (kind: string, name: string, spec: JsonObject, metadata: Metadata = {}): Stored =>
   stored(
     kind,
     name,
-    {
-      kind,
-      apiVersion: "projectcalico.org/v3",
-      metadata: namespace === undefined ? { name } : { name, namespace },
-      spec,
-    },
-    namespace,
+    { kind, apiVersion: "projectcalico.org/v3", metadata: { name, ...metadata }, spec },
+    metadata.namespace,
   );
 
 export const poolObject = (name: string, cidr: string, spec: JsonObject = {}): Stored =>
-  resource("IPPool", name, {
+  resourceObject("IPPool", name, {
     cidr,
     ipipMode: "Never",
     vxlanMode: "Always",
@@ -34,7 +34,7 @@ export const poolObject = (name: string, cidr: string, spec: JsonObject = {}): S
   });
 
 export const nodeObject = (name: string, ipv4Address: string, ipv4VXLANTunnelAddr?: string): Stored =>
-  resource("Node", name, {
+  resourceObject("Node", name, {
     bgp: { ipv4Address },
     ...(ipv4VXLANTunnelAddr === undefined ? {} : { ipv4VXLANTunnelAddr }),
   });
@@ -63,9 +63,9 @@ export function blockObject(
 }
 
 export const endpointObject = (node: string, pod: string, address: string, interfaceName: string): Stored =>
-  resource(
+  resourceObject(
     "WorkloadEndpoint",
     `${node.replaceAll("-", "--")}-k8s-${pod.replaceAll("-", "--")}-eth0`,
     { node, orchestrator: "k8s", pod, endpoint: "eth0", ipNetworks: [`${address}/32`], interfaceName, profiles: [] },
-    "default",
+    { namespace: "default" },
   );

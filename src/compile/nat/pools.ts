@@ -1,5 +1,6 @@
 /** Which pools are masqueraded, and by which devices pods leave (calico-dataplane 3.4). */
 import { type Fragment, nothing } from "../fragment.ts";
+import { IPIP_DEVICE, usesIpip } from "../tunnels/ipip.ts";
 import { usesVxlan, VXLAN_DEVICE } from "../tunnels/vxlan.ts";
 import type { View } from "../view.ts";
 import { natOutgoingTable } from "./nat-outgoing.ts";
@@ -13,7 +14,10 @@ export function natOutgoing(view: View): Fragment {
         family: 4,
         pools: pools.map(({ cidr }) => cidr),
         masqueradedPools: pools.filter((pool) => pool.natOutgoing).map(({ cidr }) => cidr),
-        tunnelDevices: usesVxlan(view) ? [{ name: VXLAN_DEVICE }] : [],
+        tunnelDevices: [
+          ...(usesIpip(view) ? [{ name: IPIP_DEVICE }] : []),
+          ...(usesVxlan(view) ? [{ name: VXLAN_DEVICE }] : []),
+        ],
       }),
     ],
   };

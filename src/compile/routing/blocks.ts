@@ -4,10 +4,12 @@
  */
 import type { IpAddress } from "../../ip/address.ts";
 import { contains, formatPrefix, hostPrefix, isHostPrefix, type Prefix } from "../../ip/prefix.ts";
+import { originatedOfBlock } from "../bgp/originated.ts";
 import { type Fragment, nothing, type RoutePiece, RoutePreference } from "../fragment.ts";
 import type { RouteItem } from "../node-state.ts";
 import { VXLAN_DEVICE } from "../tunnels/vxlan.ts";
 import type { Block, Borrowed, Node, Pool, View } from "../view.ts";
+import { PROTOCOL_BIRD } from "./bird-route.ts";
 
 const TABLE_MAIN = 254;
 const SCOPE_UNIVERSE = 0;
@@ -25,15 +27,21 @@ export function blockRoutes(block: Block, view: View): Fragment {
     if (typeof result === "string") reports.push(result);
     else if (result) routes.push(result);
   };
-  if (block.owner === view.local.node) add(blackhole(block));
+  if (block.owner === view.local.node) add(blackhole(block, view));
   else if (block.owner !== undefined) add(routeTo(block.cidr, block.owner, pool, view));
   for (const borrowed of block.borrowed) add(borrowedRoute(borrowed, pool, view));
-  return reports.length === 0 ? { routes } : { routes, reports };
+  const originated = originatedOfBlock(block, view);
+  return {
+    routes,
+    ...(originated.length === 0 ? {} : { bgp: { originated } }),
+    ...(reports.length === 0 ? {} : { reports }),
+  };
 }
 
-function blackhole(block: Block): RoutePiece | undefined {
+function blackhole(block: Block, view: View): RoutePiece | undefined {
   if (isHostPrefix(block.cidr)) return undefined;
-  const route = { ...plain(block.cidr), type: "blackhole", protocol: PROTOCOL_FELIX, nextHops: [] } as const;
+  const protocol = view.local.backend === "bird" ? PROTOCOL_BIRD : PROTOCOL_FELIX;
+  const route = { ...plain(block.cidr), type: "blackhole", protocol, nextHops: [] } as const;
   return { route, preference: RoutePreference.blackhole };
 }
 
@@ -60,6 +68,8 @@ function tunnelItself(address: IpAddress): RoutePiece {
 function routeTo(destination: Prefix, nodeName: string, pool: Pool, view: View): RoutePiece | string | undefined {
   const node = view.nodes.get(nodeName);
   const what = `block ${formatPrefix(destination)} of node ${nodeName}`;
+  // What no tunnel of the store's carries comes by BGP.
+  if (pool.vxlanMode === "Never" && view.local.backend === "bird") return undefined;
   if (!node) return `${what} has no route: there is no such Node`;
   if (!node.ipv4) return `${what} has no route: the Node has no IPv4 address`;
   if (pool.vxlanMode === "Never") {

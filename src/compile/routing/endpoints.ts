@@ -1,5 +1,6 @@
 /** What a pod of this node needs on the host: its route and the settings of its device (calico-dataplane 1.4, 2.7). */
 import { formatPrefix } from "../../ip/prefix.ts";
+import { originatedOfEndpoint } from "../bgp/originated.ts";
 import { type Fragment, RoutePreference } from "../fragment.ts";
 import type { SysctlItem } from "../node-state.ts";
 import type { Endpoint, View } from "../view.ts";
@@ -11,7 +12,9 @@ export function endpointPieces(endpoint: Endpoint, view: View): Fragment {
   const { device } = endpoint;
   const { rpFilter, deviceRouteProtocol: protocol, deviceRouteSource } = view.local;
   const source = deviceRouteSource === undefined ? {} : { source: deviceRouteSource };
+  const originated = originatedOfEndpoint(endpoint, view);
   return {
+    ...(originated.length === 0 ? {} : { bgp: { originated } }),
     sysctls: workloadSysctls(device, rpFilter),
     routes: endpoint.addresses.map((address) => ({
       route: {

@@ -1,5 +1,5 @@
 /** The state of every endpoint of this node, from what the kernel says of its device and what could not be set. */
-import { keys } from "../../compile/view.ts";
+import { keys } from "../../compile/keys.ts";
 import type { Agent } from "../../dataplane/agent.ts";
 import { endpointState } from "../../dataplane/endpoint-status.ts";
 import type { EndpointReport } from "../../insight/node-report.ts";

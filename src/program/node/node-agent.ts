@@ -247,6 +247,7 @@ export class NodeAgent {
       interfaces: this.#local?.interfaces ?? [],
       config: this.configuration.config,
       pools: [...(this.agent?.view.pools.values() ?? [])],
+      routerId: environment.routerId,
       rpFilter: this.#rpFilter,
       forwardDrops: kernel.foreignChains.forwardDrops,
     });

@@ -21,7 +21,7 @@ import { password } from "./bgp-configuration.ts";
 import { cell, type KindRow, nameCell, objectAt, type Report, textAt } from "./kind.ts";
 
 /** The address and port of a peer: `ip`, `ipv4:port` or `[ip]:port`. */
-function splitPeerAddress(given: string): { readonly address: string; readonly port?: number } | undefined {
+export function splitPeerAddress(given: string): { readonly address: string; readonly port?: number } | undefined {
   if (tryParseAddress(given) !== undefined) return { address: given };
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(given);
   const address = match?.[1] ?? match?.[2] ?? "";

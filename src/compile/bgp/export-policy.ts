@@ -1,0 +1,90 @@
+/**
+ * What this node announces, in the order of Calico's export filter (control plane 6.4): the priority of local routes,
+ * then a session's own BGPFilters, then pools that are not exported, devices of tunnels, communities, own blocks as
+ * aggregates of their addresses, load balancers on reflectors, all other pools; nothing else.
+ */
+import type { Action, Condition, Term } from "../../bgp/filter/types.ts";
+import type { Family } from "../../ip/address.ts";
+import { comparePrefixes, formatPrefix, isHostPrefix, type Prefix, prefixFamily } from "../../ip/prefix.ts";
+import { type Fragment, nothing } from "../fragment.ts";
+import type { Pool, View } from "../view.ts";
+import { type OwnSpeaker, ownSpeaker } from "./own.ts";
+import type { Advertisement, Community } from "./types.ts";
+
+/** Calico's kernel metric for routes without one; on the wire a metric m is LOCAL_PREF 2^31−1−m, so that it survives a hop. */
+const NORMAL_PRIORITY = 1024;
+const HIGHEST = 0x7fffffff;
+
+export const localPrefOf = (priority: number): number => HIGHEST - priority;
+
+export function exportPolicy(view: View): Fragment {
+  const own = ownSpeaker(view);
+  if (!own) return nothing;
+  return { bgp: { exportPolicy: { 4: policyOf(4, own, view), 6: policyOf(6, own, view) } } };
+}
+
+function policyOf(family: Family, own: OwnSpeaker, view: View) {
+  const isOurs = ({ cidr }: { readonly cidr: Prefix }): boolean => prefixFamily(cidr) === family;
+  const byCidr = (a: { readonly cidr: Prefix }, b: { readonly cidr: Prefix }): number =>
+    comparePrefixes(a.cidr, b.cidr);
+  const pools = [...view.pools.values()].filter(isOurs).sort(byCidr);
+  const blocks = [...view.ownBlocks()].filter(isOurs).sort(byCidr);
+  const { cluster } = view.bgp;
+  const loadBalancers = own.clusterId === undefined ? [] : (cluster?.loadBalancerRanges ?? []);
+  return {
+    before: [normalPriority(cluster?.normalPriority[family] ?? NORMAL_PRIORITY)],
+    after: [
+      ...pools.filter(({ disableBgpExport }) => disableBgpExport).map(withheld),
+      ...tunnelDevices,
+      ...view.bgp.advertisements.filter(isOurs).map(communities),
+      ...blocks.flatMap(({ cidr }) => aggregate(cidr)),
+      ...loadBalancers.filter((cidr) => isOurs({ cidr })).map(passedOn),
+      ...pools.filter(({ disableBgpExport }) => !disableBgpExport).map(exported),
+    ],
+  };
+}
+
+const term = (
+  about: string,
+  conditions: readonly Condition[],
+  verdict?: Term["verdict"],
+  actions: readonly Action[] = [],
+): Term => ({ about, conditions, actions, ...(verdict === undefined ? {} : { verdict }) });
+
+const within = (prefix: Prefix): Condition => ({ kind: "within", prefix });
+const device = (pattern: string): Condition => ({ kind: "device", pattern });
+const internal: Condition = { kind: "peerType", peerType: "internal" };
+const local: Condition = { kind: "source", source: "local" };
+
+const normalPriority = (priority: number): Term =>
+  term(`priority ${priority} of local routes`, [local], undefined, [
+    { kind: "setLocalPref", value: localPrefOf(priority) },
+  ]);
+
+const withheld = ({ cidr, origin }: Pool): Term =>
+  term(`disableBGPExport of pool ${origin.name}`, [within(cidr)], "reject");
+
+const exported = ({ cidr, origin }: Pool): Term => term(`pool ${origin.name}`, [within(cidr)], "accept");
+
+const tunnelDevices: readonly Term[] = [
+  ...["*.cali", "*.calico"].map((pattern) =>
+    term(`tunnel devices ${pattern} lead to no internal peer`, [internal, device(pattern)], "reject"),
+  ),
+  term("devices bpf*.cali", [device("bpf*.cali")], "reject"),
+];
+
+const communities = ({ cidr, communities: list }: Advertisement): Term =>
+  term(`communities of ${formatPrefix(cidr)}`, [within(cidr)], undefined, list.map(addCommunity));
+
+export const addCommunity = (community: Community): Action =>
+  typeof community === "number" ? { kind: "addCommunity", community } : { kind: "addLargeCommunity", community };
+
+/** The block stands for its addresses; one address alone cannot. */
+function aggregate(cidr: Prefix): readonly Term[] {
+  const about = `own block ${formatPrefix(cidr)}`;
+  const itself = term(about, [{ kind: "equals", prefix: cidr }], "accept");
+  return isHostPrefix(cidr) ? [itself] : [itself, term(`aggregated in ${about}`, [within(cidr)], "reject")];
+}
+
+const passedOn = (cidr: Prefix): Term =>
+  term(`reflectors pass on load balancers ${formatPrefix(cidr)}`, [within(cidr)], "accept");
