@@ -6,7 +6,7 @@ import { ownsRoute } from "./ownership.ts";
 
 const ownership = {
   workloadPrefixes: ["cali"],
-  tunnels: ["vxlan.calico"],
+  tunnels: ["vxlan.calico", "tunl0"],
   removesExternal: () => true,
   prefixes: () => [parsePrefix("192.168.0.0/16")],
 };
@@ -27,6 +27,14 @@ test("a route is ours by its device, or by its protocol inside a pool", () => {
   assert.ok(ownsRoute(ownership, route({ nextHops: [{ device: "vxlan.calico" }], protocol: 2 })), "whoever made it");
   assert.ok(ownsRoute(ownership, route({ protocol: 80 })));
   assert.ok(ownsRoute(ownership, route({ protocol: 80, type: "blackhole", nextHops: [] })));
+});
+
+test("what BGP brought is ours inside the pools, by the tunnel wherever it leads", () => {
+  assert.ok(ownsRoute(ownership, route({ protocol: 12 })));
+  assert.ok(ownsRoute(ownership, route({ protocol: 12, type: "blackhole", nextHops: [] })));
+  assert.ok(ownsRoute(ownership, route({ protocol: 12, nextHops: [{ device: "tunl0" }], destination: "10.9.0.0/16" })));
+  assert.ok(!ownsRoute(ownership, route({ protocol: 12, destination: "10.9.0.0/16" })), "of the host's own BIRD");
+  assert.ok(!ownsRoute(ownership, route({ protocol: 12, destination: "0.0.0.0/0" })), "of the host's own BIRD");
 });
 
 test("everything else is somebody's", () => {

@@ -3,6 +3,7 @@
  * protocol inside a pool of now or of the last apply. Everything else is somebody's and is never touched.
  */
 import type { RouteItem } from "../compile/node-state.ts";
+import { PROTOCOL_BIRD } from "../compile/routing/bird-route.ts";
 import { covers, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
 import type { TableKey } from "../netlink/nftables/tree.ts";
 
@@ -12,6 +13,8 @@ export const ownTables: readonly TableKey[] = [{ family: "ip", name: "calico" }]
 /** What the kernel itself adds (linux/rtnetlink.h RTPROT_KERNEL, RTPROT_RA, RTPROT_REDIRECT). */
 const KERNELS_OWN = new Set([1, 2, 9]);
 const PROTOCOL_FELIX = 80;
+/** Routes to blocks: those that the store tells of, and those that BGP brings. A host's own BIRD has others. */
+const CLUSTER_PROTOCOLS = new Set([PROTOCOL_FELIX, PROTOCOL_BIRD]);
 const TABLE_MAIN = 254;
 /** What Felix and its plugin mark routes to pods with: boot, and its own. */
 const DEVICE_ROUTE_PROTOCOLS = new Set([3, PROTOCOL_FELIX]);
@@ -27,7 +30,7 @@ export interface RouteOwnership {
   readonly tunnels: readonly string[];
   /** Whether routes of others on devices of pods are ours to remove (Felix's `RemoveExternalRoutes`). */
   removesExternal(): boolean;
-  /** Pools of now and of the last apply. */
+  /** Pools and advertised ranges of now and of the last apply. */
   prefixes(): readonly Prefix[];
 }
 
@@ -39,7 +42,7 @@ export function ownsRoute(ownership: RouteOwnership, route: RouteItem): boolean 
   if (devices.some((device) => ownership.workloadPrefixes.some((prefix) => device.startsWith(prefix)))) {
     return ownership.removesExternal() || DEVICE_ROUTE_PROTOCOLS.has(route.protocol);
   }
-  if (route.protocol !== PROTOCOL_FELIX) return false;
+  if (!CLUSTER_PROTOCOLS.has(route.protocol)) return false;
   const destination = tryParsePrefix(route.destination);
   return destination !== undefined && ownership.prefixes().some((prefix) => covers(prefix, destination));
 }

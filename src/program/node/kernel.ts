@@ -1,6 +1,7 @@
 /** The kernel of this host as the dataplane sees it: request layers, the table of devices, one driver per kind of item. */
 import { LinuxBpf } from "../../adapter/linux/bpf.ts";
 import type { NeighbourItem, TunnelSourceItem } from "../../compile/node-state.ts";
+import { IPIP_DEVICE } from "../../compile/tunnels/ipip.ts";
 import { VXLAN_DEVICE } from "../../compile/tunnels/vxlan.ts";
 import { addressDriver } from "../../dataplane/drivers/addresses.ts";
 import type { DriverDeps } from "../../dataplane/drivers/deps.ts";
@@ -41,7 +42,7 @@ export interface KernelDeps {
   readonly metrics: Pick<Metrics, "count">;
   /** Asked when a route is judged. */
   readonly removesExternal: () => boolean;
-  /** Pools of now and of the last apply. */
+  /** Pools and advertised ranges of now and of the last apply. */
   readonly prefixes: () => readonly Prefix[];
 }
 
@@ -62,9 +63,9 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const links = new LinkTable(rtnetlink);
   await links.start();
   const kernel = { rtnetlink, links };
-  const tunnels = [VXLAN_DEVICE];
+  const tunnels = [VXLAN_DEVICE, IPIP_DEVICE];
   const isVxlan = (name: string): boolean => name === VXLAN_DEVICE;
-  const isTunnel = (name: string): boolean => isVxlan(name) || name === IPIP_DEVICE;
+  const isTunnel = (name: string): boolean => tunnels.includes(name);
   const ipip = await ipipDrivers(kernel, neighbourDriver(kernel, { isOurs: isTunnel }));
   const workloadPrefixes = ["cali"];
   const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
