@@ -1,8 +1,7 @@
 /** A node with backend bird and what it knows, filled from stored objects as an agent fills it. */
 import type { Json } from "../base/json.ts";
 import { Compiler } from "../compile/incremental.ts";
-import type { NextHop } from "../compile/node-state.ts";
-import type { NextHops } from "../compile/routing/next-hops.ts";
+import type { RouteItem } from "../compile/node-state.ts";
 import type { Local } from "../compile/view.ts";
 import { Intent } from "../dataplane/intent.ts";
 import { parseAddress } from "../ip/address.ts";
@@ -61,16 +60,15 @@ export const awsObjects = (ipipMode: string): readonly Stored[] => [
 ];
 
 /** A route that the host had before, as `DESTINATION [via GATEWAY] dev DEVICE`. */
-export function hostRoute(nextHops: NextHops, text: string): void {
+export function hostRouteItem(text: string): RouteItem {
   const [, destination = "", gateway, device = ""] = /^(\S+)(?: via (\S+))? dev (\S+)$/.exec(text) ?? [];
-  const hop: NextHop = { device, ...(gateway === undefined ? {} : { gateway: parseAddress(gateway) }) };
-  nextHops.set({
+  return {
     table: 254,
     destination: destination === "default" ? "0.0.0.0/0" : destination,
     type: "unicast",
     protocol: gateway === undefined ? 2 : 3,
     scope: gateway === undefined ? 253 : 0,
     metric: 0,
-    nextHops: [hop],
-  });
+    nextHops: [{ device, ...(gateway === undefined ? {} : { gateway: parseAddress(gateway) }) }],
+  };
 }

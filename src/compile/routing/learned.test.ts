@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAddress } from "../../ip/address.ts";
 import { covers, parsePrefix } from "../../ip/prefix.ts";
-import { awsObjects, type BgpWorld, bgpNodeObject, bgpWorld, birdLocal, hostRoute } from "../../testing/bgp-world.ts";
+import {
+  awsObjects,
+  type BgpWorld,
+  bgpNodeObject,
+  bgpWorld,
+  birdLocal,
+  hostRouteItem,
+} from "../../testing/bgp-world.ts";
 import { compileAll } from "../../testing/compile-all.ts";
 import { blockObject, endpointObject, nodeObject, poolObject, resourceObject } from "../../testing/objects.ts";
 import { describeNeighbour, describeRoute } from "../describe.ts";
@@ -27,7 +34,7 @@ function host(
   const nextHops = new NextHops({
     leavesOut: (_, prefix) => [...view.pools.values()].some(({ cidr }) => covers(cidr, prefix)),
   });
-  for (const line of table) hostRoute(nextHops, line);
+  for (const line of table) nextHops.set(hostRouteItem(line));
   return { view, nextHops, world };
 }
 
@@ -198,7 +205,7 @@ test("several best routes share the load, in one order whoever came first; the u
   );
 });
 
-test("a next hop on the tunnel that is no node's gets its entry with the route", () => {
+test("a next hop on the tunnel brings its entry, be it a node's or not", () => {
   const decision = decide(awsTwoSubnets("Always"), "192.168.9.0/26", "10.30.0.1");
   assert.ok("piece" in decision);
   assert.deepEqual(decision.neighbours.map(describeNeighbour), [
@@ -206,13 +213,15 @@ test("a next hop on the tunnel that is no node's gets its entry with the route",
   ]);
   const toNode = decide(awsTwoSubnets("Always"), "192.168.9.0/26", "10.30.0.56");
   assert.ok("piece" in toNode);
-  assert.deepEqual(toNode.neighbours, []);
+  assert.deepEqual(toNode.neighbours.map(describeNeighbour), [
+    "10.30.0.56 dev tunl0 lladdr 02:00:0a:1e:00:38 PERMANENT",
+  ]);
 });
 
 test("IPv6 prefixes are written with the metric that the kernel gives them", () => {
   const from = awsTwoSubnets("Never");
   from.world.put(poolObject("six", "fd00:10::/64", { vxlanMode: "Never", blockSize: 122 }));
-  hostRoute(from.nextHops, "fd00:1::/64 dev ens5");
+  from.nextHops.set(hostRouteItem("fd00:1::/64 dev ens5"));
   assert.equal(
     line(from, "fd00:10::40/122", "fd00:1::56"),
     "fd00:10::40/122 via fd00:1::56 dev ens5 proto bird metric 1024",

@@ -14,7 +14,7 @@ import type { Resolution } from "./next-hops.ts";
 export type LearnedDecision =
   | {
       readonly piece: RoutePiece;
-      /** For next hops on the tunnel that are no node's; those of nodes are there already. */
+      /** What names the outer destination of each next hop on the tunnel, be it a node's or not. */
       readonly neighbours: readonly NeighbourItem[];
     }
   | { readonly rejected: string };
@@ -78,7 +78,7 @@ function wayTo(nextHop: IpAddress, pool: Pool | undefined, { view, resolve }: Le
 function tunnelTo(nextHop: IpAddress, view: View): Way {
   if (!usesIpip(view)) return { rejected: `${IPIP_DEVICE} is switched off by ipipEnabled` };
   const hops = [{ device: IPIP_DEVICE, gateway: nextHop, onlink: true }];
-  return view.bgp.nodesAt(nextHop).length > 0 ? { hops } : { hops, neighbour: ipipNeighbour(nextHop) };
+  return { hops, neighbour: ipipNeighbour(nextHop) };
 }
 
 /** Each hop once, in an order that does not depend on that of the sessions. */
