@@ -6,6 +6,7 @@ import type { Fragment } from "../compile/fragment.ts";
 import { parseAddress } from "../ip/address.ts";
 import { parsePrefix } from "../ip/prefix.ts";
 import { prefixCode } from "../ip/prefix-code.ts";
+import { ownsRoute } from "../reconcile/ownership.ts";
 import { awsObjects, type BgpWorld, bgpWorld, birdLocal, hostRouteItem } from "../testing/bgp-world.ts";
 import { poolObject, resourceObject } from "../testing/objects.ts";
 import { LearnedRoutes } from "./learned-routes.ts";
@@ -22,7 +23,10 @@ class Host {
 
   constructor(ipipMode: string) {
     this.world = bgpWorld(local, awsObjects(ipipMode));
-    this.learned = new LearnedRoutes({ view: this.world.compiler.view, owns: ({ protocol }) => protocol === 12 });
+    const { view } = this.world.compiler;
+    const prefixes = () => view.ownRanges();
+    const ownership = { workloadPrefixes: ["cali"], tunnels: ["tunl0"], removesExternal: () => true, prefixes };
+    this.learned = new LearnedRoutes({ view, owns: (route) => ownsRoute(ownership, route) });
   }
 
   hears(prefix: string, ...nextHops: readonly string[]): void {
@@ -93,6 +97,33 @@ test("a route that was withdrawn is gone, and nothing hangs on its next hop any 
   assert.equal(host.learned.why(code("192.168.133.192/26")), undefined);
   host.learned.kernelRouteGone({ table: 254, destination: "10.30.0.0/24", metric: 0 });
   assert.equal(host.learned.pending, 0);
+  assert.equal(host.learned.nextHopsInUse, 0);
+});
+
+test("prefixes that share a next hop change together", () => {
+  const host = new Host("Never");
+  host.learned.kernelRoute(hostRouteItem("default via 10.30.0.1 dev ens5"));
+  host.hears("192.168.8.0/26", "10.30.1.66");
+  host.hears("192.168.9.0/26", "10.30.1.66");
+  assert.equal(host.lines().length, 2);
+  assert.equal(host.learned.nextHopsInUse, 1);
+  host.learned.kernelRouteGone({ table: 254, destination: "0.0.0.0/0", metric: 0 });
+  assert.deepEqual(host.lines(), []);
+});
+
+test("a route that stops being ours leads next hops as any other", () => {
+  const host = new Host("Never");
+  const advertise = (cidr: string) =>
+    host.world.put(
+      resourceObject("BGPConfiguration", "default", { prefixAdvertisements: [{ cidr, communities: ["1:2"] }] }),
+    );
+  advertise("10.200.0.0/16");
+  host.learned.kernelRoute(hostRouteItem("default via 10.30.0.1 dev ens5"));
+  host.learned.kernelRoute({ ...hostRouteItem("10.200.0.0/16 via 10.30.0.9 dev ens5"), protocol: 12 });
+  host.hears("192.168.9.0/26", "10.200.0.7");
+  assert.deepEqual(host.lines(), ["192.168.9.0/26 via 10.30.0.1 dev ens5 proto bird"]);
+  advertise("10.201.0.0/16");
+  assert.deepEqual(host.lines(), ["192.168.9.0/26 via 10.30.0.9 dev ens5 proto bird"]);
 });
 
 const PREFIXES = ["192.168.133.192/26", "192.168.97.192/26", "192.168.226.64/26", "10.96.1.0/24"] as const;
@@ -116,7 +147,7 @@ const step = fc.oneof(
 test("whatever happens in whatever order, what is written is what one look at the end gives", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), fc.nat(3), (history, every) => {
-      const host = new Host("Always");
+      const host = new Host("Never");
       const best = new Map<string, readonly string[]>();
       const table = new Map<string, string>();
       const objects = new Map<string, ReturnType<typeof poolObject>>();
@@ -142,7 +173,7 @@ test("whatever happens in whatever order, what is written is what one look at th
         }
         if (index % (every + 1) === 0) host.lines();
       }
-      const plain = new Host("Always");
+      const plain = new Host("Never");
       plain.world.put(...objects.values());
       for (const line of table.values()) plain.learned.kernelRoute(hostRouteItem(line));
       for (const [prefix, nextHops] of best) plain.hears(prefix, ...nextHops);

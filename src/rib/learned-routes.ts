@@ -14,7 +14,7 @@ import { type LearnedDecision, learnedRoute } from "../compile/routing/learned.t
 import { NextHops } from "../compile/routing/next-hops.ts";
 import type { View } from "../compile/view.ts";
 import type { IpAddress } from "../ip/address.ts";
-import { covers, formatPrefix, type Prefix } from "../ip/prefix.ts";
+import { formatPrefix } from "../ip/prefix.ts";
 import { type PrefixCode, prefixOfCode } from "../ip/prefix-code.ts";
 
 export interface LearnedRoutesDeps {
@@ -40,12 +40,12 @@ export class LearnedRoutes {
 
   constructor({ view, owns }: LearnedRoutesDeps) {
     this.#view = view;
-    this.#nextHops = new NextHops({ leavesOut: (route, prefix) => owns(route) || this.#isOfPods(prefix) });
+    this.#nextHops = new NextHops({ leavesOut: owns });
   }
 
-  #isOfPods(prefix: Prefix): boolean {
-    for (const { cidr } of this.#view.pools.values()) if (covers(cidr, prefix)) return true;
-    return false;
+  /** Next hops that learned routes hang on. */
+  get nextHopsInUse(): number {
+    return this.#nextHops.inUse;
   }
 
   /** Prefixes that wait to be decided. */

@@ -6,6 +6,10 @@ export class AddressRange<V> {
   readonly #values = new Map<IpAddress, V>();
   readonly #sorted: Readonly<Record<Family, IpAddress[]>> = { 4: [], 6: [] };
 
+  get size(): number {
+    return this.#values.size;
+  }
+
   get(address: IpAddress): V | undefined {
     return this.#values.get(address);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAddress } from "../../ip/address.ts";
-import { covers, parsePrefix } from "../../ip/prefix.ts";
+import { parsePrefix } from "../../ip/prefix.ts";
 import {
   awsObjects,
   type BgpWorld,
@@ -31,9 +31,7 @@ function host(
 ): Host {
   const world = bgpWorld(local, objects);
   const { view } = world.compiler;
-  const nextHops = new NextHops({
-    leavesOut: (_, prefix) => [...view.pools.values()].some(({ cidr }) => covers(cidr, prefix)),
-  });
+  const nextHops = new NextHops({ leavesOut: ({ protocol }) => protocol === 12 });
   for (const line of table) nextHops.set(hostRouteItem(line));
   return { view, nextHops, world };
 }

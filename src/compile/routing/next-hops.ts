@@ -1,7 +1,7 @@
 /**
- * Where a BGP next hop leads: the kernel's table, mirrored by notifications without the routes that follow from BGP
- * itself, and without pools (a route to pods never leads to a next hop: that would be a loop). Next hops in use are kept
- * with what they lead to, and a change of the table looks again only at those inside the changed prefix.
+ * Where a BGP next hop leads: the kernel's table, mirrored by notifications without our own routes, which follow from BGP
+ * themselves. Next hops in use are kept with what they lead to, and a change of the table looks again only at those inside
+ * the changed prefix.
  *
  *   kernel's routes ─▶ set, remove ─▶ next hops that lead elsewhere now ─▶ learned routes that use them
  *   learned routes ─▶ use, release, resolve
@@ -19,8 +19,8 @@ import { PrefixTable } from "./prefix-table.ts";
 export type Resolution = { readonly hops: readonly NextHop[] } | { readonly unreachable: string };
 
 export interface NextHopsOptions {
-  /** Routes that say nothing of where next hops are: our own, and those to pods. */
-  readonly leavesOut: (route: RouteItem, destination: Prefix) => boolean;
+  /** Routes that say nothing of where next hops are: our own. */
+  readonly leavesOut: (route: RouteItem) => boolean;
 }
 
 const TABLE_MAIN = 254;
@@ -70,7 +70,12 @@ export class NextHops {
     return this.#change(route, (routes) => routes.filter((other) => routeKey(other) !== routeKey(route)));
   }
 
-  /** Pools changed, and with them what is left out: every next hop in use is looked at again. */
+  /** Next hops in use. */
+  get inUse(): number {
+    return this.#used.size;
+  }
+
+  /** What is left out changed: every next hop in use is looked at again. */
   reconsider(): readonly IpAddress[] {
     return this.#again(this.#used.keys());
   }
@@ -98,8 +103,8 @@ export class NextHops {
   }
 
   #lookup(nextHop: IpAddress): Resolution {
-    for (const [prefix, routes] of this.#routes.covering(nextHop)) {
-      const route = routes.find((each) => !this.#leavesOut(each, prefix));
+    for (const routes of this.#routes.covering(nextHop)) {
+      const route = routes.find((each) => !this.#leavesOut(each));
       if (route) return resolutionBy(route, nextHop);
     }
     return { unreachable: "no route leads to it" };

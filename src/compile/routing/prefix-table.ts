@@ -30,13 +30,12 @@ export class PrefixTable<V> {
     counts[prefix.length] = (counts[prefix.length] ?? 0) + step;
   }
 
-  *covering(address: IpAddress): Iterable<readonly [Prefix, V]> {
+  *covering(address: IpAddress): Iterable<V> {
     const counts = this.#counts[familyOf(address)];
     for (let length = counts.length - 1; length >= 0; length--) {
       if (counts[length] === 0) continue;
-      const prefix = prefixOf(address, length);
-      const value = this.#values.get(prefixCode(prefix));
-      if (value !== undefined) yield [prefix, value];
+      const value = this.#values.get(prefixCode(prefixOf(address, length)));
+      if (value !== undefined) yield value;
     }
   }
 }
