@@ -34,7 +34,7 @@ export function compileKey(key: CompileKey, view: View): Fragment {
     case "bgp-peer":
       return of(view.bgp.peers.get(name), (peer) => sessionOfPeer(peer, view));
     case "bgp-filter":
-      return of(view.bgp.filters.get(name), ({ terms }) => ({ bgp: { filter: terms } }));
+      return of(view.bgp.filters.get(name), ({ terms }) => ({ bgp: { filter: { name, terms } } }));
     default:
       return nothing;
   }

@@ -11,13 +11,13 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Origination, SessionConfig, SpeakerConfig } from "../bgp/config.ts";
-import type { Filter, Term } from "../bgp/filter/types.ts";
 import type { BgpPieces, SessionPiece } from "../compile/bgp/pieces.ts";
-import type { BgpFilter, FilterDirection, SecretRef } from "../compile/bgp/types.ts";
+import type { SecretRef } from "../compile/bgp/types.ts";
 import { type CompileKey, keys } from "../compile/keys.ts";
-import { type Family, familyOf } from "../ip/address.ts";
+import { familyOf } from "../ip/address.ts";
 import type { PrefixCode } from "../ip/prefix-code.ts";
 import { SessionCandidates } from "./session-candidates.ts";
+import { SessionFilters } from "./session-filters.ts";
 
 /** linux/tcp.h TCP_MD5SIG_MAXKEYLEN. */
 const MAX_PASSWORD_OCTETS = 80;
@@ -32,17 +32,12 @@ export interface SpeakerWish {
   readonly reports: readonly string[];
 }
 
-interface Made {
-  readonly inputs: readonly unknown[];
-  readonly config: SessionConfig;
-}
-
 export class SpeakerPieces {
   readonly #pieces = new Map<CompileKey, BgpPieces>();
   readonly #sessions = new SessionCandidates();
   readonly #originated = new Map<PrefixCode, Map<CompileKey, Origination>>();
-  readonly #filters = new Map<string, { readonly inputs: readonly unknown[]; readonly filter: Filter }>();
-  readonly #made = new WeakMap<SessionPiece, Made>();
+  readonly #filters = new SessionFilters();
+  readonly #made = new WeakMap<SessionPiece, SessionConfig>();
 
   /** What the key contributes from now on. Gives whether that is another thing than before. */
   set(source: CompileKey, pieces: BgpPieces | undefined): boolean {
@@ -51,6 +46,9 @@ export class SpeakerPieces {
     if (pieces) this.#pieces.set(source, pieces);
     else this.#pieces.delete(source);
     this.#sessions.set(source, pieces?.sessions ?? []);
+    if (source === keys.bgpExport) this.#filters.setExportPolicy(pieces?.exportPolicy);
+    if (before?.filter) this.#filters.setRules(before.filter.name, undefined);
+    if (pieces?.filter) this.#filters.setRules(pieces.filter.name, pieces.filter.terms);
     for (const [prefix] of before?.originated ?? []) this.#withdraw(prefix, source);
     for (const [prefix, origination] of pieces?.originated ?? []) this.#announce(prefix, source, origination);
     return true;
@@ -91,50 +89,21 @@ export class SpeakerPieces {
   }
 
   #session(piece: SessionPiece, resolve: Passwords, reports: string[]): SessionConfig | undefined {
-    const family = familyOf(piece.session.peer.address);
-    const importFilter = this.#filter("import", family, piece, reports);
-    const exportFilter = this.#filter("export", family, piece, reports);
+    const policy = this.#filters.policy(familyOf(piece.session.peer.address), piece.filters);
+    for (const name of policy.missing) reports.push(`${piece.about} names BGPFilter(${name}), which does not exist`);
     const password = piece.password && resolve(piece.password);
     const why = piece.password && unusable(piece.password, password);
     if (why !== undefined) {
       reports.push(`${piece.session.name} (${piece.about}) waits for its password: ${why}`);
       return undefined;
     }
-    const inputs = [importFilter, exportFilter, password];
+    const { importFilter, exportFilter } = policy;
     const made = this.#made.get(piece);
-    if (made && sameItems(made.inputs, inputs)) return made.config;
+    const isSame = made?.importFilter === importFilter && made.exportFilter === exportFilter;
+    if (isSame && made.password === password) return made;
     const config = { ...piece.session, ...(password === undefined ? {} : { password }), importFilter, exportFilter };
-    this.#made.set(piece, { inputs, config });
+    this.#made.set(piece, config);
     return config;
-  }
-
-  /** One object for all sessions with the same policy, as long as nothing in it changes. */
-  #filter(direction: FilterDirection, family: Family, { filters, about }: SessionPiece, reports: string[]): Filter {
-    const policy = this.#pieces.get(keys.bgpExport)?.exportPolicy?.[family];
-    const rules = filters.map((name) => this.#rules(name)?.[direction][family]);
-    for (const [index, name] of filters.entries()) {
-      if (rules[index] === undefined) reports.push(`${about} names BGPFilter(${name}), which does not exist`);
-    }
-    const inputs = direction === "export" ? [policy, ...rules] : rules;
-    const key = `${direction} ${family} ${filters.join(" ")}`;
-    const known = this.#filters.get(key);
-    if (known && sameItems(known.inputs, inputs)) return known.filter;
-    const named = filters.length === 0 ? "" : ` by ${filters.map((name) => `BGPFilter(${name})`).join(", ")}`;
-    const terms: readonly Term[] = rules.flatMap((list) => list ?? []);
-    const filter: Filter =
-      direction === "import"
-        ? { name: `import${named}`, terms, otherwise: "accept" }
-        : {
-            name: `export${named}`,
-            terms: [...(policy?.before ?? []), ...terms, ...(policy?.after ?? [])],
-            otherwise: "reject",
-          };
-    this.#filters.set(key, { inputs, filter });
-    return filter;
-  }
-
-  #rules(name: string): BgpFilter["terms"] | undefined {
-    return this.#pieces.get(keys.bgpFilter(name))?.filter;
   }
 }
 
@@ -145,6 +114,3 @@ function unusable({ name, key }: SecretRef, password: string | undefined): strin
   if (octets > 0 && octets <= MAX_PASSWORD_OCTETS) return undefined;
   return `${where} has ${octets} octets, and TCP takes 1 to ${MAX_PASSWORD_OCTETS}`;
 }
-
-const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((item, index) => item === b[index]);

@@ -13,7 +13,7 @@ export interface BgpPieces {
   readonly sessions?: readonly SessionPiece[];
   readonly originated?: readonly (readonly [PrefixCode, Origination])[];
   readonly exportPolicy?: ExportPolicy;
-  readonly filter?: BgpFilter["terms"];
+  readonly filter?: Pick<BgpFilter, "name" | "terms">;
 }
 
 export type RouterPiece = Omit<SpeakerConfig, "sessions" | "originated">;

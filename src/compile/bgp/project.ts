@@ -146,7 +146,7 @@ export function projectBgpFilter(stored: Stored): BgpFilter {
       return required(stored, `spec.${list}[${index}]`, filterTerm(objectOf(rule), family, about));
     });
   }
-  return { origin: originOf(stored), terms };
+  return { origin: originOf(stored), name: stored.key.name, terms };
 }
 
 type BgpFilterTerms = { [D in keyof BgpFilter["terms"]]: { [F in Family]: BgpFilter["terms"][D][F] } };

@@ -92,5 +92,6 @@ export type FilterDirection = "import" | "export";
 /** BGPFilter: the rules of each list as terms. */
 export interface BgpFilter {
   readonly origin: Origin;
+  readonly name: string;
   readonly terms: Readonly<Record<FilterDirection, Readonly<Record<Family, readonly Term[]>>>>;
 }
