@@ -34,7 +34,7 @@ test("a route that was heard names its pool and the pool's mode", () => {
 });
 
 test("what there is one of is told by its rule", () => {
-  assert.match(story(keys.ipipDevice), /IP-in-IP device while any pool uses it/);
+  assert.match(story(keys.ipipDevice), /IP-in-IP device while any pool uses IP-in-IP/);
   assert.match(story(keys.bgpRouter), /router id/);
   assert.match(story(keys.bgpExport), /announces its blocks/);
 });

@@ -57,7 +57,7 @@ function ruleOfSingle(key: CompileKey): string {
     case "vxlan device":
       return "a node has a VXLAN device while any pool uses VXLAN";
     case "ipip device":
-      return "a node with backend bird has an IP-in-IP device while any pool uses it";
+      return "a node has an IP-in-IP device while any pool uses IP-in-IP";
     case "bgp router":
       return "the node's BGP speaker has one router id, one AS and one port";
     case "bgp export":

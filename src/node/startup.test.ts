@@ -377,3 +377,22 @@ test("an AS number of the environment is written", async () => {
     asNumber: 64_513,
   });
 });
+
+test("with backend bird and the manifest's variables: an IP-in-IP pool, the node's AS, what BGP is told", async () => {
+  const { node, store } = startup({
+    CALICO_NETWORKING_BACKEND: "bird",
+    CALICO_IPV4POOL_IPIP: "Always",
+    CLUSTER_TYPE: "k8s,bgp",
+    AS: "65001",
+  });
+  await node.run();
+  const pool = (await specOf(store, "IPPool", "default-ipv4-ippool")) as JsonObject;
+  assert.deepEqual([pool["ipipMode"], pool["vxlanMode"]], ["Always", "Never"]);
+  const cluster = (await specOf(store, "ClusterInformation", "default")) as JsonObject;
+  assert.equal(cluster["clusterType"], "k8s,bgp");
+  assert.deepEqual(((await specOf(store, "Node", "worker-1")) as JsonObject)["bgp"], {
+    ipv4Address: "10.30.0.206/24",
+    asNumber: 65_001,
+  });
+  assert.deepEqual(await specOf(store, "BGPConfiguration", "default"), {});
+});

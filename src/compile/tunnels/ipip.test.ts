@@ -61,12 +61,14 @@ test("the device waits for nothing but the host's address; its own address comes
   });
 });
 
-test("ipipEnabled overrules the pools, and without BGP nothing brings routes for the device", () => {
+test("ipipEnabled overrules the pools, and a backend without BGP still takes what others send", () => {
   const { compiler } = bgpWorld(local, awsObjects("Never"));
   const links = () => compileAll(compiler.view).get(keys.ipipDevice)?.links?.length ?? 0;
   assert.equal(links(), 0);
   compiler.view.setLocal({ ...local, ipip: { mtu: 1480, enabled: true } }, compiler.touch);
   assert.equal(links(), 1);
   compiler.view.setLocal({ ...local, backend: "vxlan", ipip: { mtu: 1480, enabled: true } }, compiler.touch);
+  assert.equal(links(), 1);
+  compiler.view.setLocal({ ...local, ipip: { mtu: 1480, enabled: false } }, compiler.touch);
   assert.equal(links(), 0);
 });

@@ -13,11 +13,13 @@ import type { Node, View } from "../view.ts";
 
 export const IPIP_DEVICE = "tunl0";
 
-/** Whether the configuration, or else any pool, wants IP-in-IP; BGP alone brings the routes for it. */
+/**
+ * Whether the configuration, or else any pool, wants IP-in-IP. The backend does not count: while it is changed from node to
+ * node, those that have BGP still send so to those that have not.
+ */
 export function usesIpip(view: View): boolean {
-  const { backend, ipip } = view.local;
-  if (backend !== "bird") return false;
-  if (ipip.enabled !== undefined) return ipip.enabled;
+  const { enabled } = view.local.ipip;
+  if (enabled !== undefined) return enabled;
   for (const pool of view.pools.values()) {
     if (pool.ipipMode !== "Never" && typeof pool.cidr.address === "number") return true;
   }
