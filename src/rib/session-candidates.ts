@@ -39,15 +39,18 @@ export class SessionCandidates {
   *conflicts(): Iterable<string> {
     for (const [first, ...others] of this.#byEnd.values()) {
       for (const { piece } of others) {
-        if (!first || piece.rank === SessionRank.reverse || piece.about === first.piece.about) continue;
+        if (!first || piece.rank === SessionRank.reverse) continue;
         const { address, port } = piece.session.peer;
-        yield `${piece.about} and ${first.piece.about} both lead to ${formatAddress(address)} port ${port}: ${first.piece.about} is used`;
+        const used = labelOf(first.piece);
+        yield `${labelOf(piece)} and ${used} both lead to ${formatAddress(address)} port ${port}: ${used} is used`;
       }
     }
   }
 }
 
 const endOf = ({ session: { peer } }: SessionPiece): string => `${formatAddress(peer.address)} ${peer.port}`;
+
+const labelOf = ({ about, node }: SessionPiece): string => (node === undefined ? about : `${about} with node ${node}`);
 
 const inPrecedence = (a: Entry, b: Entry): number =>
   a.piece.rank - b.piece.rank || compareTexts(a.piece.about, b.piece.about) || compareTexts(a.source, b.source);

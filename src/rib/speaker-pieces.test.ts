@@ -111,7 +111,7 @@ test("a peer beside the mesh is used in its place, a mirrored half gives way wit
     "Node_10_30_0_56",
   ]);
   assert.deepEqual(beside.reports, [
-    "the node-to-node mesh and BGPPeer(p) both lead to 10.30.0.56 port 179: BGPPeer(p) is used",
+    "the node-to-node mesh with node worker-2 and BGPPeer(p) both lead to 10.30.0.56 port 179: BGPPeer(p) is used",
   ]);
   const meshOff = resourceObject("BGPConfiguration", "default", { nodeToNodeMeshEnabled: false });
   const mirrored = new Speaker(meshOff, peer("all", { peerSelector: "all()" })).wish();
@@ -129,12 +129,30 @@ test("a session waits for a password that is not there, and says where it is loo
   const waiting = speaker.wish();
   assert.equal(waiting.config.sessions.has("Global_10_30_0_1"), false);
   assert.deepEqual(waiting.reports, [
-    "Global_10_30_0_1 (BGPPeer(tor)) waits for its password: write it to /etc/calico/secrets/bgp/tor on this node",
+    "Global_10_30_0_1 of BGPPeer(tor): waiting for a password: write it to /etc/calico/secrets/bgp/tor on this node",
   ]);
   const told = speaker.wish(({ name, key }) => `${name} ${key}`);
   assert.equal(told.config.sessions.get("Global_10_30_0_1")?.password, "bgp tor");
   assert.match(speaker.wish(() => "x".repeat(81)).reports.join(), /has 81 octets, and TCP takes 1 to 80/);
   assert.match(speaker.wish(() => "").reports.join(), /has 0 octets/);
+});
+
+test("two nodes with one address are one session, and both are named", () => {
+  const twin = bgpNodeObject("worker-9", "10.30.0.56/24", "192.168.7.64");
+  const { config, reports } = new Speaker(twin).wish();
+  assert.equal(config.sessions.size, 3);
+  assert.deepEqual(reports, [
+    "the node-to-node mesh with node worker-9 and the node-to-node mesh with node worker-2 both lead to 10.30.0.56 port 179: the node-to-node mesh with node worker-2 is used",
+  ]);
+});
+
+test("what all sessions wait for is said once", () => {
+  const meshed = resourceObject("BGPConfiguration", "default", {
+    nodeMeshPassword: { secretKeyRef: { name: "bgp", key: "mesh" } },
+  });
+  assert.deepEqual(new Speaker(meshed).wish().reports, [
+    "Mesh_10_30_0_136 and 2 more of the node-to-node mesh: waiting for a password: write it to /etc/calico/secrets/bgp/mesh on this node",
+  ]);
 });
 
 test("a prefix with two sources is announced until the last is gone", () => {

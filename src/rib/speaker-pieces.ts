@@ -69,13 +69,13 @@ export class SpeakerPieces {
   wish(password: Passwords): SpeakerWish {
     const router = this.#pieces.get(keys.bgpRouter)?.router;
     if (!router) return { config: undefined, reports: [] };
-    const reports = [...this.#sessions.conflicts()];
+    const reports = new Reports(this.#sessions.conflicts());
     const sessions = new Map<string, SessionConfig>();
     for (const piece of this.#sessions.winners()) {
       const made = this.#session(piece, password, reports);
       if (made) sessions.set(made.name, made);
     }
-    return { config: { ...router, sessions, originated: this.#announced() }, reports: [...new Set(reports)].sort() };
+    return { config: { ...router, sessions, originated: this.#announced() }, reports: reports.lines() };
   }
 
   /** Of several sources of one prefix the one that sorts first. */
@@ -88,13 +88,13 @@ export class SpeakerPieces {
     return announced;
   }
 
-  #session(piece: SessionPiece, resolve: Passwords, reports: string[]): SessionConfig | undefined {
+  #session(piece: SessionPiece, resolve: Passwords, reports: Reports): SessionConfig | undefined {
     const policy = this.#filters.policy(familyOf(piece.session.peer.address), piece.filters);
-    for (const name of policy.missing) reports.push(`${piece.about} names BGPFilter(${name}), which does not exist`);
+    for (const name of policy.missing) reports.say(`${piece.about} names BGPFilter(${name}), which does not exist`);
     const password = piece.password && resolve(piece.password);
     const why = piece.password && unusable(piece.password, password);
     if (why !== undefined) {
-      reports.push(`${piece.session.name} (${piece.about}) waits for its password: ${why}`);
+      reports.waits(piece, `for a password: ${why}`);
       return undefined;
     }
     const { importFilter, exportFilter } = policy;
@@ -104,6 +104,35 @@ export class SpeakerPieces {
     const config = { ...piece.session, ...(password === undefined ? {} : { password }), importFilter, exportFilter };
     this.#made.set(piece, config);
     return config;
+  }
+}
+
+/** What thousands of sessions have in common is said once. */
+class Reports {
+  readonly #lines: Set<string>;
+  readonly #waiting = new Map<string, string[]>();
+
+  constructor(lines: Iterable<string>) {
+    this.#lines = new Set(lines);
+  }
+
+  say(line: string): void {
+    this.#lines.add(line);
+  }
+
+  waits({ session, about }: SessionPiece, why: string): void {
+    const reason = `of ${about}: waiting ${why}`;
+    const names = this.#waiting.get(reason);
+    if (names) names.push(session.name);
+    else this.#waiting.set(reason, [session.name]);
+  }
+
+  lines(): readonly string[] {
+    const waiting = [...this.#waiting].map(([reason, names]) => {
+      const [first = ""] = names.sort();
+      return `${first}${names.length > 1 ? ` and ${names.length - 1} more` : ""} ${reason}`;
+    });
+    return [...this.#lines, ...waiting].sort();
   }
 }
 

@@ -27,6 +27,8 @@ export interface SessionPiece {
   readonly rank: SessionRank;
   /** `BGPPeer(rr)`, `the node-to-node mesh`. */
   readonly about: string;
+  /** The other end, where a node was meant and not an address. */
+  readonly node: string | undefined;
 }
 
 /** What is said for all nodes beats what is said for one, that beats what only answers another's peering (control plane 6.2). */

@@ -29,6 +29,7 @@ export interface SessionWish {
   readonly prefix: "Mesh" | "Global" | "Node";
   readonly rank: SessionRank;
   readonly about: string;
+  readonly node: string | undefined;
   readonly passive: boolean;
   readonly settings: PeerSettings;
 }
@@ -45,7 +46,7 @@ export const plainSettings: PeerSettings = {
   filters: [],
 };
 
-export function sessionPiece({ own, end, prefix, rank, about, passive, settings }: SessionWish): SessionPiece {
+export function sessionPiece({ own, end, prefix, rank, about, node, passive, settings }: SessionWish): SessionPiece {
   const { keepaliveSeconds, ttlSecurityHops, restartSeconds, password, filters } = settings;
   const family = familyOf(end.address);
   const localAs = settings.localAsn ?? own.asn;
@@ -69,7 +70,7 @@ export function sessionPiece({ own, end, prefix, rank, about, passive, settings 
     allowedOwnAs: settings.allowedOwnAs,
     restartTimeSeconds: restartSeconds ?? RESTART_SECONDS,
   };
-  return { session, password, filters, rank, about };
+  return { session, password, filters, rank, about, node };
 }
 
 function nextHopOf(mode: PeerSettings["nextHop"], isInternal: boolean): SessionConfig["nextHop"] {

@@ -40,7 +40,8 @@ function meshSession(own: OwnSpeaker, other: Node, address: IpAddress, view: Vie
   };
   const passive = isPassiveTowards(address, advertised);
   const about = "the node-to-node mesh";
-  return [sessionPiece({ own, end, settings, passive, about, prefix: "Mesh", rank: SessionRank.mesh })];
+  const node = other.name;
+  return [sessionPiece({ own, end, settings, passive, about, node, prefix: "Mesh", rank: SessionRank.mesh })];
 }
 
 function peerings(own: OwnSpeaker, other: Node, address: IpAddress, view: View): readonly SessionPiece[] {
@@ -64,6 +65,7 @@ function forwardSession(own: OwnSpeaker, other: Node, address: IpAddress, peer: 
     end: endAt(other, address, view),
     settings: { ...peer.settings, localAsn: undefined, allowedOwnAs: 0 },
     passive: false,
+    node: other.name,
     ...labelOf(peer),
   });
 }
@@ -77,6 +79,7 @@ function reverseSession(own: OwnSpeaker, other: Node, address: IpAddress, peer: 
     end: { ...end, asn: theirs ?? end.asn },
     settings: { ...peer.settings, localAsn: undefined, allowedOwnAs: 0 },
     passive: false,
+    node: other.name,
     prefix: "Node",
     rank: SessionRank.reverse,
     about: `BGPPeer(${peer.name}), mirrored`,
@@ -127,6 +130,7 @@ export function sessionOfPeer(peer: BgpPeer, view: View): Fragment {
     own,
     end: { address, port, asn, clusterId: node?.clusterId },
     settings,
+    node: undefined,
     // Where all nodes have the peering, the node that it leads to has it towards all: one of the two waits.
     passive: peer.users.kind === "all" && nodes.length > 0 && isPassiveTowards(address, own.advertised[family]),
     ...labelOf(peer),
