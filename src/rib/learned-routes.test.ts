@@ -9,6 +9,7 @@ import { prefixCode } from "../ip/prefix-code.ts";
 import { ownsRoute } from "../reconcile/ownership.ts";
 import { awsObjects, type BgpWorld, bgpWorld, birdLocal, hostRouteItem } from "../testing/bgp-world.ts";
 import { poolObject, resourceObject } from "../testing/objects.ts";
+import { runs } from "../testing/runs.ts";
 import { LearnedRoutes } from "./learned-routes.ts";
 
 const local = birdLocal("worker-1", "10.30.0.206/24", "ens5");
@@ -179,6 +180,6 @@ test("whatever happens in whatever order, what is written is what one look at th
       for (const [prefix, nextHops] of best) plain.hears(prefix, ...nextHops);
       assert.deepEqual(host.lines(), plain.lines());
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

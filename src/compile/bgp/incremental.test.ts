@@ -6,6 +6,7 @@ import { SpeakerPieces } from "../../rib/speaker-pieces.ts";
 import { bgpNodeObject, bgpWorld, birdLocal } from "../../testing/bgp-world.ts";
 import { compileAll } from "../../testing/compile-all.ts";
 import { blockObject, endpointObject, poolObject, resourceObject } from "../../testing/objects.ts";
+import { runs } from "../../testing/runs.ts";
 import type { Fragment } from "../fragment.ts";
 import type { CompileKey } from "../keys.ts";
 
@@ -115,6 +116,6 @@ test("the incremental compile of a history of BGP resources is the plain compile
         plain.wish(() => "secret"),
       );
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { formatAddress, type IpAddress, ipv4Of, parseAddress } from "../../ip/address.ts";
 import { contains, formatPrefix, parsePrefix, prefixOf } from "../../ip/prefix.ts";
+import { runs } from "../../testing/runs.ts";
 import type { RouteItem } from "../node-state.ts";
 import { NextHops, type Resolution } from "./next-hops.ts";
 
@@ -144,6 +145,6 @@ test("whatever changes, every next hop leads where the whole table says, and eve
         }
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
