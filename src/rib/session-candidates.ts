@@ -31,21 +31,47 @@ export class SessionCandidates {
     else this.#bySource.set(source, pieces);
   }
 
-  *winners(): Iterable<SessionPiece> {
-    for (const [first] of this.#byEnd.values()) if (first) yield first.piece;
+  /**
+   * The sessions that are opened, by name, and those that are not since another leads to the same end or has its name (two
+   * nodes of the mesh with one address and two ports); a mirrored half gives way without a word.
+   */
+  choose(): { readonly winners: ReadonlyMap<string, SessionPiece>; readonly conflicts: readonly string[] } {
+    const winners = new Map<string, SessionPiece>();
+    const conflicts: string[] = [];
+    for (const [name, entries] of this.#byName()) {
+      const [first, ...others] = entries.sort(inPrecedence);
+      if (!first) continue;
+      winners.set(name, first.piece);
+      for (const other of others) conflicts.push(conflict(other, first));
+    }
+    return { winners, conflicts: [...conflicts, ...this.#sameEnds()] };
   }
 
-  /** Sessions that are not opened since another leads to the same end; a mirrored half gives way without a word. */
-  *conflicts(): Iterable<string> {
+  /** Those that are first at their ends: nearly always one a name. */
+  #byName(): ReadonlyMap<string, Entry[]> {
+    const byName = new Map<string, Entry[]>();
+    for (const [first] of this.#byEnd.values()) {
+      if (!first) continue;
+      const { name } = first.piece.session;
+      const there = byName.get(name);
+      if (there) there.push(first);
+      else byName.set(name, [first]);
+    }
+    return byName;
+  }
+
+  *#sameEnds(): Iterable<string> {
     for (const [first, ...others] of this.#byEnd.values()) {
-      for (const { piece } of others) {
-        if (!first || piece.rank === SessionRank.reverse) continue;
-        const { address, port } = piece.session.peer;
-        const used = labelOf(first.piece);
-        yield `${labelOf(piece)} and ${used} both lead to ${formatAddress(address)} port ${port}: ${used} is used`;
-      }
+      if (!first) continue;
+      for (const other of others) if (other.piece.rank !== SessionRank.reverse) yield conflict(other, first);
     }
   }
+}
+
+function conflict(loser: Entry, winner: Entry): string {
+  const { address, port } = winner.piece.session.peer;
+  const used = labelOf(winner.piece);
+  return `${labelOf(loser.piece)} and ${used} both lead to ${formatAddress(address)} port ${port}: ${used} is used`;
 }
 
 const endOf = ({ session: { peer } }: SessionPiece): string => `${formatAddress(peer.address)} ${peer.port}`;

@@ -146,6 +146,20 @@ test("two nodes with one address are one session, and both are named", () => {
   ]);
 });
 
+test("two nodes with one address and ports of their own are one session too, whoever came first", () => {
+  const twin = bgpNodeObject("worker-0", "10.30.0.56/24", "192.168.7.64");
+  const port = resourceObject("BGPConfiguration", "node.worker-2", { listenPort: 1790 });
+  for (const order of [
+    [twin, port],
+    [port, twin],
+  ]) {
+    const { config, reports } = new Speaker(...order).wish();
+    assert.equal(config.sessions.size, 3);
+    assert.equal(config.sessions.get("Mesh_10_30_0_56")?.peer.port, 179);
+    assert.match(reports.join(), /with node worker-2 and .* with node worker-0 both lead to 10\.30\.0\.56/);
+  }
+});
+
 test("what all sessions wait for is said once", () => {
   const meshed = resourceObject("BGPConfiguration", "default", {
     nodeMeshPassword: { secretKeyRef: { name: "bgp", key: "mesh" } },

@@ -69,11 +69,12 @@ export class SpeakerPieces {
   wish(password: Passwords): SpeakerWish {
     const router = this.#pieces.get(keys.bgpRouter)?.router;
     if (!router) return { config: undefined, reports: [] };
-    const reports = new Reports(this.#sessions.conflicts());
+    const { winners, conflicts } = this.#sessions.choose();
+    const reports = new Reports(conflicts);
     const sessions = new Map<string, SessionConfig>();
-    for (const piece of this.#sessions.winners()) {
+    for (const [name, piece] of winners) {
       const made = this.#session(piece, password, reports);
-      if (made) sessions.set(made.name, made);
+      if (made) sessions.set(name, made);
     }
     return { config: { ...router, sessions, originated: this.#announced() }, reports: reports.lines() };
   }
