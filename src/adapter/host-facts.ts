@@ -48,6 +48,10 @@ export class DiskHostFiles implements HostFiles {
     return text === undefined ? undefined : { path: this.#path("etc/calico/felix.cfg"), text };
   }
 
+  readSecret(name: string, key: string): string | undefined {
+    return this.#read(path.join("etc/calico/secrets", path.basename(name), path.basename(key)))?.replace(/\r?\n$/, "");
+  }
+
   #path(file: string): string {
     return path.join(this.#root, file);
   }

@@ -34,7 +34,7 @@ async function server(): Promise<{ server: CniServer; store: MemoryStore; log: S
       podMtu: () => 1450,
       ready: () => ({ ok: true }),
       endpoints: { changed: async () => undefined, removed: async () => undefined },
-      random: { uuid: () => "uid", fraction: () => 0 },
+      random: { uuid: () => "uid" },
       openLog: () => log,
       install: async () => "written: nothing",
     }),

@@ -22,6 +22,8 @@ export const keys = {
   learned: (prefix: PrefixKey): CompileKey => `learned ${prefix}`,
 } as const;
 
+export const isLearned = (source: string): boolean => source.startsWith("learned ");
+
 /** Endpoints: a pod's start waits for them, so they go ahead of everything else. */
 export const isUrgent = (key: CompileKey): boolean => key.startsWith("endpoint ");
 

@@ -10,8 +10,9 @@
  * object that is there and cannot be read goes on being wanted until somebody mends or deletes the object.
  */
 import { messageOf } from "../base/errors.ts";
+import type { Fragment } from "../compile/fragment.ts";
 import { Compiler } from "../compile/incremental.ts";
-import { keys } from "../compile/keys.ts";
+import { type CompileKey, keys } from "../compile/keys.ts";
 import { describeOrigin } from "../compile/project.ts";
 import type { Local } from "../compile/view.ts";
 import type { Prefix } from "../ip/prefix.ts";
@@ -47,6 +48,15 @@ export interface AgentDeps {
   readonly metrics: Pick<Metrics, "count" | "observe" | "set">;
   /** Settings changed: pools, configurations, the own Node. Called once per burst, and after the first lists. */
   readonly settingsChanged: (settings: Settings) => void;
+  /** Who speaks BGP; left out, nothing is learned. */
+  readonly bgp?: BgpSide;
+}
+
+/** What is compiled for a BGP speaker, as it is compiled. The routes that it learns come by `dataplane.contribute`. */
+export interface BgpSide {
+  compiled(key: CompileKey, fragment: Fragment): void;
+  /** All that the store has is compiled, as far as it goes. */
+  settled(): void;
 }
 
 export class Agent {
@@ -77,6 +87,7 @@ export class Agent {
       metrics: deps.metrics,
       repaired: (repair) => this.#repaired(repair),
       settled: () => this.#settled(),
+      compiled: (key, fragment) => deps.bgp?.compiled(key, fragment),
       whyNotOpen: () => this.#whyNotOpen(),
     });
     this.#intent = new Intent(this.#compiler.view, this.#compiler.touch);
@@ -183,6 +194,16 @@ export class Agent {
     this.#deps.turn("store", () => this.#follower.start());
   }
 
+  /** Whether routes that an earlier run learned are there still. */
+  get hasLearned(): boolean {
+    return this.#keeper.hasLearned;
+  }
+
+  /** Whatever is to be learned by BGP has been: what an earlier run learned beside it goes. */
+  routesLearned(): void {
+    this.#keeper.letGoLearned(this.dataplane);
+  }
+
   setLocal(local: Local): void {
     this.dataplane.change((view, touch) => view.setLocal(local, touch));
   }
@@ -234,6 +255,7 @@ export class Agent {
     this.#store = { state: "inSync", cursor };
     this.#keeper.hold(this.dataplane, this.#intent.unknownKeys);
     this.#keeper.renew();
+    if (!this.#deps.bgp) this.routesLearned();
     this.dataplane.open({ removes: true });
     this.#deps.log.info("in sync with the store", {
       cursor,
@@ -278,6 +300,7 @@ export class Agent {
       this.#deps.metrics.set("initialResyncSeconds", (this.#deps.clock.now() - this.#begun) / 1_000);
       this.#begun = undefined;
     }
+    if (this.isInSync) this.#deps.bgp?.settled();
     // Only what the store has vouched for is kept: a state that was repaired from disk is there already.
     const cursor = this.#cursor;
     if (cursor !== undefined && this.#store.state === "inSync")

@@ -13,6 +13,7 @@
  */
 
 import { CodedError } from "../base/errors.ts";
+import type { Fragment } from "../compile/fragment.ts";
 import type { Compiler } from "../compile/incremental.ts";
 import { type ItemKind, type Items, order } from "../compile/items.ts";
 import type { CompileKey } from "../compile/keys.ts";
@@ -50,6 +51,8 @@ export interface DataplaneDeps {
   readonly metrics: Pick<Metrics, "count" | "observe">;
   /** A pass has ended and nothing is marked: what is compiled is applied, failures apart. */
   readonly settled: () => void;
+  /** A key was compiled: what it contributes beside items is for others. */
+  readonly compiled?: (key: CompileKey, fragment: Fragment) => void;
   /** Why the dataplane was not opened yet, in words. */
   readonly whyNotOpen: () => string;
 }
@@ -111,7 +114,12 @@ export class Dataplane {
     for (const kind of kinds) this.#tables.reconciler(kind).resync(reason);
   }
 
-  /** What a source other than compile wants (the last applied state, learned routes), in place of what it wanted before. */
+  /** What comes of something other than a compile key, a learned route, in place of what came of it before. */
+  contribute(source: string, fragment: Fragment): void {
+    this.#tables.take(source, fragment);
+  }
+
+  /** What a source other than compile wants (the last applied state), in place of what it wanted before. */
   offer<K extends ItemKind>(kind: K, source: string, wanted: readonly Candidate<Items[K]>[]): void {
     this.#tables.offer(kind, source, wanted);
   }
@@ -228,6 +236,7 @@ export class Dataplane {
   readonly #take: ItemTables["take"] = (key, fragment) => {
     this.#metrics.taken(fragment);
     this.#tables.take(key, fragment);
+    this.#deps.compiled?.(key, fragment);
   };
 
   /** How often an item that shall be has come, gone or become another: the same number, the same items. */

@@ -2,6 +2,7 @@
  * Keeps what was last applied on this node's disk, and wants it beside whatever is compiled until the store has vouched
  * for what is there: wanted by nobody but the past, it loses against everything that is compiled. What hangs on an object
  * that the store has but nobody can read is held beyond that, and wins: what is compiled without the object proves nothing.
+ * Routes that were learned are wanted until peers have had the time to tell theirs again.
  *
  * The file is written when an item or a pool has changed, not when the store has moved. Its cursor may then be older than
  * what the agent has seen, which proves as much: a store that went back to a revision between the two makes the very same
@@ -9,7 +10,7 @@
  */
 import { messageOf } from "../base/errors.ts";
 import { type ItemKind, order } from "../compile/items.ts";
-import type { CompileKey } from "../compile/keys.ts";
+import { type CompileKey, isLearned } from "../compile/keys.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
 import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
@@ -31,6 +32,7 @@ const MOST_OCTETS_PER_MS = 1_000;
 /** A write that failed is tried again after this. */
 const RETRY_MS: Millis = 10_000;
 const SOURCE = "last applied";
+const LEARNED_SOURCE = "last learned";
 const PREFERENCE = 1_000;
 const HELD_PREFERENCE = -1;
 
@@ -62,6 +64,8 @@ export class Keeper {
   readonly #last: LastApplied | undefined;
   /** What is wanted still; undefined until the store has vouched. */
   #held: readonly KeptItem[] | undefined;
+  /** Items that were learned, with the source that each had, until they are let go. */
+  #learned: ReadonlyMap<string, string> = new Map();
   /** CIDRs of the pools of the last run. */
   readonly pools: readonly Prefix[];
   #written: Written | undefined;
@@ -108,12 +112,24 @@ export class Keeper {
 
   /** Wants what was last applied. */
   offer(dataplane: Dataplane): void {
-    for (const kind of order) {
-      const wanted = (this.#last?.items ?? []).flatMap(({ kind: its, key, value }) =>
-        its === kind ? [{ key, value, preference: PREFERENCE }] : [],
-      );
-      dataplane.offer(kind, SOURCE, wanted);
-    }
+    const items = this.#last?.items ?? [];
+    const learned = items.filter(({ source }) => isLearned(source));
+    const compiled = items.filter(({ source }) => !isLearned(source));
+    offerAll(dataplane, SOURCE, compiled, PREFERENCE);
+    offerAll(dataplane, LEARNED_SOURCE, learned, PREFERENCE);
+    this.#learned = new Map(learned.map(({ kind, key, source }) => [`${kind} ${key}`, source]));
+  }
+
+  /** Whether routes that an earlier run learned are wanted still. */
+  get hasLearned(): boolean {
+    return this.#learned.size > 0;
+  }
+
+  /** What was learned before is wanted no more: whatever is to be learned has been. */
+  letGoLearned(dataplane: Dataplane): void {
+    if (this.#learned.size === 0) return;
+    offerAll(dataplane, LEARNED_SOURCE, [], PREFERENCE);
+    this.#learned = new Map();
   }
 
   /**
@@ -124,12 +140,7 @@ export class Keeper {
     const before = this.#held;
     this.#held = (before ?? this.#last?.items ?? []).filter(({ source }) => compileKeys.has(source));
     if (this.#held.length === before?.length) return;
-    for (const kind of order) {
-      const wanted = this.#held.flatMap(({ kind: its, key, value }) =>
-        its === kind ? [{ key, value, preference: HELD_PREFERENCE }] : [],
-      );
-      dataplane.offer(kind, SOURCE, wanted);
-    }
+    offerAll(dataplane, SOURCE, this.#held, HELD_PREFERENCE);
   }
 
   /** Whether the past still wants something after the store has vouched. */
@@ -177,7 +188,8 @@ export class Keeper {
 
   /** What is held may lie in a pool that cannot be read. */
   #poolsOf({ pools }: Kept): readonly string[] {
-    return [...new Set([...pools, ...(this.isHolding ? this.pools : [])].map(formatPrefix))];
+    const isWanting = this.isHolding || this.#learned.size > 0;
+    return [...new Set([...pools, ...(isWanting ? this.pools : [])].map(formatPrefix))];
   }
 
   async #keep(content: Kept): Promise<void> {
@@ -195,8 +207,10 @@ export class Keeper {
     try {
       const header = { node, cursor, pools: this.#poolsOf(content) };
       const sources = new Map(this.#held?.map(({ kind, key, source }) => [`${kind} ${key}`, source]));
-      const madeBy = (kind: ItemKind, key: string, source: string): string =>
-        source === SOURCE ? (sources.get(`${kind} ${key}`) ?? source) : source;
+      const madeBy = (kind: ItemKind, key: string, source: string): string => {
+        const before = source === SOURCE ? sources : source === LEARNED_SOURCE ? this.#learned : undefined;
+        return before?.get(`${kind} ${key}`) ?? source;
+      };
       await stateFile.replace(counted(encodeLastApplied(dataplane, header, madeBy)));
       this.#written = written;
       this.#failure = undefined;
@@ -217,5 +231,12 @@ export class Keeper {
     this.#due = undefined;
     await this.#writing;
     if (content && !(this.#isWritten(content) && this.#written?.cursor === content.cursor)) await this.#keep(content);
+  }
+}
+
+function offerAll(dataplane: Dataplane, source: string, items: readonly KeptItem[], preference: number): void {
+  for (const kind of order) {
+    const wanted = items.flatMap(({ kind: its, key, value }) => (its === kind ? [{ key, value, preference }] : []));
+    dataplane.offer(kind, source, wanted);
   }
 }

@@ -32,6 +32,7 @@ const memoryFiles = (name?: string): HostFiles & { name: string | undefined } =>
   },
   writeMtu: () => {},
   readFelixFile: () => undefined,
+  readSecret: () => undefined,
 });
 
 function startup(

@@ -47,4 +47,6 @@ export interface HostFiles {
   writeMtu(octets: number): void;
   /** `/etc/calico/felix.cfg`. */
   readFelixFile(): { readonly path: string; readonly text: string } | undefined;
+  /** `/etc/calico/secrets/<name>/<key>`, without the newline at its end. */
+  readSecret(name: string, key: string): string | undefined;
 }

@@ -75,8 +75,8 @@ export const commands: readonly Command[] = [
   },
   {
     name: "node",
-    summary: "the agent of this host, its probes, and what it knows ('node show')",
-    examples: ["node show worker-1"],
+    summary: "the agent of this host, its probes, its BGP sessions ('node status'), and what it knows ('node show')",
+    examples: ["node status", "node show worker-1"],
     load: () => import("./node.ts"),
   },
   {

@@ -14,6 +14,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
   // Calico's probe flags are long with one dash, which an option parser takes for something else.
   if (isProbe(args)) return probe(args, host);
   if (args[0] === "show") return (await import("./node-show.ts")).main(args.slice(1), host);
+  if (args[0] === "status") return (await import("./node-status.ts")).main(args.slice(1), host);
   const command = new Command("ocicat node")
     .description(
       "Runs the agent of this host: addresses, routes, tunnels, outgoing NAT, the CNI socket, health, metrics.",
@@ -28,6 +29,7 @@ CALICO_IPV4POOL_CIDR, CALICO_IPV4POOL_VXLAN, FELIX_…, ETCD_ENDPOINTS, DATASTOR
 
 Other calls:
   ocicat node show [HOST] [-o json]        what the agent knows
+  ocicat node status [HOST] [-o json]      its BGP sessions
   ocicat node -felix-live -felix-ready     probes, exit code 0 or 1
 
 Examples:

@@ -48,6 +48,7 @@ async function watched(t: TestContext, variables: Readonly<Record<string, string
       writeNodeName: () => undefined,
       writeMtu: () => undefined,
       readFelixFile: () => undefined,
+      readSecret: () => undefined,
     },
     reachability: new RouteReachability(rtnetlink, {
       resolve: () => Promise.reject(new Error("no names here")),

@@ -6,6 +6,8 @@ import { formatJson } from "../../base/json.ts";
 export interface NodeApi {
   report(): unknown;
   verify(): Promise<unknown>;
+  /** `bgp` is missing where the agent speaks none. */
+  bgp(): { readonly bgp?: unknown };
   readonly turn: <T>(name: string, work: () => T) => T;
   readonly health: http.RequestListener;
   readonly metrics: http.RequestListener;
@@ -22,6 +24,9 @@ export function nodeApi(api: NodeApi): http.RequestListener {
       case "/v1/verify":
         answer(response, "/v1/verify", () => api.verify());
         break;
+      case "/v1/bgp":
+        answer(response, "/v1/bgp", async () => api.bgp());
+        break;
       case "/liveness":
       case "/readiness":
         api.health(request, response);
@@ -31,7 +36,7 @@ export function nodeApi(api: NodeApi): http.RequestListener {
         break;
       default:
         response.writeHead(404, { "content-type": "text/plain" });
-        response.end("there are /v1/node, /v1/verify, /liveness, /readiness and /metrics\n");
+        response.end("there are /v1/node, /v1/verify, /v1/bgp, /liveness, /readiness and /metrics\n");
     }
   };
 }

@@ -1,6 +1,6 @@
 /** The kernel of this host as the dataplane sees it: request layers, the table of devices, one driver per kind of item. */
 import { LinuxBpf } from "../../adapter/linux/bpf.ts";
-import type { NeighbourItem, TunnelSourceItem } from "../../compile/node-state.ts";
+import type { NeighbourItem, RouteItem, TunnelSourceItem } from "../../compile/node-state.ts";
 import { IPIP_DEVICE } from "../../compile/tunnels/ipip.ts";
 import { VXLAN_DEVICE } from "../../compile/tunnels/vxlan.ts";
 import { addressDriver } from "../../dataplane/drivers/addresses.ts";
@@ -51,6 +51,7 @@ export interface Kernel {
   readonly drivers: Drivers;
   /** Devices of pods and tunnels. */
   readonly isOurs: (device: string) => boolean;
+  readonly ownsRoute: (route: RouteItem) => boolean;
   /** What others' base chains do to packets of pods. */
   readonly foreignChains: ForeignChainWatch;
   close(): void;
@@ -68,6 +69,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const ipip = await ipipDrivers(kernel, neighbourDriver(kernel, { isOurs: isTunnel }));
   const workloadPrefixes = ["cali"];
   const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
+  const owns = (route: RouteItem): boolean => ownsRoute(ownership, route);
   const tables = new NftTableDriver(namespace, {
     log,
     clock,
@@ -87,12 +89,13 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
     neighbours: ipip.neighbours,
     fdb: fdbDriver(kernel, { isOurs: isVxlan }),
     tunnelSources: ipip.sources,
-    routes: new RouteDriver(kernel, { owns: (route) => ownsRoute(ownership, route) }),
+    routes: new RouteDriver(kernel, { owns }),
   };
   return {
     ...kernel,
     drivers,
     isOurs: (name) => isTunnel(name) || workloadPrefixes.some((prefix) => name.startsWith(prefix)),
+    ownsRoute: owns,
     foreignChains,
     close: () => {
       foreignChains.close();

@@ -26,6 +26,7 @@ import { localFacts } from "../../node/local-facts.ts";
 import type { LocalNode, NodeStartup } from "../../node/startup.ts";
 import { reconcileTunnelAddresses } from "../../node/tunnel-addresses.ts";
 import type { TurnMeter } from "../../node/turns.ts";
+import type { BgpTransport } from "../../port/bgp-transport.ts";
 import type { Clock, Timer, WallClock } from "../../port/clock.ts";
 import type { HostFiles } from "../../port/host-facts.ts";
 import type { Log } from "../../port/log.ts";
@@ -34,10 +35,12 @@ import type { StateFile } from "../../port/state-file.ts";
 import { type Store, type Stored, StoreError } from "../../port/store.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
 import type { PluginAnswer, PluginCall } from "../../wire/plugin-call.ts";
+import { bgpReport } from "./bgp-report.ts";
 import { Configuration } from "./configuration.ts";
 import { endpointReports } from "./endpoint-reports.ts";
 import { nodeApi } from "./http-api.ts";
 import type { Kernel } from "./kernel.ts";
+import { NodeBgp } from "./node-bgp.ts";
 import { NodeHealth } from "./node-health.ts";
 import { PeriodicRefresh } from "./periodic-refresh.ts";
 import { PluginInstallation } from "./plugin-installation.ts";
@@ -66,6 +69,8 @@ export interface NodeAgentDeps {
   readonly metrics: PrometheusMetrics;
   readonly turns: TurnMeter;
   readonly openCniLog: CniServerDeps["openLog"];
+  /** Left out: it speaks no BGP. */
+  readonly bgpTransport?: BgpTransport;
   /** Writes the plugin's files; resolves with a line for people. */
   readonly installPlugin: () => Promise<string>;
 }
@@ -91,6 +96,7 @@ export class NodeAgent {
   readonly #status: Publisher;
   readonly #facts: Publisher;
   readonly #installation: PluginInstallation;
+  readonly #bgp: NodeBgp | undefined;
   #local: LocalNode | undefined;
   /** The own Node as it was written at the start. */
   #registered: Stored | undefined;
@@ -106,6 +112,7 @@ export class NodeAgent {
     this.#name = startup.name().name;
     this.#rpFilter = namespaces.own().readSysctl(RP_FILTER) ?? "1";
     this.configuration = new Configuration({ environment: variables, hostFiles, log, node: this.#name });
+    this.#bgp = this.#newBgp();
     this.agent = new Agent(this.#localFacts(), {
       store,
       clock,
@@ -116,6 +123,7 @@ export class NodeAgent {
       turn: turns.measure,
       metrics: deps.metrics,
       settingsChanged: (settings) => this.#adopt(settings),
+      ...(this.#bgp ? { bgp: this.#bgp } : {}),
     });
     this.health = new NodeHealth(this.agent, { clock, log });
     this.#cni = new CniServer({
@@ -165,10 +173,28 @@ export class NodeAgent {
     watchMetrics(deps.metrics, { agent: this.agent, links, isOurs, node: this.#name });
   }
 
+  #newBgp(): NodeBgp | undefined {
+    const { bgpTransport: transport, kernel, clock, wallClock, log, turns, hostFiles } = this.#deps;
+    if (!transport) return undefined;
+    return new NodeBgp({
+      ...kernel,
+      transport,
+      clock,
+      wallClock,
+      turn: turns.measure,
+      random: new SystemRandom(),
+      log: log.child({ component: "bgp" }),
+      password: ({ name, key }) => hostFiles.readSecret(name, key),
+      isOwnAddress: (address) =>
+        (this.#local?.interfaces ?? []).some(({ addresses }) => addresses.some((own) => own.address === address)),
+    });
+  }
+
   /** From the store's first answer until `signal` aborts. Rejects where the node cannot be what its settings say. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#adoptLocal();
     this.#hostWatch.start();
+    await this.#bgp?.start(this.agent);
     const started = await this.#begin(signal);
     if (!started) return;
     this.#deps.hostFiles.writeNodeName(this.#name);
@@ -294,6 +320,10 @@ export class NodeAgent {
         podMtu: this.#podMtu,
         turns: { overBudget: turns.overBudget, worst: turns.worst },
       }),
+      bgp: () => {
+        const status = this.#bgp?.status;
+        return status ? { bgp: bgpReport(status, this.#bgp?.reports ?? []) } : {};
+      },
       verify: () => verify(this.agent.dataplane, kernel.drivers, this.agent.view),
       turn: turns.measure,
       health,
@@ -312,6 +342,7 @@ export class NodeAgent {
     this.#facts.close();
     this.#installation.close();
     await this.#adopting;
+    await this.#bgp?.close();
     await this.agent.close();
   }
 }

@@ -6,6 +6,7 @@
 import { flushCompileCache } from "node:module";
 import path from "node:path";
 import { listenAgentSocket } from "../../adapter/agent-socket.ts";
+import { TcpBgpTransport } from "../../adapter/bgp/tcp-transport.ts";
 import { SystemClock, SystemWallClock } from "../../adapter/clock.ts";
 import { FileLog } from "../../adapter/cni/log-file.ts";
 import { healthHandler } from "../../adapter/health-server.ts";
@@ -124,6 +125,8 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     version: CALICO_VERSION,
   });
   const ipam = new Ipam({ store, wallClock, log });
+  const bgpTransport = environment.backend === "bird" ? new TcpBgpTransport(namespaces.own()) : undefined;
+  scope.defer(() => bgpTransport?.close());
   const agent = new NodeAgent({
     root,
     environment,
@@ -141,6 +144,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     log,
     metrics,
     turns,
+    ...(bgpTransport ? { bgpTransport } : {}),
     openCniLog: ({ path: file, ...settings }) => {
       const also = log.child({ component: "cni" });
       return file === "" ? also : new FileLog({ path: path.join(root, file), ...settings }, { wallClock, also });

@@ -1,0 +1,209 @@
+/**
+ * BGP in an agent:
+ *
+ *   compile ─▶ SpeakerPieces ─▶ Speaker ─▶ best routes ─▶ LearnedRoutes ─▶ dataplane, under `learned PREFIX`
+ *   secrets on disk ──┘            ▲                          ▲
+ *   host's routes ─────────────────┴── where next hops lead ──┘
+ *
+ * The speaker is configured when a pass has settled: what the store has is compiled then as far as it goes.
+ */
+
+import type { Fragment } from "../../compile/fragment.ts";
+import type { CompileKey } from "../../compile/keys.ts";
+import type { RouteItem } from "../../compile/node-state.ts";
+import { NextHops } from "../../compile/routing/next-hops.ts";
+import type { Agent, BgpSide } from "../../dataplane/agent.ts";
+import { HostRoutes } from "../../dataplane/host-routes.ts";
+import type { IpAddress } from "../../ip/address.ts";
+import type { LinkTable } from "../../kernel/link-table.ts";
+import type { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import type { BgpTransport } from "../../port/bgp-transport.ts";
+import type { Clock, Timer, WallClock } from "../../port/clock.ts";
+import type { Log } from "../../port/log.ts";
+import type { Random } from "../../port/random.ts";
+import { LearnedRoutes } from "../../rib/learned-routes.ts";
+import { type Passwords, SpeakerPieces } from "../../rib/speaker-pieces.ts";
+import { Speaker } from "../../speaker/speaker.ts";
+import type { SpeakerStatus } from "../../speaker/types.ts";
+
+export interface NodeBgpDeps {
+  readonly rtnetlink: Rtnetlink;
+  readonly links: LinkTable;
+  /** Whether a route of the main table is ours. */
+  readonly ownsRoute: (route: RouteItem) => boolean;
+  readonly transport: BgpTransport;
+  readonly password: Passwords;
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly random: Pick<Random, "fraction">;
+  readonly log: Log;
+  readonly turn: <T>(name: string, work: () => T) => T;
+  /** Whether an interface of this host has the address. */
+  readonly isOwnAddress: (address: IpAddress) => boolean;
+}
+
+/** BIRD's `merge paths`, as Calico has it. */
+const MAX_PATHS = 16;
+/** RFC 4724: as long as peers keep our routes, in Calico's configuration of BIRD. */
+const DEFERRAL_SECONDS = 120;
+/** Prefixes that are decided in one slice. */
+const SLICE = 500;
+/** A secret that is missing is looked for again after this. */
+const SECRETS_MS = 5_000;
+
+export class NodeBgp implements BgpSide {
+  readonly #deps: NodeBgpDeps;
+  readonly #pieces = new SpeakerPieces();
+  readonly #reach: NextHops;
+  readonly #reached = new Set<IpAddress>();
+  #agent: Agent | undefined;
+  #speaker: Speaker | undefined;
+  #learned: LearnedRoutes | undefined;
+  #hostRoutes: HostRoutes | undefined;
+  #isStale = false;
+  #flushing: Promise<void> | undefined;
+  #secrets: Timer | undefined;
+  #reports: readonly string[] = [];
+  #isClosed = false;
+
+  constructor(deps: NodeBgpDeps) {
+    this.#deps = deps;
+    this.#reach = new NextHops({ leavesOut: deps.ownsRoute });
+  }
+
+  /** Works for this agent from now on. Resolves when the host's routes are known. Throws KernelError. */
+  async start(agent: Agent): Promise<void> {
+    const { rtnetlink, links, clock, log, ownsRoute } = this.#deps;
+    this.#agent = agent;
+    this.#learned = new LearnedRoutes({ view: agent.view, owns: ownsRoute });
+    this.#speaker = this.#newSpeaker(agent);
+    this.#hostRoutes = new HostRoutes(
+      { rtnetlink, links, clock, log },
+      {
+        set: (route) => this.#routeSet(route),
+        gone: (route) => this.#routeGone(route),
+      },
+    );
+    await this.#hostRoutes.start();
+  }
+
+  #newSpeaker(agent: Agent): Speaker {
+    const { transport, clock, wallClock, random, log, isOwnAddress } = this.#deps;
+    const speaker = new Speaker({
+      transport,
+      clock,
+      wallClock,
+      random,
+      log,
+      maxPaths: MAX_PATHS,
+      surroundings: {
+        costOf: (nextHop) => this.#costOf(nextHop),
+        isOwnAddress,
+        ownAddress: (family) => (family === 4 ? agent.view.ownNode?.ipv4 : agent.view.ownNode?.ipv6)?.address,
+      },
+      forwarding: [4, 6],
+      ...(agent.hasLearned ? { deferralSeconds: DEFERRAL_SECONDS } : {}),
+    });
+    speaker.onBest((changes) => {
+      for (const { prefix, routes } of changes) {
+        this.#learned?.best(
+          prefix,
+          routes.map(({ attributes }) => attributes.nextHop),
+        );
+      }
+      this.#wake();
+    });
+    // What was learned last comes to the dataplane first: nothing is let go that is about to be wanted.
+    speaker.onSettled(() => void this.#flushed().then(() => agent.routesLearned()));
+    return speaker;
+  }
+
+  compiled(key: CompileKey, fragment: Fragment): void {
+    if (this.#pieces.set(key, fragment.bgp)) this.#isStale = true;
+    this.#learned?.compiled(key);
+    this.#wake();
+  }
+
+  settled(): void {
+    if (!this.#isStale || this.#isClosed) return;
+    this.#isStale = false;
+    this.#configure();
+  }
+
+  #configure(): void {
+    const { config, reports } = this.#pieces.wish(this.#deps.password);
+    for (const report of reports) if (!this.#reports.includes(report)) this.#deps.log.warn(report);
+    this.#reports = reports;
+    if (config) this.#deps.turn("bgp configure", () => this.#speaker?.configure(config));
+    if (reports.length === 0 || this.#secrets) return;
+    this.#secrets = this.#deps.clock.after(SECRETS_MS, () => {
+      this.#secrets = undefined;
+      if (!this.#isClosed) this.#configure();
+    });
+  }
+
+  /** Next hops that were asked for stay known: they are as many as there are peers behind peers. */
+  #costOf(nextHop: IpAddress): number | undefined {
+    const isNew = !this.#reached.has(nextHop);
+    if (isNew) this.#reached.add(nextHop);
+    const resolution = isNew ? this.#reach.use(nextHop) : this.#reach.resolve(nextHop);
+    return "hops" in resolution ? 0 : undefined;
+  }
+
+  #routeSet(route: RouteItem): void {
+    this.#learned?.kernelRoute(route);
+    this.#moved(this.#reach.set(route));
+  }
+
+  #routeGone(route: RouteItem): void {
+    this.#learned?.kernelRouteGone(route);
+    this.#moved(this.#reach.remove(route));
+  }
+
+  #moved(nextHops: readonly IpAddress[]): void {
+    for (const nextHop of nextHops) this.#speaker?.nextHopChanged(nextHop);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#flushing || !this.#learned?.pending) return;
+    const { clock, turn } = this.#deps;
+    this.#flushing = turn("learned routes", () => clock.yield().then(() => this.#flush())).finally(() => {
+      this.#flushing = undefined;
+      this.#wake();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const { clock, turn } = this.#deps;
+    while (this.#learned && this.#learned.pending > 0 && !this.#isClosed) {
+      turn("learned routes", () =>
+        this.#learned?.flush(SLICE, (key, fragment) => this.#agent?.dataplane.contribute(key, fragment)),
+      );
+      await clock.yield();
+    }
+  }
+
+  async #flushed(): Promise<void> {
+    this.#wake();
+    while (this.#flushing) await this.#flushing;
+  }
+
+  get status(): SpeakerStatus | undefined {
+    return this.#speaker?.status();
+  }
+
+  /** What keeps sessions from being, in words for people. */
+  get reports(): readonly string[] {
+    return this.#reports;
+  }
+
+  /** Peers that know graceful restart keep this node's routes meanwhile. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#secrets?.cancel();
+    this.#hostRoutes?.close();
+    this.#speaker?.close("restart");
+    await this.#flushing;
+  }
+}
