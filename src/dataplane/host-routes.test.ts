@@ -6,7 +6,7 @@ import { routeKey } from "../compile/node-state.ts";
 import { parseAddress } from "../ip/address.ts";
 import { LinkTable } from "../kernel/link-table.ts";
 import { Rtnetlink } from "../kernel/rtnetlink.ts";
-import { Ground } from "../testing/driver-ground.ts";
+import { Ground, underTest } from "../testing/driver-ground.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryKernel } from "../testing/memory-kernel/memory-kernel.ts";
 import { SilentLog } from "../testing/silent-log.ts";
@@ -14,12 +14,7 @@ import { HostRoutes } from "./host-routes.ts";
 
 async function setUp() {
   const kernel = new MemoryKernel();
-  const ground = Ground.withDevices({
-    netlink: kernel,
-    view: kernel.view,
-    faults: kernel.faults,
-    close: () => kernel.close(),
-  });
+  const ground = Ground.withDevices(underTest(kernel));
   const clock = new FakeClock();
   const rtnetlink = new Rtnetlink(kernel, clock);
   const links = new LinkTable(rtnetlink);

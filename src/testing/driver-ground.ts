@@ -12,6 +12,7 @@ import type { Netlink } from "../port/netlink.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import type { KernelView } from "./kernel-view.ts";
 import type { Faults } from "./memory-kernel/faults.ts";
+import type { MemoryKernel } from "./memory-kernel/memory-kernel.ts";
 
 /** A network namespace, real or not. */
 export interface KernelUnderTest {
@@ -22,6 +23,15 @@ export interface KernelUnderTest {
   readonly faults?: Faults;
   close(): void;
 }
+
+/** The kernel in memory, as the suites take it. */
+export const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
+  netlink: kernel,
+  bpf: kernel.bpf,
+  view: kernel.view,
+  faults: kernel.faults,
+  close: () => kernel.close(),
+});
 
 export const MAC_A = "66:00:00:00:00:0a";
 export const MAC_B = "66:00:00:00:00:0b";
@@ -157,3 +167,14 @@ export class Ground {
     this.kernel.close();
   }
 }
+
+/** What hinders devices that have eth0 as their parent: it bears another name. */
+export const parentAway = (ground: Ground) => ({
+  mend: (): void => {
+    if (ground.has("eth2")) ground.run({ type: "setLink", link: ground.index("eth2"), change: { name: "eth0" } });
+  },
+  hinder: {
+    act: (): void => ground.run({ type: "setLink", link: ground.index("eth0"), change: { name: "eth2" } }),
+    hinders: ({ parent }: { readonly parent: string }): boolean => parent === "eth0",
+  },
+});

@@ -19,7 +19,7 @@ import { formatAddress, parseAddress } from "../ip/address.ts";
 import { formatPrefix, parseInterfaceAddress } from "../ip/prefix.ts";
 import { NeighbourFlag, NeighbourState } from "../netlink/rtnetlink/codes.ts";
 import type { DriverWorld } from "./driver-contract.ts";
-import { Ground, type KernelUnderTest, MAC_A, MAC_B, VXLAN } from "./driver-ground.ts";
+import { Ground, type KernelUnderTest, MAC_A, MAC_B, parentAway, VXLAN } from "./driver-ground.ts";
 
 const TUNNELS = [VXLAN, "vxlan-v6.calico"];
 const isTunnel = (name: string): boolean => TUNNELS.includes(name);
@@ -85,13 +85,7 @@ export function linkWorld(kernel: KernelUnderTest): DriverWorld<VxlanLink> {
         });
       },
     },
-    mend: () => {
-      if (ground.has("eth2")) ground.run({ type: "setLink", link: ground.index("eth2"), change: { name: "eth0" } });
-    },
-    hinder: {
-      act: () => ground.run({ type: "setLink", link: ground.index("eth0"), change: { name: "eth2" } }),
-      hinders: ({ parent }) => parent === "eth0",
-    },
+    ...parentAway(ground),
     close: () => ground.close(),
   };
 }

@@ -17,7 +17,7 @@ import { VxlanLinkDriver } from "../dataplane/drivers/vxlan-links.ts";
 import { addressFromOctets, formatAddress, type Ipv4, ipv4Of, parseAddress } from "../ip/address.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import type { DriverWorld } from "./driver-contract.ts";
-import { Ground, type KernelUnderTest, MAC_A, VXLAN } from "./driver-ground.ts";
+import { Ground, type KernelUnderTest, MAC_A, parentAway, VXLAN } from "./driver-ground.ts";
 
 const TUNNEL = "tunl0";
 const PEER = "tunl0p";
@@ -70,16 +70,15 @@ const decapOn = (ground: Ground, device: string) =>
     filter: { index: ground.index(device), direction: "ingress", priority: 5, protocol: 0x0800, handle: 1, name: "" },
   }) as const;
 
-/** A filter of somebody else, on the NIC's ingress too. */
-function foreignFilter(ground: Ground): void {
-  const { bpf } = ground.kernel;
-  const program = bpf.loadProgram("other", new Assembler().exit(-1).assemble());
-  const index = ground.index("eth0");
-  ground.run(
+/** A filter on a NIC's ingress, for IPv4, that lets all pass. */
+function putFilter(ground: Ground, device: string, priority: number, name: string): void {
+  const program = ground.kernel.bpf.loadProgram("pass", new Assembler().exit(-1).assemble());
+  const index = ground.index(device);
+  ground.attempt(
     { type: "addClsact", index },
     {
       type: "replaceFilter",
-      filter: { index, direction: "ingress", priority: 9, protocol: 3, handle: 1, name: "other", fd: program.fd },
+      filter: { index, direction: "ingress", priority, protocol: 0x0800, handle: 1, name, fd: program.fd },
     },
   );
   program.close();
@@ -87,7 +86,7 @@ function foreignFilter(ground: Ground): void {
 
 export function ipipWorld(kernel: KernelUnderTest): DriverWorld<LinkItem> {
   const ground = Ground.withDevices(kernel);
-  foreignFilter(ground);
+  putFilter(ground, "eth0", 9, "other");
   const vxlan: LinkItem = {
     kind: "vxlan",
     name: VXLAN,
@@ -127,27 +126,17 @@ export function ipipWorld(kernel: KernelUnderTest): DriverWorld<LinkItem> {
         if (ground.has(PEER)) ground.attempt({ type: "deleteClsact", index: ground.index(PEER) });
       },
       "takes the filter of the NIC": () => void ground.attempt(decapOn(ground, "eth0")),
-      "puts a filter of another version on another NIC": () => {
-        const program = kernel.bpf.loadProgram("old", new Assembler().exit(-1).assemble());
-        const index = ground.index("eth1");
-        const name = "ocicat_decap_10.1.0.9_4711_00000000";
-        ground.attempt(
-          { type: "addClsact", index },
-          {
-            type: "replaceFilter",
-            filter: { index, direction: "ingress", priority: 6, protocol: 0x0800, handle: 1, name, fd: program.fd },
-          },
-        );
-        program.close();
+      // As a process leaves it that is killed on the way from one parent to another.
+      "moves the filter of the NIC to another NIC": () => {
+        const name = kernel.view.filters().find((filter) => filter.name.startsWith("ocicat_decap_"))?.name;
+        if (name === undefined) return;
+        ground.attempt(decapOn(ground, "eth0"), decapOn(ground, "eth1"));
+        putFilter(ground, "eth1", 5, name);
       },
+      "puts a filter of another version on another NIC": () =>
+        putFilter(ground, "eth1", 6, "ocicat_decap_10.1.0.9_4711_00000000"),
     },
-    mend: () => {
-      if (ground.has("eth2")) ground.run({ type: "setLink", link: ground.index("eth2"), change: { name: "eth0" } });
-    },
-    hinder: {
-      act: () => ground.run({ type: "setLink", link: ground.index("eth0"), change: { name: "eth2" } }),
-      hinders: ({ parent }) => parent === "eth0",
-    },
+    ...parentAway(ground),
     close: () => ground.close(),
   };
 }

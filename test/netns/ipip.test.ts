@@ -1,11 +1,9 @@
 /** IP-in-IP by BPF between two nodes in different subnets, seen from outside: pods, wires, tools, and a process that is killed. */
 import assert from "node:assert/strict";
-import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";
 import path from "node:path";
-import type { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
 import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
@@ -19,6 +17,7 @@ import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { whyNoBpf } from "../../src/testing/bpf-run.ts";
 import { type BedNode, IpipBed, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
 import { type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+import { Running } from "../scenario/running.ts";
 
 const skip = whyNoNamespaces() ?? whyNoBpf() ?? false;
 const root = path.join(import.meta.dirname, "../..");
@@ -26,51 +25,12 @@ const agentFile = path.join(root, "src/testing/ipip-agent.ts");
 
 const DEADLINE_MS = 20_000;
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
-
-/** A child whose words are waited for; killed after the test. */
-class Told {
-  readonly #child: Child;
-  #text = "";
-  #heard = (): void => undefined;
-
-  constructor(t: TestContext, child: Child) {
-    this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (piece: string) => {
-        this.#text += piece;
-        this.#heard();
-      });
-    }
-    t.after(() => child.kill("SIGKILL"));
-  }
-
-  /** Resolves with all that was said when the pattern has been. */
-  async says(pattern: RegExp): Promise<string> {
-    await new Promise<void>((resolve, reject) => {
-      const fail = () => reject(new Error(`not ${pattern}, but: ${this.#text}`));
-      const deadline = setTimeout(fail, DEADLINE_MS);
-      this.#heard = () => {
-        if (!pattern.test(this.#text)) return;
-        clearTimeout(deadline);
-        resolve();
-      };
-      this.#heard();
-    });
-    return this.#text;
-  }
-
-  async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    if (this.#child.signalCode === null) await once(this.#child, "exit");
-  }
+/** Starts a command in a namespace; it is killed after the test. */
+function started(t: TestContext, at: TestNamespace, command: string, args: readonly string[]): Running {
+  const running = at.net.run(() => Running.start(command, args, process.env));
+  t.after(() => running.end("SIGKILL"));
+  return running;
 }
-
-const spawned = (t: TestContext, at: TestNamespace, command: string, args: readonly string[]): Told =>
-  new Told(
-    t,
-    at.net.run(() => spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })),
-  );
 
 function bedFor(t: TestContext): IpipBed {
   const bed = new IpipBed();
@@ -79,20 +39,25 @@ function bedFor(t: TestContext): IpipBed {
 }
 
 /** Starts the processes that make the tunnel's two ends. */
-async function agents(t: TestContext, bed: IpipBed): Promise<readonly Told[]> {
-  const started = [bed.one, bed.two].map((node) => {
+async function agents(t: TestContext, bed: IpipBed): Promise<readonly Running[]> {
+  const running = [bed.one, bed.two].map((node) => {
     const other = bed.other(node);
     const args = [agentFile, node.address, node.tunnelAddress, other.address, other.block];
-    return spawned(t, node.host, process.execPath, args);
+    return started(t, node.host, process.execPath, args);
   });
-  for (const agent of started) assert.match(await agent.says(/\n/), /^ready$/m);
-  return started;
+  for (const agent of running) await agent.says(/^ready$/m);
+  return running;
 }
 
 /** What `tcpdump` prints of so many packets, once it is ready. */
-async function capture(t: TestContext, at: TestNamespace, count: number, ...filter: readonly string[]): Promise<Told> {
+async function capture(
+  t: TestContext,
+  at: TestNamespace,
+  count: number,
+  ...filter: readonly string[]
+): Promise<Running> {
   const args = ["-nn", "-v", "-l", "--immediate-mode", "-c", `${count}`, ...filter];
-  const tcpdump = spawned(t, at, "tcpdump", args);
+  const tcpdump = started(t, at, "tcpdump", args);
   await tcpdump.says(/listening on/);
   return tcpdump;
 }
@@ -134,7 +99,8 @@ test("pods reach each other through nodes in two subnets; on the wire it is prot
   const onWire = await capture(t, bed.router, 2, "-i", "one", "ip", "proto", "4");
   const onTunnel = await capture(t, bed.one.host, 2, "-i", "tunl0", "icmp");
   assert.match(ping(bed.one, bed.two.podAddress), /ttl=62/);
-  const wire = await onWire.says(/echo reply/);
+  await onWire.says(/echo reply/);
+  const wire = onWire.stdout;
   const [inner, outer] = ["192.168.226.65 > 192.168.97.193: ICMP echo request", "10.30.0.206 > 10.30.1.66"];
   assert.match(
     wire,
@@ -143,7 +109,8 @@ test("pods reach each other through nodes in two subnets; on the wire it is prot
     ),
   );
   assert.match(wire, /10\.30\.1\.66 > 10\.30\.0\.206: IP .*\s+192\.168\.97\.193 > 192\.168\.226\.65: ICMP echo reply/);
-  const tunnel = await onTunnel.says(/echo reply/);
+  await onTunnel.says(/echo reply/);
+  const tunnel = onTunnel.stdout;
   assert.match(tunnel, /length 84\)\s+192\.168\.226\.65 > 192\.168\.97\.193: ICMP echo request/);
   assert.match(tunnel, /192\.168\.97\.193 > 192\.168\.226\.65: ICMP echo reply/);
   assert.equal(bed.one.host.ip("route show proto bird").trim(), "192.168.97.192/26 via 10.30.1.66 dev tunl0 onlink");
@@ -153,7 +120,7 @@ test("pods reach each other through nodes in two subnets; on the wire it is prot
 
 test("with the processes killed packets go on, and a new process knows all of it", { skip }, async (t) => {
   const bed = bedFor(t);
-  for (const agent of await agents(t, bed)) await agent.kill();
+  for (const agent of await agents(t, bed)) await agent.end("SIGKILL");
   assert.ok(pings(bed.one, bed.two) && pings(bed.two, bed.one));
   const { links, sources } = await driversAt(t, bed.one);
   assert.deepEqual([...(await links.readOwned()).values()], [tunnelOf(bed.one)]);
@@ -185,13 +152,14 @@ test("programs are exchanged, and the tunnel's MTU changed, with a packet every 
   const bed = bedFor(t);
   await agents(t, bed);
   const { links } = await driversAt(t, bed.one);
-  const traffic = spawned(t, bed.one.pod, "ping", ["-n", "-i", "0.002", "-c", "500", "-W", "2", bed.two.podAddress]);
+  const traffic = started(t, bed.one.pod, "ping", ["-n", "-i", "0.002", "-c", "500", "-W", "2", bed.two.podAddress]);
   await traffic.says(/icmp_seq=20 /);
   for (const mtu of [1400, 1480, 1400, 1480]) {
     const value = { ...tunnelOf(bed.one), mtu };
     assert.deepEqual(await links.apply([{ op: "replace", key: "tunl0", value, was: tunnelOf(bed.one) }]), []);
   }
-  assert.match(await traffic.says(/packet loss/), /500 received, 0% packet loss/);
+  await traffic.says(/packet loss/);
+  assert.match(traffic.stdout, /500 received, 0% packet loss/);
 });
 
 test("what does not fit is told of with DF, and fragmented without", { skip }, async (t) => {
@@ -228,7 +196,7 @@ async function sends(t: TestContext, from: BedNode, to: BedNode): Promise<string
   to.pod.net.run(() => server.listen(0));
   try {
     const { port } = server.address() as net.AddressInfo;
-    spawned(t, from.pod, "bash", ["-c", `seq 1 ${LAST} > /dev/tcp/${to.podAddress}/${port}`]);
+    started(t, from.pod, "bash", ["-c", `seq 1 ${LAST} > /dev/tcp/${to.podAddress}/${port}`]);
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const [peer] = (await once(server, "connection", { signal })) as [net.Socket];
     const hash = createHash("sha256");
@@ -279,9 +247,10 @@ test("where bpf(2) is refused, it is said what is missing and what helps", { ski
   const args = ["--user", "--map-root-user", "--net", "sh", "-c"];
   const [address, tunnel, other, block] = [bed.one.address, bed.one.tunnelAddress, bed.two.address, bed.two.block];
   const script = `ip link add ens5 type veth peer name x && exec ${process.execPath} ${agentFile} ${address} ${tunnel} ${other} ${block}`;
-  const told = await spawned(t, bed.router, "unshare", [...args, script]).says(/\n/);
+  const agent = started(t, bed.router, "unshare", [...args, script]);
+  await agent.says(/\n/);
   assert.match(
-    told,
+    agent.stdout,
     /^create of IP-in-IP device tunl0: EPERM \(.*bpf\(2\) wants root's capabilities.*no ipip module; load it, or/,
   );
 });

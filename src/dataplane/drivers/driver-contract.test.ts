@@ -1,6 +1,6 @@
 /** The contract of drivers on the memory kernel, which speaks netlink in octets and fails on purpose. */
 import { driverContract } from "../../testing/driver-contract.ts";
-import type { KernelUnderTest } from "../../testing/driver-ground.ts";
+import { type KernelUnderTest, underTest } from "../../testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../testing/driver-worlds.ts";
 import { ipipWorld, kernelIpipWorld, tunnelSourceWorld } from "../../testing/ipip-worlds.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
@@ -10,13 +10,6 @@ import { runs } from "../../testing/runs.ts";
 import { sysctlWorld } from "../../testing/settings-world.ts";
 import { type Nftables, tableLine, tableWorld } from "../../testing/table-world.ts";
 
-const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
-  netlink: kernel,
-  bpf: kernel.bpf,
-  view: kernel.view,
-  faults: kernel.faults,
-  close: () => kernel.close(),
-});
 const memoryKernel = (): KernelUnderTest => underTest(new MemoryKernel());
 function kernelWithIpip(): KernelUnderTest {
   const kernel = new MemoryKernel();

@@ -33,7 +33,6 @@ import { ownsRoute, ownTables } from "../../reconcile/ownership.ts";
 /** Calls of nf_tables by the metrics that count them. */
 const nftCounters = { commit: ["nftCalls", "nftErrors"], list: ["nftListCalls", "nftListErrors"] } as const;
 
-
 export interface KernelDeps {
   readonly namespace: NetNamespace;
   readonly clock: Clock;
