@@ -5,8 +5,7 @@
  */
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { SystemClock, SystemWallClock } from "../adapter/clock.ts";
-import { StreamLog } from "../adapter/log.ts";
+import { SystemClock } from "../adapter/clock.ts";
 import { SystemRandom } from "../adapter/random.ts";
 import { GrpcServer } from "../adapter/store/grpc-server.ts";
 import { SqliteLog } from "../adapter/store/sqlite-log.ts";
@@ -14,6 +13,7 @@ import { EtcdServer } from "../store/etcd-server.ts";
 import { parseRetention, type Retention } from "../store/retention.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { dieWithParent } from "./die-with-parent.ts";
+import { standardErrorLog, untilStopped } from "./long-running.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 const DEFAULT_LISTEN = ["127.0.0.1:2379"];
@@ -76,15 +76,8 @@ async function serve(
   { data, listen = DEFAULT_LISTEN, autoCompact = retentionOption(DEFAULT_RETENTION), verbose }: Options,
   host: ProcessHost,
 ): Promise<number> {
-  const { stderr } = host;
-  const logger = new StreamLog({
-    stream: stderr,
-    clock: new SystemWallClock(),
-    level: verbose ? "debug" : "info",
-    isTerminal: stderr.isTTY === true,
-  });
-  const stopped = Promise.withResolvers<void>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) host.onSignal(signal, stopped.resolve);
+  const logger = standardErrorLog(host, verbose);
+  const stopped = untilStopped(host);
   const clock = new SystemClock();
   const log = new SqliteLog(path.resolve(host.cwd, data));
   try {

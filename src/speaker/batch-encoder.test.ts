@@ -1,37 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AttributeTable } from "../bgp/message/attribute-table.ts";
-import type { DecodeContext } from "../bgp/message/codec-context.ts";
 import { Framer } from "../bgp/message/framer.ts";
 import { decodeMessage } from "../bgp/message/message-codec.ts";
-import type { AttributeSet } from "../bgp/message/types.ts";
 import type { Batch } from "../bgp/rib/types.ts";
-import { parseAddress } from "../ip/address.ts";
+import { attributesOf, contextOf } from "../testing/bgp-values.ts";
 import { codeOf, textOf } from "../testing/speaker-world.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 
-const context: DecodeContext = {
-  fourOctetAs: true,
-  extendedMessage: false,
-  families: [4, 6],
-  enhancedRouteRefresh: true,
-  peerType: "internal",
-  attributes: new AttributeTable(),
-};
-
-const attributes = (nextHop: string, changes: Partial<AttributeSet> = {}): AttributeSet => ({
-  origin: "igp",
-  asPath: [],
-  nextHop: parseAddress(nextHop),
-  localPref: 100,
-  atomicAggregate: false,
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-  clusterList: [],
-  opaque: [],
-  ...changes,
-});
+const context = contextOf();
 
 const batch = (parts: Partial<Batch>): Batch => ({
   withdrawn: [],
@@ -63,8 +39,8 @@ test("a batch of both families goes out in its order", () => {
   const mixed = batch({
     withdrawn: [codeOf("10.0.0.0/24"), codeOf("fd00:1::/64"), codeOf("10.0.1.0/24")],
     announced: [
-      { attributes: attributes("10.0.0.1"), prefixes: [codeOf("10.1.0.0/24")] },
-      { attributes: attributes("fd00::1"), prefixes: [codeOf("fd00:2::/64")] },
+      { attributes: attributesOf("10.0.0.1"), prefixes: [codeOf("10.1.0.0/24")] },
+      { attributes: attributesOf("fd00::1"), prefixes: [codeOf("fd00:2::/64")] },
     ],
     endOfRib: [4, 6],
     refreshed: [6],
@@ -88,8 +64,8 @@ test("one batch is encoded once for each form that sessions agreed on", () => {
 test("a route that no message has room for is counted, and the others go", () => {
   const communities = Array.from({ length: 1100 }, (_, index) => index);
   const announced = [
-    { attributes: attributes("10.0.0.1", { communities }), prefixes: [codeOf("10.1.0.0/24"), codeOf("10.1.1.0/24")] },
-    { attributes: attributes("10.0.0.1"), prefixes: [codeOf("10.2.0.0/24")] },
+    { attributes: attributesOf("10.0.0.1", { communities }), prefixes: [codeOf("10.1.0.0/24"), codeOf("10.1.1.0/24")] },
+    { attributes: attributesOf("10.0.0.1"), prefixes: [codeOf("10.2.0.0/24")] },
   ];
   const { octets, unsendable } = new BatchEncoder().encode(batch({ announced }), context);
   assert.deepEqual(readAs(octets), ["+ 10.2.0.0/24"]);

@@ -1,7 +1,7 @@
-/** What no session can find out alone: two with one address, two peers with one router id. */
+/** What no session can find out alone: two with one address, a peer with an address of ours, two peers with one router id. */
 import type { SessionConfig } from "../bgp/config.ts";
 import type { Negotiated } from "../bgp/session/negotiate.ts";
-import { formatAddress } from "../ip/address.ts";
+import { formatAddress, type IpAddress } from "../ip/address.ts";
 
 export interface Known {
   readonly config: SessionConfig;
@@ -9,7 +9,10 @@ export interface Known {
 }
 
 /** In words, by the name of the session. */
-export function problemsOf(sessions: readonly Known[]): ReadonlyMap<string, readonly string[]> {
+export function problemsOf(
+  sessions: readonly Known[],
+  isOwnAddress: (address: IpAddress) => boolean,
+): ReadonlyMap<string, readonly string[]> {
   const problems = new Map<string, string[]>();
   const add = (name: string, problem: string): void =>
     void problems.set(name, [...(problems.get(name) ?? []), problem]);
@@ -26,6 +29,10 @@ export function problemsOf(sessions: readonly Known[]): ReadonlyMap<string, read
       }
     }
   };
+  for (const { config } of sessions) {
+    const { address } = config.peer;
+    if (isOwnAddress(address)) add(config.name, `${formatAddress(address)} is an address of this host, and of no peer`);
+  }
   pairs(
     ({ config: { peer, localAddress } }) => `${peer.address} ${localAddress ?? ""}`,
     ({ config }, other) =>

@@ -143,6 +143,8 @@ test("two peers with one router id are named, and so are two sessions to one add
   assert.match(left.status("10.0.0.3").problems.join(), /10\.0\.0\.2 is a peer with the same router id/);
   left.peer(second, { name: "twin" });
   assert.match(left.status("twin").problems.join(), /10\.0\.0\.2 has the same peer address/);
+  left.peer(left, { name: "self" });
+  assert.match(left.status("self").problems.join(), /10\.0\.0\.1 is an address of this host/);
   world.close();
 });
 

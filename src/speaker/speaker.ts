@@ -110,6 +110,7 @@ export class Speaker {
     const all = [...this.#sessions.values()];
     const problems = problemsOf(
       all.map((session) => ({ config: session.config, negotiated: this.#exchange.negotiatedOf(session) })),
+      (address) => this.#deps.surroundings.isOwnAddress(address),
     );
     const last = this.#lastStranger;
     return {

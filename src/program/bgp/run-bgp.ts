@@ -9,7 +9,6 @@ import path from "node:path";
 import { TcpBgpTransport } from "../../adapter/bgp/tcp-transport.ts";
 import { SystemClock, SystemWallClock } from "../../adapter/clock.ts";
 import { LinuxNamespaces } from "../../adapter/linux/namespaces.ts";
-import { StreamLog } from "../../adapter/log.ts";
 import { SystemRandom } from "../../adapter/random.ts";
 import { CodedError, messageOf } from "../../base/errors.ts";
 import { Scope } from "../../base/scope.ts";
@@ -19,6 +18,7 @@ import { addresses } from "../../kernel/rtnetlink-dumps.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelRoutes } from "../../speaker/kernel-routes.ts";
 import { Speaker } from "../../speaker/speaker.ts";
+import { standardErrorLog, untilStopped } from "../long-running.ts";
 import type { ProcessHost } from "../process-host.ts";
 import { type BgpFile, parseBgpFile } from "./config-file.ts";
 
@@ -34,15 +34,8 @@ const DEFERRAL_SECONDS = 120;
 export async function runBgp({ config, verbose }: RunOptions, host: ProcessHost): Promise<number> {
   const file = path.resolve(host.cwd, config);
   const settings = read(file);
-  const { stderr } = host;
-  const log = new StreamLog({
-    stream: stderr,
-    clock: new SystemWallClock(),
-    level: verbose ? "debug" : "info",
-    isTerminal: stderr.isTTY === true,
-  });
-  const stopped = Promise.withResolvers<void>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) host.onSignal(signal, stopped.resolve);
+  const log = standardErrorLog(host, verbose);
+  const stopped = untilStopped(host);
   const scope = new Scope();
   try {
     const speaker = await start(settings, log, scope);
