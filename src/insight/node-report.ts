@@ -1,5 +1,6 @@
 /** What `ocicat node show` tells of one node: everything that an agent knows of itself, as plain data. */
 
+import type { Json } from "../base/json.ts";
 import { describeRoute } from "../compile/describe.ts";
 import type { Agent, StoreState } from "../dataplane/agent.ts";
 import type { Repair } from "../dataplane/repair.ts";
@@ -35,6 +36,8 @@ export interface NodeReport {
   readonly reports: readonly string[];
   /** Newest last. */
   readonly repairs: readonly Repair[];
+  /** Parameters that are not at their default, with the source of each in words. */
+  readonly configuration?: Readonly<Record<string, { readonly value: Json; readonly from: string }>>;
   /** Parts that the program adds: how the address was chosen, configuration with its sources, turns. */
   readonly [more: string]: unknown;
 }

@@ -46,6 +46,12 @@ function print(report: NodeReport): string {
         ({ name, cidr, vxlanMode, ipipMode }) => `${name} ${cidr} vxlanMode ${vxlanMode}, ipipMode ${ipipMode}`,
       ),
     ),
+    ...section(
+      "Settings that are not at their default",
+      Object.entries(report.configuration ?? {}).map(
+        ([name, { value, from }]) => `${name} = ${formatJson(value)} (${from})`,
+      ),
+    ),
     ...section("Own blocks", report.blocks),
     ...section("Routes", report.routes),
     ...section(

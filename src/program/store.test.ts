@@ -102,6 +102,7 @@ test("wrong usage is named, and help shows calls", async (t) => {
   assert.equal(await store(host, "--help"), 0);
   assert.match(host.out, /--listen <address>[\s\S]*Examples:\n {2}ocicat store\n/);
   const bad = makeHost(t);
-  assert.equal(await store(bad, "--data", "s.db", "--listen", "127.0.0.1"), 1);
-  assert.match(bad.err, /Error: .*127\.0\.0\.1/);
+  assert.equal(await store(bad, "--data", "s.db", "--listen", "127.0.0.1"), 2);
+  assert.match(bad.err, /'127\.0\.0\.1' is invalid\. It is unix:PATH or HOST:PORT/);
+  assert.deepEqual(fs.readdirSync(bad.cwd), [], "nothing was made");
 });

@@ -7,8 +7,10 @@ import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { SystemClock } from "../adapter/clock.ts";
 import { SystemRandom } from "../adapter/random.ts";
+import { parseEndpoint } from "../adapter/store/endpoint.ts";
 import { GrpcServer } from "../adapter/store/grpc-server.ts";
 import { SqliteLog } from "../adapter/store/sqlite-log.ts";
+import { StoreError } from "../port/store.ts";
 import { EtcdServer } from "../store/etcd-server.ts";
 import { parseRetention, type Retention } from "../store/retention.ts";
 import { parseCommandLine } from "./command-line.ts";
@@ -36,7 +38,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
     .option(
       "--listen <address>",
       `unix:PATH or HOST:PORT, may be repeated; port 0 takes a free one (default: ${DEFAULT_LISTEN})`,
-      (address: string, before: readonly string[] = []) => [...before, address],
+      listenOption,
     )
     .option(
       "--auto-compact <retention>",
@@ -62,6 +64,17 @@ Examples:
   if (ended !== undefined) return ended;
   dieWithParent(host);
   return serve(command.opts<Options>(), host);
+}
+
+/** Checked before the file is made: a mistyped address leaves nothing behind. */
+function listenOption(address: string, before: readonly string[] = []): readonly string[] {
+  try {
+    parseEndpoint(address);
+  } catch (failure) {
+    if (!(failure instanceof StoreError)) throw failure;
+    throw new InvalidArgumentError(failure.code === "unsupported" ? failure.message : "It is unix:PATH or HOST:PORT.");
+  }
+  return [...before, address];
 }
 
 function retentionOption(text: string): Retention {
