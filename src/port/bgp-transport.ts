@@ -94,6 +94,8 @@ export type FailureReason =
   | "unreachable"
   /** No answer: filtered, down, or signed with another key. */
   | "timedOut"
+  /** No answer, and segments arrived meanwhile that the host dropped for their TCP MD5 signature, or for the lack of one. */
+  | "wrongKey"
   | "reset"
   /** The peer ended the connection as one should. */
   | "closed"

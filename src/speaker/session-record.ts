@@ -3,7 +3,7 @@ import { describeNotification } from "../bgp/message/notification-text.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { TransportFailure } from "../port/bgp-transport.ts";
 import type { WallClock } from "../port/clock.ts";
-import type { Said, SessionCounters, SessionStatus } from "./types.ts";
+import type { Notified, SessionCounters, SessionStatus } from "./types.ts";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -19,8 +19,8 @@ export class SessionRecord {
   flaps = 0;
   restsUntil: Date | undefined;
   #since: Date;
-  #sent: Said | undefined;
-  #received: Said | undefined;
+  #sent: Notified | undefined;
+  #received: Notified | undefined;
   #tcp: SessionStatus["tcp"];
   readonly #clock: WallClock;
 
@@ -36,12 +36,14 @@ export class SessionRecord {
 
   /** How a connection ended. Ours that lost a collision say nothing of the peer. */
   ended({ cause, notification, why }: Ending): void {
+    if (!notification) return;
+    const { code, subcode } = notification;
     const at = this.#clock.now();
-    if (cause === "sent" && notification) {
+    if (cause === "sent") {
       const words = describeNotification(notification);
-      this.#sent = { at, message: words === why ? why : `${words}: ${why}` };
+      this.#sent = { at, code, subcode, message: words === why ? why : `${words}: ${why}` };
     }
-    if (cause === "received") this.#received = { at, message: why };
+    if (cause === "received") this.#received = { at, code, subcode, message: why };
   }
 
   failed({ reason, message }: TransportFailure): void {

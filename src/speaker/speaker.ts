@@ -5,6 +5,7 @@
 import type { SessionConfig, SpeakerConfig } from "../bgp/config.ts";
 import { CeaseReason } from "../bgp/message/iana.ts";
 import { cease } from "../bgp/message/notification-text.ts";
+import type { Rib } from "../bgp/rib/rib.ts";
 import type { BestChange } from "../bgp/rib/types.ts";
 import { type Family, formatAddress, type IpAddress, ipv4Of } from "../ip/address.ts";
 import type { BgpStream, BgpTransport } from "../port/bgp-transport.ts";
@@ -104,6 +105,11 @@ export class Speaker {
   nextHopChanged(address: IpAddress): void {
     this.#exchange.rib.nextHopChanged(address);
     this.#exchange.wake();
+  }
+
+  /** What the tables know, for people; may be asked in slices while routes come and go. */
+  get tables(): Pick<Rib, "prefixes" | "why" | "whyTold"> {
+    return this.#exchange.rib;
   }
 
   status(): SpeakerStatus {
@@ -209,6 +215,8 @@ export class Speaker {
     return {
       name,
       peer: config.peer,
+      localAs: config.localAs,
+      passive: config.passive,
       state: state.name,
       ...(stream ? { local: stream.local } : {}),
       ...("negotiated" in state ? { negotiated: state.negotiated } : {}),

@@ -11,6 +11,12 @@ export interface Said {
   readonly message: string;
 }
 
+/** A NOTIFICATION (RFC 4271 section 4.5). */
+export interface Notified extends Said {
+  readonly code: number;
+  readonly subcode: number;
+}
+
 /** Since the session was configured. */
 export interface SessionCounters {
   readonly messagesReceived: number;
@@ -26,6 +32,9 @@ export interface SessionCounters {
 export interface SessionStatus {
   readonly name: string;
   readonly peer: { readonly address: IpAddress; readonly port: number; readonly asn: Asn };
+  readonly localAs: Asn;
+  /** It waits for the peer to dial. */
+  readonly passive: boolean;
   /** RFC 4271 section 8.2.2, of the connection that got further. */
   readonly state: State["name"];
   /** When it came into this state. */
@@ -34,8 +43,8 @@ export interface SessionStatus {
   readonly local?: { readonly address: IpAddress; readonly port: number };
   readonly negotiated?: Negotiated;
   /** Why the last NOTIFICATIONs were sent and received, and what TCP said of the last attempt or connection. */
-  readonly sent?: Said;
-  readonly received?: Said;
+  readonly sent?: Notified;
+  readonly received?: Notified;
   readonly tcp?: Said & { readonly reason: FailureReason };
   /** Times that an established session was lost. */
   readonly flaps: number;

@@ -31,6 +31,9 @@ test("silence is explained by the signatures that the kernel dropped", () => {
   assert.match(words(false, { unexpected: 1 }), /this session none/);
   assert.match(words(true, {}), /or the TCP MD5 password is another there/);
   assert.match(words(false, { wrong: 7 }), /or it demands a TCP MD5 password/);
+  const reason = (isSigned: boolean, unexpected: number): string =>
+    failureOf("ETIMEDOUT", { ...context, isSigned, md5Drops: { missing: 0, unexpected, wrong: 0 } }).reason;
+  assert.deepEqual([reason(false, 1), reason(true, 1), reason(false, 0)], ["wrongKey", "timedOut", "timedOut"]);
 });
 
 test("the counters are found by their names, wherever the kernel puts them", () => {

@@ -34,7 +34,8 @@ const reasons: Readonly<Record<string, FailureReason>> = {
 };
 
 export function failureOf(errno: string, context: FailureContext): TransportFailure {
-  const reason = reasons[errno] ?? "other";
+  const known = reasons[errno] ?? "other";
+  const reason = known === "timedOut" && hasWrongKey(context) ? "wrongKey" : known;
   return { reason, message: words(reason, errno, context) };
 }
 
@@ -49,6 +50,7 @@ function words(reason: FailureReason, errno: string, context: FailureContext): s
     case "unreachable":
       return `no way to ${peer} (${errno}): look at the route to it and at firewalls`;
     case "timedOut":
+    case "wrongKey":
       return `no answer from ${peer}: ${silence(context)}`;
     case "reset":
       return `${peer} reset the connection: it may not know this node as its neighbour`;
@@ -60,6 +62,11 @@ function words(reason: FailureReason, errno: string, context: FailureContext): s
     default:
       return `the connection to ${peer} failed: ${errno}`;
   }
+}
+
+function hasWrongKey({ isSigned, md5Drops }: FailureContext): boolean {
+  const { missing = 0, unexpected = 0, wrong = 0 } = md5Drops ?? {};
+  return isSigned ? wrong + missing > 0 : unexpected > 0;
 }
 
 /** A wrong signature is not answered, so silence is all that the dialler sees; what the kernel dropped tells more. */
