@@ -254,6 +254,11 @@ export class Dataplane {
     return this.#tables.desired(kind);
   }
 
+  /** The winner of one key; undefined where nothing shall be there. */
+  wanted<K extends ItemKind>(kind: K, key: string): { readonly value: Items[K]; readonly source: string } | undefined {
+    return this.#tables.wanted(kind, key);
+  }
+
   /** Items of a kind that could not be set, with the kernel's reason. */
   failures(kind: ItemKind): readonly Failure[] {
     return this.#tables.failures(kind);

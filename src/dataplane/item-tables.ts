@@ -88,6 +88,12 @@ export class ItemTables {
     }
   }
 
+  wanted<K extends ItemKind>(kind: K, key: string): { readonly value: Items[K]; readonly source: string } | undefined {
+    const { candidates } = this.#of(kind);
+    const value = candidates.get(key);
+    return value === undefined ? undefined : { value: value as Items[K], source: candidates.sourceOf(key) ?? "" };
+  }
+
   failures(kind: ItemKind): readonly Failure[] {
     return this.#of(kind).reconciler.status().failed;
   }

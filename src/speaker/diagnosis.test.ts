@@ -51,6 +51,11 @@ test("what TCP says has a kind and a remedy that names the peer's port or what t
   }
 });
 
+test("a peer that was up before is not told to be configured", () => {
+  const tcp = { at: at(1), reason: "closed", message: "the peer closed the connection" } as const;
+  assert.match(diagnose(down({ tcp, flaps: 1 }), [])[0]?.remedy ?? "", /look whether the speaker of 10\.0\.0\.2 runs/);
+});
+
 test("what was said last counts, and of one moment the NOTIFICATION, which the end of TCP only follows", () => {
   const tcp = { at: at(2), reason: "closed", message: "the peer closed the connection" } as const;
   const wrong = { code: ErrorCode.openMessage, subcode: OpenError.badPeerAs, message: "OPEN Message Error" };

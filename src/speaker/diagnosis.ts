@@ -69,15 +69,17 @@ const tcpKinds: Readonly<Record<FailureReason, FindingKind>> = {
   other: "dropped",
 };
 
-function byTcp(reason: FailureReason, what: string, { peer, localAs }: SessionStatus): Finding {
+function byTcp(reason: FailureReason, what: string, { peer, localAs, flaps }: SessionStatus): Finding {
   const address = formatAddress(peer.address);
+  const stranger = `configure this node as a neighbour there, with AS ${localAs} and the address that it dials from`;
+  const gone = `it was up before: look whether the speaker of ${address} runs, and at its log`;
   const remedies: Readonly<Record<FailureReason, string>> = {
     refused: `start the BGP speaker of ${address}, or set the port that it listens on (BGPPeer peerIP ADDRESS:PORT, listenPort)`,
     unreachable: `'ip route get ${address}' shows what the kernel knows of the way`,
     timedOut: `open TCP port ${peer.port} between both hosts, in both directions; 'tcpdump -n host ${address} and tcp port ${peer.port}' on both ends shows where it is lost`,
     wrongKey: "set the same password on both ends, or none on both; the session waits for no restart",
-    reset: `configure this node as a neighbour there, with AS ${localAs} and the address that it dials from`,
-    closed: `configure this node as a neighbour there, with AS ${localAs} and the address that it dials from; its log says why it hangs up`,
+    reset: flaps > 0 ? gone : stranger,
+    closed: flaps > 0 ? gone : stranger,
     noLocalAddress: "set sourceAddress None in the BGPPeer, or mend spec.bgp of the Node",
     other: "the agent's log has more",
   };

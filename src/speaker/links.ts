@@ -46,6 +46,11 @@ export class Links {
     return this.#connections[slot]?.stream;
   }
 
+  /** What the connection's OPENs allow so far; undefined: there is none. */
+  context(slot: Slot): DecodeContext | undefined {
+    return this.#connections[slot]?.context;
+  }
+
   /** Whether something came that was not looked at yet. */
   isUnread(slot: Slot): boolean {
     return this.#connections[slot]?.isUnread ?? false;

@@ -27,6 +27,7 @@ import type { Clock, WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { KernelError } from "../port/netlink.ts";
 import { Links } from "./links.ts";
+import type { MessageTap } from "./message-tap.ts";
 import { SessionLog } from "./session-log.ts";
 import { SessionRecord } from "./session-record.ts";
 import { Timers } from "./timers.ts";
@@ -37,6 +38,7 @@ export interface SessionDeps {
   readonly wallClock: WallClock;
   readonly log: Log;
   readonly attributes: AttributeTable;
+  readonly tap: MessageTap;
   /** 0 … 1, another each time. */
   readonly chance: () => number;
   /** What the machine knows besides the session's configuration; asked each time. */
@@ -151,7 +153,7 @@ export class Session {
     if (slot === undefined) return;
     this.record.counters.updatesSent += messages;
     this.record.counters.messagesSent += messages;
-    this.#links.write(slot, octets, this.config);
+    this.#write(slot, octets);
   }
 
   /** RFC 2918, RFC 7313: to an established peer that understands it. */
@@ -159,7 +161,13 @@ export class Session {
     const slot = this.#establishedSlot;
     if (slot === undefined) return;
     this.record.counters.messagesSent++;
-    this.#links.write(slot, encodeMessage(message), this.config);
+    this.#write(slot, encodeMessage(message));
+  }
+
+  #write(slot: Slot, octets: Uint8Array): void {
+    const { tap } = this.#deps;
+    if (tap.isOn) tap.sent(this.name, octets, this.#links.context(slot));
+    this.#links.write(slot, octets, this.config);
   }
 
   /** Takes in at most `limit` messages that wait; whether there are more. */
@@ -168,6 +176,7 @@ export class Session {
     for (const slot of slots) {
       const wantsMore = this.#links.read(slot, limit, (decoded) => {
         this.record.counters.messagesReceived++;
+        if (this.#deps.tap.isOn) this.#deps.tap.received(this.name, decoded);
         if (decoded.ok) return this.#received(slot, decoded.message);
         const { message: why, detail } = decoded.error;
         this.#on(slot, { type: "malformedReceived", answer: detail.notification, why });
@@ -285,7 +294,7 @@ export class Session {
         break;
       case "send":
         this.record.counters.messagesSent++;
-        this.#links.write(slot, encodeMessage(effect.message), this.config);
+        this.#write(slot, encodeMessage(effect.message));
         break;
       case "setTimer": {
         const { timer, afterSeconds } = effect;

@@ -14,6 +14,7 @@ import type { Random } from "../port/random.ts";
 import { differenceOf } from "./difference.ts";
 import { Exchange, type ExchangeDeps } from "./exchange.ts";
 import { Listeners } from "./listeners.ts";
+import { MessageTap } from "./message-tap.ts";
 import { problemsOf } from "./problems.ts";
 import { refuseStream } from "./refuse-stream.ts";
 import { Session, type SessionDeps } from "./session.ts";
@@ -32,6 +33,7 @@ export interface SpeakerDeps extends ExchangeDeps {
 const nothing: SpeakerConfig = { localAs: 0, routerId: ipv4Of(0), sessions: new Map(), originated: new Map() };
 
 export class Speaker {
+  readonly messages = new MessageTap();
   readonly #deps: SpeakerDeps;
   readonly #sessionDeps: SessionDeps;
   readonly #listeners: Listeners;
@@ -49,7 +51,7 @@ export class Speaker {
     this.#exchange = new Exchange(deps, nothing.routerId);
     this.#listeners = new Listeners(deps, (stream) => this.#incoming(stream));
     this.#sessionDeps = {
-      ...{ transport, clock, wallClock, log, attributes: this.#exchange.attributes },
+      ...{ transport, clock, wallClock, log, attributes: this.#exchange.attributes, tap: this.messages },
       chance: () => random.fraction(),
       facts: () => ({
         routerId: this.#config.routerId,
