@@ -1,5 +1,7 @@
 /** Asking an agent: HTTP with JSON on its Unix socket. */
 import http from "node:http";
+import readline from "node:readline";
+import { text } from "node:stream/consumers";
 import { CodedError } from "../base/errors.ts";
 import { type Json, parseJson } from "../base/json.ts";
 
@@ -7,23 +9,47 @@ export class AgentError extends CodedError<"agentAway" | "agentRefused", { socke
 
 const DEADLINE_MS = 30_000;
 
+/**
+ * GET of a path whose answer is lines of JSON, as they come; ends with the answer, or when the caller stops. Throws AgentError as
+ * `askAgent` does.
+ */
+export async function* agentLines(socket: string, path: string): AsyncGenerator<Json> {
+  const response = await begun(socket, path);
+  try {
+    for await (const line of readline.createInterface({ input: response })) yield parseJson(line);
+    if (!response.complete) throw away(socket, path, new Error("the answer broke off"));
+  } finally {
+    response.destroy();
+  }
+}
+
+function begun(socket: string, path: string): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ socketPath: socket, path, agent: false }, (response) => {
+      if (response.statusCode === 200) resolve(response);
+      else text(response).then((said) => reject(refused(socket, path, response, said)), reject);
+    });
+    request.on("error", (cause) => reject(away(socket, path, cause)));
+  });
+}
+
+const away = (socket: string, path: string, cause: Error): AgentError =>
+  new AgentError("agentAway", `no agent answers at ${socket}`, { socket, path }, { cause });
+
+const refused = (socket: string, path: string, { statusCode }: http.IncomingMessage, said: string): AgentError =>
+  new AgentError("agentRefused", `the agent answers ${statusCode}: ${said}`, { socket, path });
+
 /** GET of a path. Throws AgentError: `agentAway` when nothing answers there, `agentRefused` for any status but 200. */
 export function askAgent(socket: string, path: string): Promise<Json> {
   return new Promise((resolve, reject) => {
-    const away = (cause: Error) =>
-      reject(new AgentError("agentAway", `no agent answers at ${socket}`, { socket, path }, { cause }));
+    const failed = (cause: Error) => reject(away(socket, path, cause));
     const request = http.get({ socketPath: socket, path, timeout: DEADLINE_MS }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("error", away);
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => {
-        const text = Buffer.concat(chunks).toString("utf8");
-        if (response.statusCode === 200) resolve(parseJson(text));
-        else
-          reject(new AgentError("agentRefused", `the agent answers ${response.statusCode}: ${text}`, { socket, path }));
-      });
+      text(response).then((said) => {
+        if (response.statusCode === 200) resolve(parseJson(said));
+        else reject(refused(socket, path, response, said));
+      }, failed);
     });
     request.on("timeout", () => request.destroy(new Error(`no answer within ${DEADLINE_MS / 1000} s`)));
-    request.on("error", away);
+    request.on("error", failed);
   });
 }

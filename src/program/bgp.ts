@@ -1,60 +1,104 @@
-/** `ocicat bgp`: BGP without a cluster. */
-import { Command } from "commander";
-import { type RunOptions, runBgp } from "./bgp/run-bgp.ts";
+/** `ocicat bgp`: what agents know of BGP, and a BGP router without a cluster. */
+import { Command, Option } from "commander";
+import { hostOption, type ShowOptions, showCommand } from "./bgp/ask.ts";
+import type { LogOptions } from "./bgp/log.ts";
+import { runCommand } from "./bgp/run-command.ts";
+import type { RoutesOptions } from "./bgp/show.ts";
 import { parseCommandLine } from "./command-line.ts";
-import { dieWithParent } from "./die-with-parent.ts";
 import type { ProcessHost } from "./process-host.ts";
 
+const HOSTS = "hosts of the lab (default: this host, or every host of the lab)";
+const PEER = "a session by its name, by the peer's address, or by the peer's node";
+
 export async function main(args: readonly string[], host: ProcessHost): Promise<number> {
-  const command = new Command("ocicat bgp").description("A BGP router of its own, without a cluster.");
-  let options: RunOptions | undefined;
-  command
-    .command("run")
-    .description(
-      "Runs a BGP router until it is told to stop. SIGHUP: reads the file again; sessions that are the same stay.",
-    )
-    .requiredOption("--config <file>", "what the router is, YAML or JSON")
-    .option("-v, --verbose", "log every change of a session's state")
-    .addHelpText(
-      "after",
-      `
-When it runs, it prints one line of JSON on standard output: the ports that it listens on.
-
-Example of a file; only as and routerId must be there, and address and as of each neighbour:
-  as: 64512
-  routerId: 10.0.0.1
-  listen: { port: 179, addresses: [10.0.0.1] }   # left out: every address; false: it only dials
-  kernel: true                  # learned routes go into the main table, with protocol bgp (186)
-  maxPaths: 4                   # next hops used beside each other
-  holdTime: 90
-  announce: [192.168.0.0/24, "fd00:1::/64"]
-  nextHops: { ipv6: "fd00::1" } # our address for IPv6 routes over sessions that run over IPv4
-  neighbours:
-    - address: 10.0.0.2
-      as: 64512
-      role: client              # this router reflects to it (RFC 4456); else peer
-      gracefulRestart: 120      # seconds that it shall keep our routes while we are away
-    - address: 10.1.0.1
-      as: 65001
-      passive: true             # it dials us
-      password: secret          # TCP MD5
-      ttlSecurity: 1            # at most one hop away (RFC 5082)
-      holdTime: 30
-      maxPrefixes: 10000
-
-More fields of a neighbour: name, port, families, localAs, localAddress, keepalive, connectRetry, nextHop, allowOwnAs.
-
-Examples:
-  ocicat bgp run --config router.yaml
-  kill -HUP PID                 (reads the file again)
-  ip route show proto bgp       (what was learned)`,
-    )
-    .action((given: RunOptions) => {
-      options = given;
-    });
+  let chosen: (() => Promise<number>) | undefined;
+  const choose = (work: () => Promise<number>): void => {
+    chosen = work;
+  };
+  const command = new Command("ocicat bgp").description(
+    "BGP: sessions, routes and what decided over them, messages as they pass; and a router without a cluster.",
+  );
+  for (const each of [
+    peers(host, choose),
+    routes(host, choose),
+    why(host, choose),
+    explain(host, choose),
+    log(host, choose),
+    runCommand(host, choose),
+  ])
+    command.addCommand(each);
   const ended = await parseCommandLine(command, args, host);
   if (ended !== undefined) return ended;
-  if (!options) return 0;
-  dieWithParent(host);
-  return runBgp(options, host);
+  return chosen ? chosen() : 0;
 }
+
+type Choose = (work: () => Promise<number>) => void;
+
+const peers = (host: ProcessHost, choose: Choose): Command =>
+  showCommand("peers")
+    .description("Shows the sessions: with whom, in which state, how many prefixes, and what keeps them down.")
+    .argument("[HOST...]", HOSTS)
+    .addHelpText("after", "\nExamples:\n  ocicat bgp peers\n  ocicat bgp peers worker-1 -o wide")
+    .action((names: string[], options: ShowOptions) =>
+      choose(async () => (await import("./bgp/show.ts")).showPeers(host, names, options)),
+    );
+
+const routes = (host: ProcessHost, choose: Choose): Command =>
+  showCommand("routes")
+    .description(
+      "Shows the routes that the speaker knows and what became of each; with --peer those that a peer has told, or is told.",
+    )
+    .argument("[PREFIX]", "only routes to it and to what lies in it")
+    .argument("[DIRECTION]", "with --peer: received (default) or advertised")
+    .addOption(hostOption)
+    .option("--peer <peer>", PEER)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ocicat bgp routes\n  ocicat bgp routes 192.168.0.0/16 --host worker-1\n  ocicat bgp routes --peer 10.30.0.56 advertised",
+    )
+    .action((first: string | undefined, second: string | undefined, options: RoutesOptions) => {
+      // `--peer P advertised` reads as one; no prefix is called so.
+      const words = [first, second].filter((word) => word !== undefined);
+      const isDirection = (word: string): boolean => word === "received" || word === "advertised";
+      const direction = words.find(isDirection);
+      const prefix = words.find((word) => !isDirection(word));
+      choose(async () => (await import("./bgp/show.ts")).showRoutes(host, { prefix, direction }, options));
+    });
+
+const why = (host: ProcessHost, choose: Choose): Command =>
+  showCommand("why")
+    .description(
+      "Tells the whole story of a prefix or address: who told of it, which rule chose, what the kernel was told.",
+    )
+    .argument("<PREFIX>", "a CIDR, or an address: the longest prefix that covers it")
+    .addOption(hostOption)
+    .option("--peer <peer>", `also whether it is told to this peer, and why not; ${PEER}`)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ocicat bgp why 192.168.97.192/26\n  ocicat bgp why 192.168.97.193 --host worker-1 --peer worker-2",
+    )
+    .action((prefix: string, options: RoutesOptions) =>
+      choose(async () => (await import("./bgp/show.ts")).showWhy(host, prefix, options)),
+    );
+
+const explain = (host: ProcessHost, choose: Choose): Command =>
+  showCommand("explain")
+    .description("Explains a session: its state, what either side said last, what keeps it down, and what mends that.")
+    .argument("<PEER>", PEER)
+    .addOption(hostOption)
+    .addHelpText("after", "\nExamples:\n  ocicat bgp explain 10.30.0.56\n  ocicat bgp explain worker-2 --host worker-1")
+    .action((peer: string, options: ShowOptions) =>
+      choose(async () => (await import("./bgp/show.ts")).showExplanation(host, peer, options)),
+    );
+
+const log = (host: ProcessHost, choose: Choose): Command =>
+  new Command("log")
+    .description("Shows BGP messages as they pass, decoded, until it is ended with Ctrl-C.")
+    .argument("[HOST...]", HOSTS)
+    .option("--lab <name>", "the lab to act on, when several run")
+    .option("--peer <peer>", PEER)
+    .addOption(new Option("-o, --output <format>", "json: one object a line").choices(["json"]))
+    .addHelpText("after", "\nExamples:\n  ocicat bgp log worker-1\n  ocicat bgp log --peer 10.30.0.56 -o json")
+    .action((names: string[], options: LogOptions) =>
+      choose(async () => (await import("./bgp/log.ts")).watchLog(host, names, options)),
+    );

@@ -87,8 +87,8 @@ export const commands: readonly Command[] = [
   },
   {
     name: "bgp",
-    summary: "a BGP router of its own, without a cluster",
-    examples: ["bgp run --config router.yaml"],
+    summary: "BGP sessions, routes, and what decided over them; a router without a cluster ('bgp run')",
+    examples: ["bgp peers", "bgp why 192.168.97.193", "bgp explain worker-2"],
     load: () => import("./bgp.ts"),
   },
   {

@@ -1,7 +1,10 @@
 /** What an agent tells of its BGP sessions, and the table of peers that `node status` makes of it. */
+import { familyName } from "../../bgp/message/family.ts";
+import type { Negotiated } from "../../bgp/session/negotiate.ts";
 import { type PeerRow, sinceText } from "../../ctl/node-status.ts";
-import { familyOf, formatAddress } from "../../ip/address.ts";
-import type { SessionStatus, SpeakerStatus } from "../../speaker/types.ts";
+import { familyOf, formatAddress, type IpAddress } from "../../ip/address.ts";
+import { diagnose, type Finding } from "../../speaker/diagnosis.ts";
+import type { ListenerStatus, Said, SessionStatus, SpeakerStatus } from "../../speaker/types.ts";
 
 export interface BgpReport {
   readonly sessions: readonly BgpSessionReport[];
@@ -16,28 +19,59 @@ export interface BgpReport {
 
 export interface BgpSessionReport {
   readonly name: string;
+  /** The node that has the peer's address. */
+  readonly node?: string;
   readonly family: 4 | 6;
   readonly address: string;
   readonly port: number;
   readonly asn: number;
+  readonly localAs: number;
+  readonly passive: boolean;
   /** RFC 4271 section 8.2.2, `Established` and its like. */
   readonly state: string;
   /** RFC 3339. */
   readonly since: string;
   /** What was said last: by a NOTIFICATION either way, or by TCP. */
   readonly lastError?: string;
+  /** The last NOTIFICATION that this node sent and that the peer sent, and what TCP said last. */
+  readonly sent?: SaidReport;
+  readonly received?: SaidReport;
+  readonly tcp?: SaidReport;
+  /** What keeps it down, and what mends it. */
+  readonly findings: readonly Finding[];
+  /** Times that an established session was lost. */
   readonly flaps: number;
+  /** RFC 3339: until then it rests after a failure. */
+  readonly restsUntil?: string;
+  /** Our end of the connection. */
+  readonly localAddress?: string;
+  readonly negotiated?: {
+    readonly routerId: string;
+    readonly holdTimeSeconds: number;
+    readonly families: readonly string[];
+    readonly capabilities: readonly string[];
+  };
   readonly receivedPrefixes: number;
+  readonly stalePrefixes: number;
+  readonly waitingOctets: number;
   readonly counters: SessionStatus["counters"];
   readonly problems: readonly string[];
 }
 
+export interface SaidReport {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly message: string;
+}
+
+/** `nodeOf`: the name of the node that has an address. */
 export function bgpReport(
   { sessions, listeners, strangers, waitsFor }: SpeakerStatus,
   reports: readonly string[],
+  nodeOf: (address: IpAddress) => string | undefined,
 ): BgpReport {
   return {
-    sessions: sessions.map(sessionReport),
+    sessions: sessions.map((session) => sessionReport(session, listeners, nodeOf(session.peer.address))),
     listeners: listeners.map(({ address, family, port, failure }) => ({
       address: address === undefined ? (family === 4 ? "0.0.0.0" : "::") : formatAddress(address),
       port,
@@ -52,22 +86,57 @@ export function bgpReport(
   };
 }
 
-function sessionReport(session: SessionStatus): BgpSessionReport {
-  const { name, peer, state, since, flaps, receivedPrefixes, counters, problems } = session;
+function sessionReport(
+  session: SessionStatus,
+  listeners: readonly ListenerStatus[],
+  node: string | undefined,
+): BgpSessionReport {
+  const { name, peer, localAs, passive, state, since, sent, received, tcp, negotiated } = session;
   const lastError = lastErrorOf(session);
   return {
     name,
+    ...(node === undefined ? {} : { node }),
     family: familyOf(peer.address),
     address: formatAddress(peer.address),
     port: peer.port,
     asn: peer.asn,
+    localAs,
+    passive,
     state: state.charAt(0).toUpperCase() + state.slice(1),
     since: since.toISOString(),
     ...(lastError === undefined ? {} : { lastError }),
-    flaps,
-    receivedPrefixes,
-    counters,
-    problems,
+    ...(sent ? { sent: saidReport(sent) } : {}),
+    ...(received ? { received: saidReport(received) } : {}),
+    ...(tcp ? { tcp: saidReport(tcp) } : {}),
+    findings: diagnose(session, listeners),
+    flaps: session.flaps,
+    ...(session.restsUntil ? { restsUntil: session.restsUntil.toISOString() } : {}),
+    ...(session.local ? { localAddress: formatAddress(session.local.address) } : {}),
+    ...(negotiated ? { negotiated: negotiatedReport(negotiated) } : {}),
+    receivedPrefixes: session.receivedPrefixes,
+    stalePrefixes: session.stalePrefixes,
+    waitingOctets: session.waitingOctets,
+    counters: session.counters,
+    problems: session.problems,
+  };
+}
+
+const saidReport = ({ at, message }: Said): SaidReport => ({ at: at.toISOString(), message });
+
+function negotiatedReport(negotiated: Negotiated): NonNullable<BgpSessionReport["negotiated"]> {
+  const { peerRouterId, holdTimeSeconds, families, fourOctetAs, routeRefresh, enhancedRouteRefresh } = negotiated;
+  const { extendedMessage, gracefulRestart } = negotiated;
+  return {
+    routerId: formatAddress(peerRouterId),
+    holdTimeSeconds,
+    families: families.map(familyName),
+    capabilities: [
+      ...(fourOctetAs ? ["four-octet AS"] : []),
+      ...(routeRefresh ? ["route refresh"] : []),
+      ...(enhancedRouteRefresh ? ["enhanced route refresh"] : []),
+      ...(extendedMessage ? ["extended message"] : []),
+      ...(gracefulRestart ? [`graceful restart ${gracefulRestart.restartTimeSeconds} s`] : []),
+    ],
   };
 }
 
@@ -78,15 +147,20 @@ function lastErrorOf({ sent, received, tcp }: SessionStatus): string | undefined
 
 const TYPES = { Mesh: "node-to-node mesh", Node: "node specific", Global: "global" } as const;
 
+/** calicoctl's word for what a session is there for, from its name. */
+export const sessionType = ({ name }: Pick<BgpSessionReport, "name">): string =>
+  TYPES[name.split("_")[0] as keyof typeof TYPES] ?? "global";
+
 /** BIRD's words: `up` for an established session, `start` for one that is on its way. */
 export function peerRows({ sessions }: BgpReport, now: Date): readonly PeerRow[] {
-  return sessions.map(({ name, family, address, state, since, lastError, problems }) => {
+  return sessions.map((session) => {
+    const { family, address, state, since, lastError, problems } = session;
     const isUp = state === "Established";
     const why = isUp ? problems : [...problems, ...(lastError === undefined ? [] : [lastError])];
     return {
       family,
       address,
-      type: TYPES[name.split("_")[0] as keyof typeof TYPES] ?? "global",
+      type: sessionType(session),
       state: isUp ? "up" : "start",
       since: sinceText(new Date(since), now),
       info: [state, ...why].join(": "),

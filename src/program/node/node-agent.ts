@@ -35,7 +35,7 @@ import type { StateFile } from "../../port/state-file.ts";
 import { type Store, type Stored, StoreError } from "../../port/store.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
 import type { PluginAnswer, PluginCall } from "../../wire/plugin-call.ts";
-import { bgpReport } from "./bgp-report.ts";
+import { BgpApi } from "./bgp-api.ts";
 import { Configuration } from "./configuration.ts";
 import { endpointReports } from "./endpoint-reports.ts";
 import { nodeApi } from "./http-api.ts";
@@ -97,6 +97,7 @@ export class NodeAgent {
   readonly #facts: Publisher;
   readonly #installation: PluginInstallation;
   readonly #bgp: NodeBgp | undefined;
+  readonly #bgpApi: BgpApi;
   #local: LocalNode | undefined;
   /** The own Node as it was written at the start. */
   #registered: Stored | undefined;
@@ -125,6 +126,7 @@ export class NodeAgent {
       settingsChanged: (settings) => this.#adopt(settings),
       ...(this.#bgp ? { bgp: this.#bgp } : {}),
     });
+    this.#bgpApi = new BgpApi({ bgp: this.#bgp, agent: this.agent, clock, wallClock });
     this.health = new NodeHealth(this.agent, { clock, log });
     this.#cni = new CniServer({
       store,
@@ -320,10 +322,7 @@ export class NodeAgent {
         podMtu: this.#podMtu,
         turns: { overBudget: turns.overBudget, worst: turns.worst },
       }),
-      bgp: () => {
-        const status = this.#bgp?.status;
-        return status ? { bgp: bgpReport(status, this.#bgp?.reports ?? []) } : {};
-      },
+      bgp: (path, query) => this.#bgpApi.answer(path, query),
       verify: () => verify(this.agent.dataplane, kernel.drivers, this.agent.view),
       turn: turns.measure,
       health,

@@ -11,10 +11,12 @@
 import type { Fragment } from "../../compile/fragment.ts";
 import type { CompileKey } from "../../compile/keys.ts";
 import type { RouteItem } from "../../compile/node-state.ts";
+import type { LearnedDecision } from "../../compile/routing/learned.ts";
 import { NextHops } from "../../compile/routing/next-hops.ts";
 import type { Agent, BgpSide } from "../../dataplane/agent.ts";
 import { HostRoutes } from "../../dataplane/host-routes.ts";
 import type { IpAddress } from "../../ip/address.ts";
+import type { PrefixCode } from "../../ip/prefix-code.ts";
 import type { LinkTable } from "../../kernel/link-table.ts";
 import type { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import type { BgpTransport } from "../../port/bgp-transport.ts";
@@ -191,6 +193,16 @@ export class NodeBgp implements BgpSide {
 
   get status(): SpeakerStatus | undefined {
     return this.#speaker?.status();
+  }
+
+  /** For people who look at the tables, or listen to the sessions; undefined before `start`. */
+  get speaker(): Pick<Speaker, "tables" | "messages"> | undefined {
+    return this.#speaker;
+  }
+
+  /** What becomes of the best routes to the prefix; undefined where none was heard. */
+  whyLearned(prefix: PrefixCode): LearnedDecision | undefined {
+    return this.#learned?.why(prefix);
   }
 
   /** What keeps sessions from being, in words for people. */

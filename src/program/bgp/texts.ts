@@ -1,0 +1,154 @@
+/** Sessions, routes and their stories as text for a terminal. */
+import { paddedTable } from "../../ctl/output/table.ts";
+import type { BgpRoute } from "../../insight/bgp-routes.ts";
+import type { WhyCandidate, WhyReport } from "../../insight/bgp-why.ts";
+import { comparePrefixes, parsePrefix } from "../../ip/prefix.ts";
+import { type BgpReport, type BgpSessionReport, sessionType } from "../node/bgp-report.ts";
+import type { OnHost } from "./ask.ts";
+
+type Session = OnHost & BgpSessionReport;
+
+interface Column<T> {
+  readonly heading: string;
+  readonly cell: (row: T) => string;
+  readonly isWide?: true;
+}
+
+/** The column of hosts is left out where there is one. */
+function table<T extends OnHost>(rows: readonly T[], columns: readonly Column<T>[], isWide: boolean): string {
+  const isOne = rows.every(({ host }) => host === rows[0]?.host);
+  const host: Column<T> = { heading: "HOST", cell: (row) => row.host };
+  const shown = [...(isOne ? [] : [host]), ...columns.filter((column) => isWide || !column.isWide)];
+  const lines = rows.map((row) => shown.map(({ cell }) => cell(row)));
+  return paddedTable([shown.map(({ heading }) => heading), ...lines]).replaceAll(/ +$/gm, "");
+}
+
+const peerColumns: readonly Column<Session>[] = [
+  { heading: "SESSION", cell: ({ name }) => name },
+  {
+    heading: "ADDRESS",
+    cell: ({ address, port }) => (port === 179 ? address : `${address} port ${port}`),
+    isWide: true,
+  },
+  { heading: "NODE", cell: ({ node = "" }) => node },
+  { heading: "TYPE", cell: sessionType, isWide: true },
+  { heading: "AS", cell: ({ asn }) => String(asn) },
+  { heading: "STATE", cell: ({ state }) => state },
+  { heading: "SINCE", cell: ({ since }) => since.replace(/\.\d+/, "") },
+  { heading: "RECEIVED", cell: ({ receivedPrefixes }) => String(receivedPrefixes) },
+  { heading: "STALE", cell: ({ stalePrefixes }) => String(stalePrefixes), isWide: true },
+  { heading: "FLAPS", cell: ({ flaps }) => String(flaps) },
+  { heading: "ROUTER ID", cell: ({ negotiated }) => negotiated?.routerId ?? "", isWide: true },
+  { heading: "HOLD", cell: ({ negotiated }) => (negotiated ? `${negotiated.holdTimeSeconds}s` : ""), isWide: true },
+  { heading: "MESSAGES IN", cell: ({ counters }) => String(counters.messagesReceived), isWide: true },
+  { heading: "MESSAGES OUT", cell: ({ counters }) => String(counters.messagesSent), isWide: true },
+  { heading: "WHY", cell: ({ findings }) => findings.map(({ what }) => what).join("; ") },
+];
+
+export function peersText(reports: readonly (OnHost & BgpReport)[], isWide: boolean): string {
+  const sessions = reports.flatMap(({ host, sessions: all }) => all.map((session) => ({ host, ...session })));
+  const notes = reports.flatMap(({ host, reports: lines, listeners, waitsFor }) => [
+    ...lines.map((line) => `${host}: ${line}`),
+    ...listeners.flatMap(({ address, port, failure }) =>
+      failure === undefined ? [] : [`${host}: does not listen on ${address} port ${port}: ${failure}`],
+    ),
+    ...(waitsFor.length === 0 ? [] : [`${host}: chooses no routes before ${waitsFor.join(", ")} have told theirs`]),
+  ]);
+  const shown = sessions.length === 0 ? "No sessions.\n" : table(sessions, peerColumns, isWide);
+  return `${shown}${notes.map((note) => `note: ${note}\n`).join("")}`;
+}
+
+const routeColumns: readonly Column<OnHost & BgpRoute>[] = [
+  { heading: "PREFIX", cell: ({ prefix }) => prefix },
+  { heading: "NEXT HOP", cell: ({ nextHop, from, fate }) => (from === undefined && fate !== "told" ? "" : nextHop) },
+  { heading: "FROM", cell: ({ from, about }) => from ?? about ?? "" },
+  { heading: "AS PATH", cell: ({ asPath }) => asPath },
+  { heading: "PREF", cell: ({ localPref }) => (localPref === undefined ? "" : String(localPref)) },
+  { heading: "ATTRIBUTES", cell: ({ attributes }) => attributes, isWide: true },
+  { heading: "USE", cell: ({ why, isStale }) => (isStale ? `${why} (stale)` : why) },
+];
+
+export function routesText(routes: readonly (OnHost & BgpRoute)[], isWide: boolean): string {
+  if (routes.length === 0) return "No routes.\n";
+  const parsed = routes.map((route) => ({ route, prefix: parsePrefix(route.prefix) }));
+  const sorted = parsed.sort((a, b) => compareText(a.route.host, b.route.host) || comparePrefixes(a.prefix, b.prefix));
+  return table(
+    sorted.map(({ route }) => route),
+    routeColumns,
+    isWide,
+  );
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+export function whyText({ host, asked, prefix, candidates, learned, kernel, told }: OnHost & WhyReport): string {
+  if (prefix === undefined) return `${asked} on ${host}\n  no peer has told of it, and it is not this node's own\n`;
+  const covered = prefix === asked ? "" : `, the longest prefix that covers ${asked}`;
+  const lines = [
+    `${prefix} on ${host}${covered}`,
+    ...candidates.flatMap(candidateLines),
+    ...(learned === undefined
+      ? []
+      : ["route" in learned ? `  becomes ${learned.route}` : `  becomes no route: ${learned.rejected}`]),
+    ...kernelLines(kernel),
+    ...told.flatMap(({ session, outcome, attributes }) => [
+      `  to ${session}: ${outcome}`,
+      ...(attributes === undefined ? [] : [`    with ${attributes}`]),
+    ]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function candidateLines({ from, about, received, imported, isStale, why }: WhyCandidate): readonly string[] {
+  const stale = isStale ? " (stale: not told again since the peer restarted)" : "";
+  if (from === undefined) return [`  our own${about === undefined ? "" : `, ${about}`}: ${why}`];
+  return [
+    `  from ${from}: ${why}${stale}`,
+    `    received with ${received}`,
+    ...(imported === undefined ? [] : [`    import made of it ${imported}`]),
+  ];
+}
+
+function kernelLines(kernel: WhyReport["kernel"]): readonly string[] {
+  if (!kernel) return ["  kernel: nothing is wanted there"];
+  const { route, source, failures } = kernel;
+  return [`  kernel: ${route} (by ${source})`, ...failures.map((failure) => `    could not be set: ${failure}`)];
+}
+
+export function explanationText(session: Session): string {
+  const { host, name, address, port, asn, localAs, node, state, since, restsUntil, findings, negotiated } = session;
+  const { sent, received, tcp, flaps, counters, receivedPrefixes, stalePrefixes, waitingOctets, localAddress } =
+    session;
+  const line = (label: string, text: string): string => `  ${`${label}:`.padEnd(15)} ${text}`;
+  const said = (label: string, what: typeof sent): readonly string[] =>
+    what === undefined ? [] : [line(label, `${what.message} (${what.at})`)];
+  const lines = [
+    `${name} on ${host}: ${address} port ${port}${node === undefined ? "" : ` (node ${node})`}, ${sessionType(session)}`,
+    line("AS", `${asn}, ours ${localAs} (${asn === localAs ? "internal" : "external"})`),
+    line("State", `${state} since ${since}${session.passive ? ", passive: the peer dials" : ""}`),
+    ...(restsUntil === undefined ? [] : [line("Rests until", restsUntil)]),
+    ...findings.flatMap(({ what, remedy }) => [line("Why", what), line("Remedy", remedy)]),
+    ...said("We said last", sent),
+    ...said("It said last", received),
+    ...said("TCP said last", tcp),
+    ...(negotiated === undefined
+      ? []
+      : [
+          line(
+            "Agreed on",
+            `${[...negotiated.families, ...negotiated.capabilities].join(", ")}; hold time ${negotiated.holdTimeSeconds} s; router id ${negotiated.routerId}`,
+          ),
+        ]),
+    ...(localAddress === undefined ? [] : [line("Our address", localAddress)]),
+    line("Flaps", String(flaps)),
+    line("Prefixes", `${receivedPrefixes} received${stalePrefixes > 0 ? `, ${stalePrefixes} of them stale` : ""}`),
+    line(
+      "Messages",
+      `${counters.messagesReceived} received (${counters.updatesReceived} updates), ${counters.messagesSent} sent (${counters.updatesSent} updates)`,
+    ),
+    ...(counters.malformedAttributes > 0 ? [line("Malformed", `${counters.malformedAttributes} attributes`)] : []),
+    ...(counters.unsendable > 0 ? [line("Unsendable", `${counters.unsendable} routes had no room in a message`)] : []),
+    ...(waitingOctets > 0 ? [line("Waiting", `${waitingOctets} octets that the peer has not read`)] : []),
+  ];
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,167 @@
+/**
+ * What the agent answers about BGP below `/v1/bgp`. Tables are told as lines, in slices of a turn and as fast as the asker
+ * reads; what goes on is told to who listens, and what a slow listener misses is counted.
+ */
+
+import { formatJson } from "../../base/json.ts";
+import { describeMessage } from "../../bgp/message/message-text.ts";
+import type { Agent } from "../../dataplane/agent.ts";
+import { type RouteQuery, routesOf } from "../../insight/bgp-routes.ts";
+import { whyPrefix } from "../../insight/bgp-why.ts";
+import { formatAddress, tryParseAddress } from "../../ip/address.ts";
+import { hostPrefix, type Prefix, tryParsePrefix } from "../../ip/prefix.ts";
+import { TurnBudget } from "../../kernel/turn-budget.ts";
+import type { Clock, WallClock } from "../../port/clock.ts";
+import type { TappedMessage } from "../../speaker/message-tap.ts";
+import { type BgpReport, bgpReport } from "./bgp-report.ts";
+import { type ApiAnswer, ApiError } from "./http-api.ts";
+import type { NodeBgp } from "./node-bgp.ts";
+
+export interface BgpApiDeps {
+  /** Undefined: this agent speaks no BGP. */
+  readonly bgp: NodeBgp | undefined;
+  readonly agent: Pick<Agent, "view" | "dataplane">;
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+}
+
+/** One line of `/v1/bgp/log`. */
+export interface LogLine {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly session: string;
+  readonly direction: "sent" | "received";
+  readonly text: string;
+}
+
+/** Octets of one piece of a long answer. */
+const PIECE_OCTETS = 1 << 16;
+
+export class BgpApi {
+  readonly #deps: BgpApiDeps;
+
+  constructor(deps: BgpApiDeps) {
+    this.#deps = deps;
+  }
+
+  /** `path` is what stands behind `/v1/bgp`. Throws ApiError. */
+  answer(path: string, query: URLSearchParams): ApiAnswer | undefined {
+    switch (path) {
+      case "":
+        return { json: this.#bgpOrNothing() };
+      case "/routes":
+        return { lines: this.#routes(this.#routeQuery(query)) };
+      case "/why":
+        return { json: this.#why(query) };
+      case "/log":
+        return { live: this.#log(query.get("peer") ?? undefined) };
+      default:
+        return undefined;
+    }
+  }
+
+  #bgpOrNothing(): { readonly bgp?: BgpReport } {
+    const bgp = this.report();
+    return bgp ? { bgp } : {};
+  }
+
+  /** What is known of the sessions; undefined where the agent speaks no BGP. */
+  report(): BgpReport | undefined {
+    const { bgp, agent } = this.#deps;
+    const status = bgp?.status;
+    if (!bgp || !status) return undefined;
+    const nodes = new Map<bigint | number, string>();
+    for (const { name, ipv4, ipv6 } of agent.view.nodes.values()) {
+      for (const own of [ipv4, ipv6]) if (own) nodes.set(own.address, name);
+    }
+    return bgpReport(status, bgp.reports, (address) => nodes.get(address));
+  }
+
+  get #speaker() {
+    const speaker = this.#deps.bgp?.speaker;
+    if (!speaker) throw new ApiError("noBgp", "this agent speaks no BGP: CALICO_NETWORKING_BACKEND is not bird", {});
+    return speaker;
+  }
+
+  #routeQuery(query: URLSearchParams): RouteQuery {
+    const within = query.get("within");
+    const peer = query.get("peer");
+    const direction = query.get("direction") ?? "received";
+    if (direction !== "received" && direction !== "advertised")
+      throw new ApiError("notAsked", `'${direction}' is neither received nor advertised`, {});
+    return {
+      ...(within === null ? {} : { within: prefixIn(within) }),
+      ...(peer === null ? {} : { peer: { session: this.#oneSession(peer), direction } }),
+    };
+  }
+
+  async *#routes(query: RouteQuery): AsyncGenerator<string> {
+    const { tables } = this.#speaker;
+    const budget = new TurnBudget(this.#deps.clock);
+    await budget.rest();
+    let piece = "";
+    for (const prefix of tables.prefixes()) {
+      for (const route of routesOf(prefix, tables, query)) piece += `${formatJson(route)}\n`;
+      if (!budget.isSpent && piece.length < PIECE_OCTETS) continue;
+      if (piece !== "") yield piece;
+      piece = "";
+      await budget.rest();
+    }
+    if (piece !== "") yield piece;
+  }
+
+  #why(query: URLSearchParams): unknown {
+    const { bgp, agent } = this.#deps;
+    const { tables } = this.#speaker;
+    const peer = query.get("peer");
+    return whyPrefix(prefixIn(query.get("prefix") ?? ""), {
+      tables,
+      learned: (prefix) => bgp?.whyLearned(prefix),
+      wanted: (key) => {
+        const wanted = agent.dataplane.wanted("routes", key);
+        if (!wanted) return undefined;
+        const { value: route, source } = wanted;
+        return { route, source, failures: agent.dataplane.failuresOf(source) };
+      },
+      sessions: peer === null ? [] : this.#sessions(peer),
+    });
+  }
+
+  #log(peer: string | undefined): (write: (line: string) => void) => () => void {
+    const { messages } = this.#speaker;
+    const wanted = peer === undefined ? undefined : new Set(this.#sessions(peer));
+    return (write) =>
+      messages.listen((tapped) => {
+        if (!wanted || wanted.has(tapped.session)) write(formatJson(this.#logLine(tapped)));
+      });
+  }
+
+  #logLine({ session, direction, decoded }: TappedMessage): LogLine {
+    const text = decoded.ok ? describeMessage(decoded.message) : `malformed: ${decoded.error.message}`;
+    return { at: this.#deps.wallClock.now().toISOString(), session, direction, text };
+  }
+
+  /** Sessions by their name, by the peer's address, by the name of its node. Throws ApiError `noSuchPeer`. */
+  #sessions(peer: string): readonly string[] {
+    const all = this.report()?.sessions ?? [];
+    const address = tryParseAddress(peer);
+    const text = address === undefined ? undefined : formatAddress(address);
+    const found = all.filter((each) => each.name === peer || each.address === text || each.node === peer);
+    if (found.length > 0) return found.map(({ name }) => name);
+    throw new ApiError("noSuchPeer", `no session to '${peer}' here: 'ocicat bgp peers' lists them`, {});
+  }
+
+  #oneSession(peer: string): string {
+    const [first = "", ...more] = this.#sessions(peer);
+    if (more.length === 0) return first;
+    throw new ApiError("noSuchPeer", `'${peer}' has several sessions, name one: ${[first, ...more].join(", ")}`, {});
+  }
+}
+
+/** A CIDR or an address. Throws ApiError `notAsked`. */
+function prefixIn(text: string): Prefix {
+  const address = tryParseAddress(text);
+  const prefix = address === undefined ? tryParsePrefix(text) : hostPrefix(address);
+  if (prefix) return prefix;
+  throw new ApiError("notAsked", `'${text}' is neither an address nor a CIDR with zero host bits`, {});
+}
