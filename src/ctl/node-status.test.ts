@@ -9,6 +9,10 @@ const peer = (address: string, over: Partial<PeerRow> = {}): PeerRow => ({
   state: "up",
   since: "18:42:27",
   info: "Established",
+  asn: 64512,
+  node: "",
+  receivedPrefixes: 0,
+  flaps: 0,
   ...over,
 });
 
@@ -33,12 +37,25 @@ No IPv6 peers found.
   );
 });
 
+test("more columns stand behind calicoctl's", () => {
+  const rows = [peer("10.30.0.56", { node: "worker-1", receivedPrefixes: 3, flaps: 1 })];
+  const lines = nodeStatusText(rows, true).split("\n");
+  assert.equal(
+    lines[4],
+    "| PEER ADDRESS |     PEER TYPE     | STATE |  SINCE   |    INFO     |  AS   |   NODE   | ROUTES | FLAPS |",
+  );
+  assert.equal(
+    lines[6],
+    "| 10.30.0.56   | node-to-node mesh | up    | 18:42:27 | Established | 64512 | worker-1 | 3      | 1     |",
+  );
+});
+
 test("a session that is down says why, and columns widen for it", () => {
-  const down = peer("fd00::9", { family: 6, type: "global", state: "start", info: "Active: connection refused" });
+  const down = peer("fd00::9", { family: 6, type: "global", state: "start", info: "Active connection refused" });
   const lines = nodeStatusText([down]).split("\n");
   assert.equal(lines[3], "No IPv4 peers found.");
-  assert.equal(lines[7], "| PEER ADDRESS | PEER TYPE | STATE |  SINCE   |            INFO            |");
-  assert.equal(lines[9], "| fd00::9      | global    | start | 18:42:27 | Active: connection refused |");
+  assert.equal(lines[7], "| PEER ADDRESS | PEER TYPE | STATE |  SINCE   |           INFO            |");
+  assert.equal(lines[9], "| fd00::9      | global    | start | 18:42:27 | Active connection refused |");
 });
 
 test("without BGP it says so", () => {

@@ -10,32 +10,57 @@ export interface PeerRow {
   readonly since: string;
   /** The session's state, and what keeps it from being Established. */
   readonly info: string;
+  readonly asn: number;
+  /** The node that the peer is, where it is one. */
+  readonly node: string;
+  readonly receivedPrefixes: number;
+  readonly flaps: number;
 }
 
-const HEADINGS = ["PEER ADDRESS", "PEER TYPE", "STATE", "SINCE", "INFO"] as const;
+interface Column {
+  readonly heading: string;
+  readonly cell: (peer: PeerRow) => string;
+}
+
+const columns: readonly Column[] = [
+  { heading: "PEER ADDRESS", cell: ({ address }) => address },
+  { heading: "PEER TYPE", cell: ({ type }) => type },
+  { heading: "STATE", cell: ({ state }) => state },
+  { heading: "SINCE", cell: ({ since }) => since },
+  { heading: "INFO", cell: ({ info }) => info },
+];
+/** What calicoctl has no column for. */
+const moreColumns: readonly Column[] = [
+  { heading: "AS", cell: ({ asn }) => String(asn) },
+  { heading: "NODE", cell: ({ node }) => node },
+  { heading: "ROUTES", cell: ({ receivedPrefixes }) => String(receivedPrefixes) },
+  { heading: "FLAPS", cell: ({ flaps }) => String(flaps) },
+];
+
+export const NOT_RUNNING = "Calico process is not running.\n";
 
 /** `peers`: undefined where the agent runs no BGP. */
-export function nodeStatusText(peers: readonly PeerRow[] | undefined): string {
+export function nodeStatusText(peers: readonly PeerRow[] | undefined, isWide = false): string {
   if (!peers) return "Calico process is running.\n\nThe BGP backend process (BIRD) is not running.\n";
   const parts = ([4, 6] as const).map((family) => {
     const rows = peers.filter((peer) => peer.family === family);
-    const body = rows.length === 0 ? `No IPv${family} peers found.\n` : box(rows);
+    const body =
+      rows.length === 0 ? `No IPv${family} peers found.\n` : box(rows, isWide ? [...columns, ...moreColumns] : columns);
     return `IPv${family} BGP status\n${body}\n`;
   });
   return `Calico process is running.\n\n${parts.join("")}`;
 }
 
 /** Peers in the order of their text, as calicoctl has them. */
-function box(rows: readonly PeerRow[]): string {
-  const cells = rows
-    .map(({ address, type, state, since, info }) => [address, type, state, since, info])
-    .sort(([a = ""], [b = ""]) => (a < b ? -1 : Number(a > b)));
-  const widths = HEADINGS.map((heading, column) =>
-    Math.max(heading.length, ...cells.map((row) => row[column]?.length ?? 0)),
+function box(rows: readonly PeerRow[], shown: readonly Column[]): string {
+  const sorted = rows.toSorted((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address)));
+  const cells = sorted.map((row) => shown.map(({ cell }) => cell(row)));
+  const widths = shown.map(({ heading }, column) =>
+    cells.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), heading.length),
   );
   const rule = `+${widths.map((width) => "-".repeat(width + 2)).join("+")}+`;
   const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
-  const heading = line(HEADINGS.map((text, column) => centred(text, widths[column] ?? 0)));
+  const heading = line(shown.map((column, at) => centred(column.heading, widths[at] ?? 0)));
   const body = cells.map((row) => line(row.map((text, column) => text.padEnd(widths[column] ?? 0))));
   return `${[rule, heading, rule, ...body, rule].join("\n")}\n`;
 }

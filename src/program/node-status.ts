@@ -1,18 +1,26 @@
 /** `ocicat node status`: the BGP sessions of a host, in calicoctl's words. */
-import { Command } from "commander";
-import { askAgent } from "../adapter/agent-client.ts";
+import { Command, Option } from "commander";
+import { AgentError, askAgent } from "../adapter/agent-client.ts";
 import { formatJson, type Json } from "../base/json.ts";
-import { nodeStatusText } from "../ctl/node-status.ts";
+import { NOT_RUNNING, nodeStatusText } from "../ctl/node-status.ts";
 import { formatYaml } from "../ctl/output/yaml-text.ts";
-import { agentsOf } from "./agents.ts";
+import { type AgentAddress, agentsOf } from "./agents.ts";
 import { parseCommandLine } from "./command-line.ts";
-import { EXIT_USAGE } from "./exit-codes.ts";
+import { EXIT_FAILED } from "./exit-codes.ts";
 import { type BgpReport, peerRows } from "./node/bgp-report.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 interface Options {
   readonly lab?: string;
-  readonly output?: string;
+  readonly output?: "json" | "yaml" | "wide";
+}
+
+interface HostStatus {
+  readonly host: string;
+  /** Why nothing is known. */
+  readonly away?: string;
+  /** Left out: it speaks no BGP. */
+  readonly bgp?: BgpReport;
 }
 
 export async function main(args: readonly string[], host: ProcessHost): Promise<number> {
@@ -22,34 +30,46 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
     )
     .argument("[HOST...]", "hosts of the lab (default: this host, or every host of the lab)")
     .option("--lab <name>", "the lab to act on, when several run")
-    .option("-o, --output <format>", "json or yaml: everything that is known of each session")
+    .addOption(
+      new Option("-o, --output <format>", "everything that is known of each session; wide: more columns").choices([
+        "json",
+        "yaml",
+        "wide",
+      ]),
+    )
     .addHelpText("after", "\nExamples:\n  ocicat node status\n  ocicat node status worker-1 -o yaml");
   const ended = await parseCommandLine(command, args, host);
   if (ended !== undefined) return ended;
   const { lab, output } = command.opts<Options>();
-  if (output !== undefined && output !== "json" && output !== "yaml") {
-    host.stderr.write(`Error: '${String(output)}' is no output format: json or yaml\n`);
-    return EXIT_USAGE;
-  }
   const agents = await agentsOf(host, command.args, lab);
-  const reports: { readonly host: string; readonly bgp?: BgpReport }[] = [];
-  for (const agent of agents) {
-    const { bgp } = (await askAgent(agent.socket, "/v1/bgp")) as unknown as { readonly bgp?: BgpReport };
-    reports.push({ host: agent.host, ...(bgp === undefined ? {} : { bgp }) });
-  }
-  if (output === "json") host.stdout.write(`${formatJson(reports as unknown as Json, 2)}\n`);
+  const reports: HostStatus[] = [];
+  for (const agent of agents) reports.push(await statusOf(agent));
+  if (output === "json") host.stdout.write(`${formatJson(reports, 2)}\n`);
   else if (output === "yaml") host.stdout.write(formatYaml(reports as unknown as Json));
-  else host.stdout.write(reports.map((report) => print(report, agents.length > 1)).join(""));
-  return 0;
+  else host.stdout.write(reports.map((report) => print(report, agents.length > 1, output === "wide")).join(""));
+  for (const { host: name, away } of reports) if (away !== undefined) host.stderr.write(`Error: ${name}: ${away}\n`);
+  return reports.some(({ away }) => away !== undefined) ? EXIT_FAILED : 0;
 }
 
-function print({ host, bgp }: { readonly host: string; readonly bgp?: BgpReport }, isNamed: boolean): string {
-  const now = new Date();
+/** An agent that is away is a status, too: the others are shown. */
+async function statusOf({ host, socket }: AgentAddress): Promise<HostStatus> {
+  try {
+    const { bgp } = (await askAgent(socket, "/v1/bgp")) as unknown as { readonly bgp?: BgpReport };
+    return { host, ...(bgp === undefined ? {} : { bgp }) };
+  } catch (failure) {
+    if (!(failure instanceof AgentError)) throw failure;
+    return { host, away: failure.message };
+  }
+}
+
+function print({ host, away, bgp }: HostStatus, isNamed: boolean, isWide: boolean): string {
+  const heading = isNamed ? `${host}:\n` : "";
+  if (away !== undefined) return isNamed ? `${heading}${NOT_RUNNING}\n` : NOT_RUNNING;
   const notes = [
     ...(bgp?.reports ?? []),
     ...(bgp?.listeners ?? []).flatMap(({ address, port, failure }) =>
       failure === undefined ? [] : [`does not listen on ${address} port ${port}: ${failure}`],
     ),
   ].map((note) => `note: ${note}\n`);
-  return `${isNamed ? `${host}:\n` : ""}${nodeStatusText(bgp && peerRows(bgp, now))}${notes.join("")}`;
+  return `${heading}${nodeStatusText(bgp && peerRows(bgp, new Date()), isWide)}${notes.join("")}`;
 }

@@ -163,7 +163,11 @@ export function peerRows({ sessions }: BgpReport, now: Date): readonly PeerRow[]
       type: sessionType(session),
       state: isUp ? "up" : "start",
       since: sinceText(new Date(since), now),
-      info: [state, ...why].join(": "),
+      info: [state, ...why].join(" "),
+      asn: session.asn,
+      node: session.node ?? "",
+      receivedPrefixes: session.receivedPrefixes,
+      flaps: session.flaps,
     };
   });
 }
