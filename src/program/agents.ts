@@ -3,6 +3,7 @@ import os from "node:os";
 import { DiskHostFiles } from "../adapter/host-facts.ts";
 import { CodedError } from "../base/errors.ts";
 import { chooseLab } from "./choose-lab.ts";
+import { OWN_SOCKET } from "./own-socket.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 export interface AgentAddress {
@@ -12,8 +13,6 @@ export interface AgentAddress {
 
 class AgentsError extends CodedError<"noSuchHost", object> {}
 
-/** Where the agent of a host without a lab listens. */
-const OWN_SOCKET = "/var/run/calico/ocicat.sock";
 const THIS_HOST = "this host";
 
 /**

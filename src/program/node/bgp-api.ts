@@ -67,14 +67,15 @@ export class BgpApi {
 
   /** What is known of the sessions; undefined where the agent speaks no BGP. */
   report(): BgpReport | undefined {
-    const { bgp, agent } = this.#deps;
+    const { bgp, agent, wallClock } = this.#deps;
     const status = bgp?.status;
-    if (!bgp || !status) return undefined;
+    if (!bgp?.since || !status) return undefined;
     const nodes = new Map<bigint | number, string>();
     for (const { name, ipv4, ipv6 } of agent.view.nodes.values()) {
       for (const own of [ipv4, ipv6]) if (own) nodes.set(own.address, name);
     }
-    return bgpReport(status, bgp.reports, (address) => nodes.get(address));
+    const { since, reports } = bgp;
+    return bgpReport(status, { since, now: wallClock.now(), reports, nodeOf: (address) => nodes.get(address) });
   }
 
   get #speaker() {

@@ -7,6 +7,9 @@ import { diagnose, type Finding } from "../../speaker/diagnosis.ts";
 import type { ListenerStatus, Said, SessionStatus, SpeakerStatus } from "../../speaker/types.ts";
 
 export interface BgpReport {
+  /** RFC 3339: when the speaker began, and the moment of this report, by one clock. */
+  readonly since: string;
+  readonly now: string;
   readonly sessions: readonly BgpSessionReport[];
   readonly listeners: readonly { readonly address: string; readonly port: number; readonly failure?: string }[];
   /** Connections from addresses that are no peer's, since the start. */
@@ -64,13 +67,22 @@ export interface SaidReport {
   readonly message: string;
 }
 
-/** `nodeOf`: the name of the node that has an address. */
+export interface BgpSurroundings {
+  readonly since: Date;
+  readonly now: Date;
+  /** What keeps sessions from being. */
+  readonly reports: readonly string[];
+  /** The name of the node that has an address. */
+  readonly nodeOf: (address: IpAddress) => string | undefined;
+}
+
 export function bgpReport(
   { sessions, listeners, strangers, waitsFor }: SpeakerStatus,
-  reports: readonly string[],
-  nodeOf: (address: IpAddress) => string | undefined,
+  { since, now, reports, nodeOf }: BgpSurroundings,
 ): BgpReport {
   return {
+    since: since.toISOString(),
+    now: now.toISOString(),
     sessions: sessions.map((session) => sessionReport(session, listeners, nodeOf(session.peer.address))),
     listeners: listeners.map(({ address, family, port, failure }) => ({
       address: address === undefined ? (family === 4 ? "0.0.0.0" : "::") : formatAddress(address),

@@ -66,6 +66,7 @@ export class NodeBgp implements BgpSide {
   #flushing: Promise<void> | undefined;
   #secrets: Timer | undefined;
   #reports: readonly string[] = [];
+  #since: Date | undefined;
   #isClosed = false;
 
   constructor(deps: NodeBgpDeps) {
@@ -79,6 +80,7 @@ export class NodeBgp implements BgpSide {
     this.#agent = agent;
     this.#learned = new LearnedRoutes({ view: agent.view, owns: ownsRoute });
     this.#speaker = this.#newSpeaker(agent);
+    this.#since = this.#deps.wallClock.now();
     this.#hostRoutes = new HostRoutes(
       { rtnetlink, links, clock, log },
       {
@@ -203,6 +205,11 @@ export class NodeBgp implements BgpSide {
   /** What becomes of the best routes to the prefix; undefined where none was heard. */
   whyLearned(prefix: PrefixCode): LearnedDecision | undefined {
     return this.#learned?.why(prefix);
+  }
+
+  /** When it began to speak; undefined: not yet. */
+  get since(): Date | undefined {
+    return this.#since;
   }
 
   /** What keeps sessions from being, in words for people. */

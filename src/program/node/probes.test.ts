@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import os from "node:os";
+import path from "node:path";
 import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { isProbe, probe } from "./probes.ts";
@@ -73,6 +76,57 @@ test("the BGP probes say which flag to leave out", async () => {
     "calico/node is not ready: BIRD is not ready: the backend is vxlan, which runs no BGP: leave -bird-ready out\n",
   );
   assert.equal((await run(["-bird-live=false"])).code, 0);
+});
+
+interface Session {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly state: string;
+}
+
+/** An agent that has been up for so many seconds. */
+async function agent(
+  t: TestContext,
+  upSeconds: number,
+  sessions: readonly Session[] | undefined,
+  waitsFor: readonly string[] = [],
+): Promise<Record<string, string>> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-probe-"));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const socket = path.join(folder, "s");
+  const [since, now] = [new Date(0), new Date(upSeconds * 1000)];
+  const some = http.createServer((_, response) =>
+    response.end(JSON.stringify(sessions ? { bgp: { since, now, sessions, waitsFor } } : {})),
+  );
+  await new Promise<void>((resolve) => some.listen(socket, resolve));
+  t.after(() => some.close());
+  return { OCICAT_SOCKET: socket };
+}
+
+const up = { family: 4, address: "10.0.0.2", state: "Established" } as const;
+const away = { family: 4, address: "10.0.0.3", state: "Active" } as const;
+const READY = "calico/node is not ready: BIRD is not ready: ";
+
+test("a young node is ready with all its sessions, an old one with one of them, each of its own family", async (t) => {
+  const both = [up, away];
+  assert.equal((await run(["-bird-live", "-bird-ready"], await agent(t, 5, []))).code, 0);
+  assert.equal(
+    (await run(["-bird-ready"], await agent(t, 5, both))).out,
+    `${READY}BGP not established with 10.0.0.3\n`,
+  );
+  assert.equal((await run(["-bird-ready"], await agent(t, 31, both))).code, 0);
+  assert.equal((await run(["-bird-ready", "-threshold-time=60s"], await agent(t, 31, both))).code, 1);
+  assert.equal((await run(["-bird-ready"], await agent(t, 31, [away]))).code, 1);
+  assert.equal((await run(["-bird6-ready"], await agent(t, 31, [away]))).code, 0);
+  const restarting = await run(["-bird-ready"], await agent(t, 5, [up], ["Mesh_10_0_0_2"]));
+  assert.equal(restarting.out, `${READY}graceful restart in progress, waiting for Mesh_10_0_0_2\n`);
+});
+
+test("an agent that speaks no BGP, and one that is away, are not live", async (t) => {
+  assert.match((await run(["-bird-live"], await agent(t, 5, undefined))).out, /is not live: this agent runs no BGP/);
+  const { code, out } = await run(["-bird-live"], { OCICAT_SOCKET: "/nowhere/s" });
+  assert.equal(code, 1);
+  assert.match(out, /bird\/confd is not live: \/nowhere\/s: .*ENOENT.*is the agent running\?\n$/);
 });
 
 test("what is no probe beside one is wrong usage", async () => {

@@ -7,9 +7,11 @@
 import http from "node:http";
 import { CodedError, messageOf } from "../../base/errors.ts";
 import { parseDuration } from "../../compile/config/parsers.ts";
+import { OWN_SOCKET } from "../own-socket.ts";
 import type { ProcessHost } from "../process-host.ts";
+import type { BgpReport } from "./bgp-report.ts";
 
-type Check = (host: Pick<ProcessHost, "env">, timeoutMs: number) => Promise<void>;
+type Check = (host: Pick<ProcessHost, "env">, timeoutMs: number) => Promise<unknown>;
 
 class ProbeError extends CodedError<"notGood", object> {
   constructor(message: string) {
@@ -20,10 +22,10 @@ class ProbeError extends CodedError<"notGood", object> {
 const checks: Readonly<Record<string, Check>> = {
   "felix-live": (host, timeoutMs) => felix("liveness", "Felix is not live", host, timeoutMs),
   "felix-ready": (host, timeoutMs) => felix("readiness", "felix is not ready", host, timeoutMs),
-  "bird-live": (host) => bird("-bird-live", "bird/confd is not live", host),
-  "bird6-live": (host) => bird("-bird6-live", "bird6/confd is not live", host),
-  "bird-ready": (host) => bird("-bird-ready", "BIRD is not ready", host),
-  "bird6-ready": (host) => bird("-bird6-ready", "BIRD6 is not ready", host),
+  "bird-live": (host, timeoutMs) => birdLive("-bird-live", "bird/confd is not live", host, timeoutMs),
+  "bird6-live": (host, timeoutMs) => birdLive("-bird6-live", "bird6/confd is not live", host, timeoutMs),
+  "bird-ready": (host, timeoutMs) => birdReady(4, "-bird-ready", "BIRD is not ready", host, timeoutMs),
+  "bird6-ready": (host, timeoutMs) => birdReady(6, "-bird6-ready", "BIRD6 is not ready", host, timeoutMs),
 };
 const THRESHOLD = "threshold-time";
 const DEFAULT_THRESHOLD_MS = 30_000;
@@ -105,12 +107,11 @@ async function felix(
   );
 }
 
-interface Target {
-  readonly hostname: string;
-  readonly port: number;
+type Place = { readonly hostname: string; readonly port: number } | { readonly socketPath: string };
+type Target = Place & {
   readonly path: string;
   readonly timeoutMs: number;
-}
+};
 
 function get({ timeoutMs, ...target }: Target): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
@@ -130,12 +131,43 @@ function get({ timeoutMs, ...target }: Target): Promise<{ readonly status: numbe
   });
 }
 
-/** This version speaks no BGP; a probe that asks for it says which flag to leave out. */
-async function bird(flag: string, what: string, { env }: Pick<ProcessHost, "env">): Promise<void> {
+/** Live is an agent that answers and speaks BGP: what it runs is its own affair. */
+async function birdLive(
+  flag: string,
+  what: string,
+  host: Pick<ProcessHost, "env">,
+  timeoutMs: number,
+): Promise<BgpReport> {
+  const { env } = host;
   const backend = env["CALICO_NETWORKING_BACKEND"];
-  const why =
-    backend === "vxlan" || backend === "none"
-      ? `the backend is ${backend}, which runs no BGP: leave ${flag} out`
-      : `this version speaks no BGP: set CALICO_NETWORKING_BACKEND=vxlan and leave ${flag} out`;
-  throw new ProbeError(`${what}: ${why}`);
+  if (backend === "vxlan" || backend === "none")
+    throw new ProbeError(`${what}: the backend is ${backend}, which runs no BGP: leave ${flag} out`);
+  const socketPath = env["OCICAT_SOCKET"] || OWN_SOCKET;
+  const { status, body } = await get({ socketPath, path: "/v1/bgp", timeoutMs }).catch((failure: unknown) => {
+    throw new ProbeError(`${what}: ${socketPath}: ${messageOf(failure)}; is the agent running?`);
+  });
+  if (status !== 200) throw new ProbeError(`${what}: the agent answers ${status}: ${body}`);
+  const { bgp } = JSON.parse(body) as { readonly bgp?: BgpReport };
+  if (bgp) return bgp;
+  throw new ProbeError(
+    `${what}: this agent runs no BGP, or not yet; where CALICO_NETWORKING_BACKEND is not bird, leave ${flag} out`,
+  );
+}
+
+/** All sessions of the family must be up while the node is young, later one of them: a peer that is away is not this node's fault. */
+async function birdReady(
+  family: 4 | 6,
+  flag: string,
+  what: string,
+  host: Pick<ProcessHost, "env">,
+  timeoutMs: number,
+): Promise<void> {
+  const { sessions, waitsFor, since, now } = await birdLive(flag, what, host, timeoutMs);
+  const peers = sessions.filter((session) => session.family === family);
+  const down = peers.filter(({ state }) => state !== "Established").map(({ address }) => address);
+  const isYoung = new Date(now).getTime() - new Date(since).getTime() < timeoutMs;
+  if (isYoung && waitsFor.length > 0)
+    throw new ProbeError(`${what}: graceful restart in progress, waiting for ${waitsFor.join(", ")}`);
+  if (down.length > 0 && (isYoung || down.length === peers.length))
+    throw new ProbeError(`${what}: BGP not established with ${down.join(",")}`);
 }
