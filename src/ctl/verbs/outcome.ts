@@ -2,6 +2,7 @@
 import { CodedError } from "../../base/errors.ts";
 import { StoreError } from "../../port/store.ts";
 import { placeLine } from "../../resources/input/decode.ts";
+import { at } from "../../resources/kinds/kind.ts";
 import { ResourceError } from "../../resources/problems.ts";
 import type { Target } from "./targets.ts";
 
@@ -128,11 +129,20 @@ export function reportDeletes(outcome: Outcome, io: Io): number {
   return failures.length === 0 ? 0 : 1;
 }
 
-/** Says of each kind that was written and is only stored so far. */
+/** Says of each kind that was written, and of each field that was set, that it is only stored so far. */
 export function tellNotEnforced(targets: readonly Target[], io: Io): void {
   const rows = new Map(targets.map(({ row }) => [row.kind, row]));
   for (const { kind, notEnforced } of rows.values()) {
     if (notEnforced !== undefined)
       io.err(`ocicat: ${kind} is stored, but this version does not act on it: ${notEnforced}\n`);
   }
+  for (const line of new Set(targets.flatMap(fieldsNotEnforced))) io.err(line);
+}
+
+function fieldsNotEnforced({ row, object }: Target): readonly string[] {
+  return Object.entries(row.notEnforcedFields ?? {}).flatMap(([field, { why, unless }]) => {
+    const value = at(object, "spec", field);
+    if (value === undefined || value === unless || (Array.isArray(value) && value.length === 0)) return [];
+    return [`ocicat: ${row.kind} is acted on, but this version does not act on spec.${field}: ${why}\n`];
+  });
 }

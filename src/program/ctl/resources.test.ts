@@ -495,6 +495,19 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
     (await runner.ocicat(["delete", "clusterinfo", "default"])).err,
     /operation delete is not supported on ClusterInformation/,
   );
+  const peer = { peerIP: "10.0.0.1", asNumber: 65001 };
+  assert.equal((await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "tor", peer))).err, "");
+  const pods = { localWorkloadSelector: "all()", asNumber: 65001 };
+  assert.equal(
+    (await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "pods", pods))).err,
+    "ocicat: BGPPeer is acted on, but this version does not act on spec.localWorkloadSelector: no session is opened to pods\n",
+  );
+  const programs = (value: string) => resource("BGPConfiguration", "default", { programClusterRoutes: value });
+  assert.equal((await runner.ocicat(["apply", "-f", "-"], programs("Disabled"))).err, "");
+  assert.match(
+    (await runner.ocicat(["apply", "-f", "-"], programs("Enabled"))).err,
+    /act on spec\.programClusterRoutes: /,
+  );
   const policy = resource("NetworkPolicy", "deny", { ingress: [{ action: "Deny" }] });
   const applied = await runner.ocicat(["apply", "-f", "-"], policy);
   assert.match(applied.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);

@@ -103,6 +103,9 @@ function validate(object: JsonObject, report: Report): void {
     report({ path: ["spec", "ignoredInterfaces"], value: "*", reason: "'*' would ignore every interface" });
 }
 
+const services = { why: "this node announces no services; what peers tell in such a range is left out" };
+const workloads = { why: "no session is opened to pods" };
+
 const orDash =
   (column: (object: JsonObject) => string) =>
   (object: JsonObject): string =>
@@ -114,6 +117,14 @@ export const bgpConfiguration: KindRow = {
   name: subdomainName,
   spec,
   validate,
+  notEnforcedFields: {
+    serviceClusterIPs: services,
+    serviceExternalIPs: services,
+    serviceLoadBalancerIPs: services,
+    localWorkloadPeeringIPV4: workloads,
+    localWorkloadPeeringIPV6: workloads,
+    programClusterRoutes: { why: "the routes of IP-in-IP pools come by BGP", unless: "Disabled" },
+  },
   columns: {
     NAME: nameCell,
     LOGSEVERITY: (object) => textAt(object, "spec", "logSeverityScreen"),

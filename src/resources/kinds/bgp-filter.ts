@@ -85,7 +85,6 @@ export const bgpFilter: KindRow = {
   name: subdomainName,
   spec,
   validate,
-  notEnforced: "no BGP session uses it",
   columns: {
     NAME: nameCell,
     NUMEXPORTV4: countOf("exportV4"),

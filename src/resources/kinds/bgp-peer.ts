@@ -97,7 +97,7 @@ export const bgpPeer: KindRow = {
   name: subdomainName,
   spec,
   validate,
-  notEnforced: "no BGP session is opened for it",
+  notEnforcedFields: { localWorkloadSelector: { why: "no session is opened to pods" } },
   columns: {
     NAME: nameCell,
     PEERIP: cell("spec", "peerIP"),

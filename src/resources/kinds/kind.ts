@@ -49,6 +49,14 @@ export interface KindRow {
   readonly isReadOnly?: true;
   /** Said on apply while this version stores the kind and does not act on it yet. */
   readonly notEnforced?: string;
+  /** The same of fields of the spec, of a kind that is acted on otherwise. */
+  readonly notEnforcedFields?: Readonly<Record<string, NotEnforcedField>>;
+}
+
+export interface NotEnforcedField {
+  readonly why: string;
+  /** The value that asks for nothing. */
+  readonly unless?: Json;
 }
 
 /** The value at a path, undefined where nothing is. */
