@@ -20,7 +20,7 @@ import type { Clock, Millis } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
 import type { StateFile } from "../port/state-file.ts";
-import type { Continuity, Cursor, Store, Stored, StoreError } from "../port/store.ts";
+import type { Continuity, Cursor, Listing, Store, Stored, StoreError, WatchEvent } from "../port/store.ts";
 import { Dataplane } from "./dataplane.ts";
 import { compiledKinds, Intent } from "./intent.ts";
 import type { Drivers } from "./item-tables.ts";
@@ -48,8 +48,19 @@ export interface AgentDeps {
   readonly metrics: Pick<Metrics, "count" | "observe" | "set">;
   /** Settings changed: pools, configurations, the own Node. Called once per burst, and after the first lists. */
   readonly settingsChanged: (settings: Settings) => void;
+  /** Who else follows objects of the store, by the same watch. */
+  readonly follower?: KindFollower;
   /** Who speaks BGP; left out, nothing is learned. */
   readonly bgp?: BgpSide;
+}
+
+/** Objects of some kinds, as the store tells them. */
+export interface KindFollower {
+  readonly kinds: readonly string[];
+  /** A whole list of one of the kinds. */
+  listed(listing: Listing): void;
+  /** Of every kind that the agent follows. */
+  events(events: readonly WatchEvent[]): void;
 }
 
 /** What is compiled for a BGP speaker, as it is compiled. The routes that it learns come by `dataplane.contribute`. */
@@ -97,7 +108,8 @@ export class Agent {
     this.#keeper = new Keeper({ node: local.node, stateFile, clock, log });
     this.#keeper.offer(this.dataplane);
     const known = deps.acceptStore ? undefined : this.#keeper.cursor;
-    const kinds = [...new Set([...compiledKinds, ...settingKinds])];
+    const also = deps.follower;
+    const kinds = [...new Set([...compiledKinds, ...settingKinds, ...(also?.kinds ?? [])])];
     this.#follower = new StoreFollower(
       { store, clock, kinds, ...(known === undefined ? {} : { known }) },
       {
@@ -105,6 +117,7 @@ export class Agent {
           this.#unreadable.listed(kind, listing);
           this.#takeIn(() => this.#intent.listed(kind, listing));
           this.settings.listed(kind, listing);
+          if (also?.kinds.includes(kind)) also.listed(listing);
         },
         events: (events, cursor) => {
           for (const { type } of events) deps.metrics.count("updatesProcessed", 1, { type });
@@ -117,6 +130,7 @@ export class Agent {
             }
           });
           this.settings.events(events);
+          also?.events(events);
         },
         synced: (cursor) => this.#synced(cursor),
         lost: (error) => this.#lost(error),
