@@ -18,6 +18,7 @@ const down = (changes: Partial<SessionStatus> = {}): SessionStatus => ({
   flaps: 0,
   receivedPrefixes: 0,
   stalePrefixes: 0,
+  toldPrefixes: 0,
   waitingOctets: 0,
   counters: {
     messagesReceived: 0,

@@ -3,7 +3,27 @@ import { describeNotification } from "../bgp/message/notification-text.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { TransportFailure } from "../port/bgp-transport.ts";
 import type { WallClock } from "../port/clock.ts";
-import type { Notified, SessionCounters, SessionStatus } from "./types.ts";
+import type { Notified, SessionCounters, SessionStatus, SessionTotals } from "./types.ts";
+
+export const noTotals: SessionTotals = {
+  messagesReceived: 0,
+  messagesSent: 0,
+  updatesReceived: 0,
+  updatesSent: 0,
+  malformedAttributes: 0,
+  unsendable: 0,
+  flaps: 0,
+};
+
+export const addTotals = (a: SessionTotals, b: SessionTotals): SessionTotals => ({
+  messagesReceived: a.messagesReceived + b.messagesReceived,
+  messagesSent: a.messagesSent + b.messagesSent,
+  updatesReceived: a.updatesReceived + b.updatesReceived,
+  updatesSent: a.updatesSent + b.updatesSent,
+  malformedAttributes: a.malformedAttributes + b.malformedAttributes,
+  unsendable: a.unsendable + b.unsendable,
+  flaps: a.flaps + b.flaps,
+});
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -52,6 +72,10 @@ export class SessionRecord {
 
   rests(afterMs: number): void {
     this.restsUntil = new Date(this.#clock.now().getTime() + afterMs);
+  }
+
+  get totals(): SessionTotals {
+    return { ...this.counters, flaps: this.flaps };
   }
 
   get status() {

@@ -18,6 +18,7 @@ import { MessageTap } from "./message-tap.ts";
 import { problemsOf } from "./problems.ts";
 import { refuseStream } from "./refuse-stream.ts";
 import { Session, type SessionDeps } from "./session.ts";
+import { addTotals, noTotals } from "./session-record.ts";
 import type { SessionStatus, SpeakerStatus } from "./types.ts";
 
 export interface SpeakerDeps extends ExchangeDeps {
@@ -41,6 +42,8 @@ export class Speaker {
   readonly #sessions = new Map<string, Session>();
   #config = nothing;
   #isRestarting: boolean;
+  /** Of sessions that are configured no longer. */
+  #past = noTotals;
   #strangers = 0;
   #lastStranger: IpAddress | undefined;
 
@@ -123,6 +126,7 @@ export class Speaker {
     const last = this.#lastStranger;
     return {
       sessions: all.map((session) => this.#statusOf(session, problems.get(session.name) ?? [])),
+      totals: all.reduce((sum, { record }) => addTotals(sum, record.totals), this.#past),
       listeners: this.#listeners.status,
       strangers: { count: this.#strangers, ...(last === undefined ? {} : { last }) },
       waitsFor: this.#exchange.waitsFor,
@@ -169,6 +173,7 @@ export class Speaker {
   #drop(session: Session, why: string, reason: number): void {
     session.stop(why, cease(reason));
     this.#exchange.forget(session);
+    this.#past = addTotals(this.#past, session.record.totals);
     this.#sessions.delete(session.name);
   }
 
@@ -225,6 +230,7 @@ export class Speaker {
       ...session.record.status,
       receivedPrefixes: rib.receivedCount(name),
       stalePrefixes: rib.staleCount(name),
+      toldPrefixes: rib.toldCount(name),
       waitingOctets: stream?.pendingOctets ?? 0,
       problems,
     };

@@ -29,6 +29,8 @@ export interface SessionCounters {
   readonly unsendable: number;
 }
 
+export type SessionTotals = SessionCounters & { readonly flaps: number };
+
 export interface SessionStatus {
   readonly name: string;
   readonly peer: { readonly address: IpAddress; readonly port: number; readonly asn: Asn };
@@ -53,6 +55,8 @@ export interface SessionStatus {
   /** Prefixes that the peer has told, and those of them from before its restart. */
   readonly receivedPrefixes: number;
   readonly stalePrefixes: number;
+  /** Prefixes that its update group is told: without what it told itself, that is what the peer is told. */
+  readonly toldPrefixes: number;
   /** Octets that wait for the peer to read. */
   readonly waitingOctets: number;
   readonly counters: SessionCounters;
@@ -70,6 +74,8 @@ export interface ListenerStatus {
 
 export interface SpeakerStatus {
   readonly sessions: readonly SessionStatus[];
+  /** Of all sessions, those that are configured no longer included. */
+  readonly totals: SessionTotals;
   readonly listeners: readonly ListenerStatus[];
   /** Connections from addresses that are no peer's. */
   readonly strangers: { readonly count: number; readonly last?: IpAddress };

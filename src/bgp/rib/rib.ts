@@ -93,6 +93,11 @@ export class Rib {
     return this.#adjRibIn.peer(name)?.stale.size ?? 0;
   }
 
+  /** Prefixes that the session's update group is told; those that came from the session itself are among them. */
+  toldCount(name: string): number {
+    return this.#adjRibOut.groupOf(name)?.toldCount ?? 0;
+  }
+
   /** How much the tables hold, for metrics. */
   counts(): RibCounts {
     return {

@@ -60,6 +60,11 @@ export class UpdateGroup {
     return this.#members.size;
   }
 
+  /** Prefixes that its members are told, save each its own. */
+  get toldCount(): number {
+    return this.#toldIds.size;
+  }
+
   /** Whether `work` would do something. */
   get hasWork(): boolean {
     return !this.#isIdle && this.#isWanted;

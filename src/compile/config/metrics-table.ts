@@ -173,6 +173,50 @@ export const metrics = {
     help: "Kernel objects that could not be made so far, by kind",
     labels: ["kind"],
   },
+  bgpSessions: {
+    name: "ocicat_bgp_sessions",
+    kind: "gauge",
+    help: "BGP sessions by state (RFC 4271 section 8.2.2)",
+    labels: ["state"],
+  },
+  bgpPrefixes: {
+    name: "ocicat_bgp_prefixes",
+    kind: "gauge",
+    help: "Prefixes of all BGP sessions together: received from the peers, of those stale (RFC 4724), told to the peers",
+    labels: ["kind"],
+  },
+  bgpMessages: {
+    name: "ocicat_bgp_messages",
+    kind: "counter",
+    help: "BGP messages",
+    labels: ["direction"],
+  },
+  bgpUpdates: {
+    name: "ocicat_bgp_updates",
+    kind: "counter",
+    help: "BGP UPDATE messages",
+    labels: ["direction"],
+  },
+  bgpFlaps: {
+    name: "ocicat_bgp_flaps",
+    kind: "counter",
+    help: "How often an established BGP session was lost",
+  },
+  bgpMalformed: {
+    name: "ocicat_bgp_malformed_attributes",
+    kind: "counter",
+    help: "Malformed attributes in UPDATE messages, whatever became of their routes (RFC 7606)",
+  },
+  bgpUnsendable: {
+    name: "ocicat_bgp_unsendable_routes",
+    kind: "counter",
+    help: "Routes that no BGP message has room for",
+  },
+  bgpStrangers: {
+    name: "ocicat_bgp_refused_connections",
+    kind: "counter",
+    help: "Connections to the BGP port from addresses that are no peer's",
+  },
   repairs: {
     name: "ocicat_drift_repairs",
     kind: "counter",

@@ -42,6 +42,14 @@ const FELIX = [
   "felix_route_table_resync_seconds summary",
 ];
 const OURS = [
+  "ocicat_bgp_flaps counter",
+  "ocicat_bgp_malformed_attributes counter",
+  "ocicat_bgp_messages counter direction",
+  "ocicat_bgp_prefixes gauge kind",
+  "ocicat_bgp_refused_connections counter",
+  "ocicat_bgp_sessions gauge state",
+  "ocicat_bgp_unsendable_routes counter",
+  "ocicat_bgp_updates counter direction",
   "ocicat_cluster_num_ipam_blocks gauge",
   "ocicat_cluster_num_ippools gauge",
   "ocicat_cni_request_seconds histogram command outcome",

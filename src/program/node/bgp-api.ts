@@ -74,8 +74,9 @@ export class BgpApi {
     for (const { name, ipv4, ipv6 } of agent.view.nodes.values()) {
       for (const own of [ipv4, ipv6]) if (own) nodes.set(own.address, name);
     }
-    const { since, reports } = bgp;
-    return bgpReport(status, { since, now: wallClock.now(), reports, nodeOf: (address) => nodes.get(address) });
+    const { since, configured, reports } = bgp;
+    const now = wallClock.now();
+    return bgpReport(status, { since, now, configured, reports, nodeOf: (address) => nodes.get(address) });
   }
 
   get #speaker() {

@@ -1,4 +1,5 @@
 /** What an agent tells of its BGP sessions, and the table of peers that `node status` makes of it. */
+import type { SpeakerConfig } from "../../bgp/config.ts";
 import { familyName } from "../../bgp/message/family.ts";
 import type { Negotiated } from "../../bgp/session/negotiate.ts";
 import { type PeerRow, sinceText } from "../../ctl/node-status.ts";
@@ -10,6 +11,9 @@ export interface BgpReport {
   /** RFC 3339: when the speaker began, and the moment of this report, by one clock. */
   readonly since: string;
   readonly now: string;
+  /** When it was configured last, and its BGP Identifier since; left out: not yet. */
+  readonly configuredAt?: string;
+  readonly routerId?: string;
   readonly sessions: readonly BgpSessionReport[];
   readonly listeners: readonly { readonly address: string; readonly port: number; readonly failure?: string }[];
   /** Connections from addresses that are no peer's, since the start. */
@@ -56,6 +60,8 @@ export interface BgpSessionReport {
   };
   readonly receivedPrefixes: number;
   readonly stalePrefixes: number;
+  /** With what the peer told itself. */
+  readonly toldPrefixes: number;
   readonly waitingOctets: number;
   readonly counters: SessionStatus["counters"];
   readonly problems: readonly string[];
@@ -70,6 +76,7 @@ export interface SaidReport {
 export interface BgpSurroundings {
   readonly since: Date;
   readonly now: Date;
+  readonly configured: { readonly at: Date; readonly config: SpeakerConfig } | undefined;
   /** What keeps sessions from being. */
   readonly reports: readonly string[];
   /** The name of the node that has an address. */
@@ -78,11 +85,14 @@ export interface BgpSurroundings {
 
 export function bgpReport(
   { sessions, listeners, strangers, waitsFor }: SpeakerStatus,
-  { since, now, reports, nodeOf }: BgpSurroundings,
+  { since, now, configured, reports, nodeOf }: BgpSurroundings,
 ): BgpReport {
   return {
     since: since.toISOString(),
     now: now.toISOString(),
+    ...(configured
+      ? { configuredAt: configured.at.toISOString(), routerId: formatAddress(configured.config.routerId) }
+      : {}),
     sessions: sessions.map((session) => sessionReport(session, listeners, nodeOf(session.peer.address))),
     listeners: listeners.map(({ address, family, port, failure }) => ({
       address: address === undefined ? (family === 4 ? "0.0.0.0" : "::") : formatAddress(address),
@@ -127,6 +137,7 @@ function sessionReport(
     ...(negotiated ? { negotiated: negotiatedReport(negotiated) } : {}),
     receivedPrefixes: session.receivedPrefixes,
     stalePrefixes: session.stalePrefixes,
+    toldPrefixes: session.toldPrefixes,
     waitingOctets: session.waitingOctets,
     counters: session.counters,
     problems: session.problems,

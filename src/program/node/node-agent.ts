@@ -13,6 +13,7 @@ import type { AgentConfig } from "../../compile/config/parameters.ts";
 import type { Local } from "../../compile/view.ts";
 import { Agent } from "../../dataplane/agent.ts";
 import { NotOpenError } from "../../dataplane/dataplane.ts";
+import { NodeStatusReporter } from "../../dataplane/node-status-reporter.ts";
 import { Publisher } from "../../dataplane/publisher.ts";
 import type { Settings } from "../../dataplane/settings.ts";
 import { type NodeReport, nodeReport } from "../../insight/node-report.ts";
@@ -36,6 +37,8 @@ import { type Store, type Stored, StoreError } from "../../port/store.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
 import type { PluginAnswer, PluginCall } from "../../wire/plugin-call.ts";
 import { BgpApi } from "./bgp-api.ts";
+import { watchBgpMetrics } from "./bgp-metrics.ts";
+import { calicoNodeStatus } from "./calico-node-status.ts";
 import { Configuration } from "./configuration.ts";
 import { endpointReports } from "./endpoint-reports.ts";
 import { nodeApi } from "./http-api.ts";
@@ -98,6 +101,7 @@ export class NodeAgent {
   readonly #installation: PluginInstallation;
   readonly #bgp: NodeBgp | undefined;
   readonly #bgpApi: BgpApi;
+  readonly #statusReporter: NodeStatusReporter;
   #local: LocalNode | undefined;
   /** The own Node as it was written at the start. */
   #registered: Stored | undefined;
@@ -114,6 +118,16 @@ export class NodeAgent {
     this.#rpFilter = namespaces.own().readSysctl(RP_FILTER) ?? "1";
     this.configuration = new Configuration({ environment: variables, hostFiles, log, node: this.#name });
     this.#bgp = this.#newBgp();
+    this.#statusReporter = new NodeStatusReporter({
+      ...{ node: this.#name, store, clock, wallClock, log, turn: turns.measure },
+      content: (classes) =>
+        calicoNodeStatus(classes, {
+          bgp: this.#bgpApi.report(),
+          tables: this.#bgp?.speaker?.tables,
+          learned: (prefix) => this.#bgp?.whyLearned(prefix),
+          version: PRODUCT_VERSION,
+        }),
+    });
     this.agent = new Agent(this.#localFacts(), {
       store,
       clock,
@@ -124,6 +138,7 @@ export class NodeAgent {
       turn: turns.measure,
       metrics: deps.metrics,
       settingsChanged: (settings) => this.#adopt(settings),
+      follower: this.#statusReporter,
       ...(this.#bgp ? { bgp: this.#bgp } : {}),
     });
     this.#bgpApi = new BgpApi({ bgp: this.#bgp, agent: this.agent, clock, wallClock });
@@ -172,6 +187,7 @@ export class NodeAgent {
     this.#facts = new Publisher("NodeFacts", this.#name, facts, publishing);
     kernel.links.listen({ changed: () => this.#status.changed(), lost: () => this.#status.changed() });
     kernel.foreignChains.onChange(() => this.#foreignChainsChanged());
+    if (this.#bgp) watchBgpMetrics(deps.metrics, () => this.#bgp?.status);
     watchMetrics(deps.metrics, { agent: this.agent, links, isOurs, node: this.#name });
   }
 
@@ -339,6 +355,7 @@ export class NodeAgent {
     this.#refresh.close();
     this.#status.close();
     this.#facts.close();
+    this.#statusReporter.close();
     this.#installation.close();
     await this.#adopting;
     await this.#bgp?.close();

@@ -8,6 +8,7 @@
  * The speaker is configured when a pass has settled: what the store has is compiled then as far as it goes.
  */
 
+import type { SpeakerConfig } from "../../bgp/config.ts";
 import type { Fragment } from "../../compile/fragment.ts";
 import type { CompileKey } from "../../compile/keys.ts";
 import type { RouteItem } from "../../compile/node-state.ts";
@@ -67,6 +68,7 @@ export class NodeBgp implements BgpSide {
   #secrets: Timer | undefined;
   #reports: readonly string[] = [];
   #since: Date | undefined;
+  #configured: { readonly at: Date; readonly config: SpeakerConfig } | undefined;
   #isClosed = false;
 
   constructor(deps: NodeBgpDeps) {
@@ -138,7 +140,10 @@ export class NodeBgp implements BgpSide {
     const { config, reports } = this.#pieces.wish(this.#deps.password);
     for (const report of reports) if (!this.#reports.includes(report)) this.#deps.log.warn(report);
     this.#reports = reports;
-    if (config) this.#deps.turn("bgp configure", () => this.#speaker?.configure(config));
+    if (config) {
+      this.#deps.turn("bgp configure", () => this.#speaker?.configure(config));
+      this.#configured = { at: this.#deps.wallClock.now(), config };
+    }
     if (reports.length === 0 || this.#secrets) return;
     this.#secrets = this.#deps.clock.after(SECRETS_MS, () => {
       this.#secrets = undefined;
@@ -210,6 +215,11 @@ export class NodeBgp implements BgpSide {
   /** When it began to speak; undefined: not yet. */
   get since(): Date | undefined {
     return this.#since;
+  }
+
+  /** What it was told to be last; undefined: nothing yet. */
+  get configured(): { readonly at: Date; readonly config: SpeakerConfig } | undefined {
+    return this.#configured;
   }
 
   /** What keeps sessions from being, in words for people. */

@@ -16,7 +16,6 @@ export const calicoNodeStatus: KindRow = {
     updatePeriodSeconds: optional(integerFrom(0, SECONDS_PER_DAY)),
   }),
   status: v.looseObject({}),
-  notEnforced: "no node reports into it",
   columns: { NAME: nameCell, NODE: cell("spec", "node"), CLASSES: joinedCell("spec", "classes") },
   narrow: ["NAME", "NODE"],
   wide: ["NAME", "NODE", "CLASSES"],
