@@ -10,13 +10,15 @@ export interface MemoryLine {
   readonly windowOctets: number;
   /** Routers between the ends, plus one. */
   readonly hops: number;
-  /** Whether what is sent arrives: a line that is silent loses everything and tells nobody. */
+  /** Nothing arrives now, and nobody is told: what is sent meanwhile arrives when the line is mended, as TCP sends again. */
   isSilent(): boolean;
 }
 
 const RESET: TransportFailure = { reason: "reset", message: "the peer reset the connection" };
 const CLOSED: TransportFailure = { reason: "closed", message: "the peer closed the connection" };
 const DEFAULT_TTL = 64;
+/** What was lost is sent again so often. */
+const RETRANSMISSION_MS: Millis = 200;
 const MOST_HOPS = 255;
 
 export class MemoryBgpStream implements BgpStream {
@@ -35,6 +37,7 @@ export class MemoryBgpStream implements BgpStream {
   #waitingOctets = 0;
   #isPaused = true;
   #isEnding = false;
+  #sendsAgain = false;
   #isOver = false;
   #failure: TransportFailure | undefined;
 
@@ -105,15 +108,29 @@ export class MemoryBgpStream implements BgpStream {
     const hadToWait = this.#outgoingOctets > 0;
     for (let next = this.#outgoing[0]; peer && next; next = this.#outgoing[0]) {
       if (peer.#waitingOctets >= this.#line.windowOctets) return;
+      if (this.#line.isSilent()) {
+        this.#sendAgain();
+        return;
+      }
       const octets = Uint8Array.from(next);
       this.#outgoing.shift();
       this.#outgoingOctets -= octets.length;
-      const arrives = this.#ttl - (this.#line.hops - 1) >= peer.#leastTtl && !this.#line.isSilent();
-      if (!arrives) continue;
+      if (this.#ttl - (this.#line.hops - 1) < peer.#leastTtl) continue;
       peer.#waitingOctets += octets.length;
       this.#line.clock.after(this.#line.delayMs, () => peer.#arrive(octets));
     }
     if (hadToWait && this.#handlers) this.#line.clock.after(0, () => this.#handlers?.drained());
+  }
+
+  #sendAgain(): void {
+    if (this.#sendsAgain) return;
+    this.#sendsAgain = true;
+    this.#line.clock.after(RETRANSMISSION_MS, () => {
+      this.#sendsAgain = false;
+      if (this.#isOver) return;
+      this.#push();
+      this.#finish();
+    });
   }
 
   #arrive(octets: Uint8Array): void {

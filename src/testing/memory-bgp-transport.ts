@@ -44,7 +44,7 @@ export class MemoryBgpNetwork {
     return host;
   }
 
-  /** From now on nothing arrives between the two, and neither is told; `false` mends it. */
+  /** From now on nothing arrives between the two, and neither is told; `false` mends it, and what waited arrives. */
   silence(a: IpAddress, b: IpAddress, isSilent = true): void {
     for (const path of [`${a} ${b}`, `${b} ${a}`]) {
       if (isSilent) this.#silent.add(path);
