@@ -8,7 +8,7 @@ import { droppedAtReturn, keptAfterLoss } from "./graceful.ts";
 import { type GracefulRestart, judgeOpen, type Negotiated } from "./negotiate.ts";
 import type { Ending } from "./types.ts";
 
-const facts = { ...peerFacts({ session: sessionConfig({ restartTimeSeconds: 120 }) }), dials: true };
+const facts = { ...peerFacts({ session: sessionConfig({ restartTimeSeconds: 120 }) }), dials: true, redialSeconds: 1 };
 
 function negotiated(graceful?: Partial<GracefulRestart>): Negotiated {
   const families = [

@@ -9,8 +9,12 @@ import { idle, step } from "./machine.ts";
 import { judgeOpen, type LocalFacts, openOf } from "./negotiate.ts";
 import type { Effect, Event, State, TimerName } from "./types.ts";
 
-const facts: LocalFacts = { ...peerFacts(), dials: true };
-const passive: LocalFacts = { ...peerFacts({ session: sessionConfig({ passive: true }) }), dials: false };
+const facts: LocalFacts = { ...peerFacts(), dials: true, redialSeconds: 0.25 };
+const passive: LocalFacts = {
+  ...peerFacts({ session: sessionConfig({ passive: true }) }),
+  dials: false,
+  redialSeconds: 0.25,
+};
 
 const judgement = judgeOpen(openMessage(), facts);
 assert.ok(judgement.isAccepted);
@@ -131,7 +135,7 @@ const table: Record<EventName, Record<StateName, string>> = {
   },
   "18 TcpConnectionFails": {
     Idle: "-",
-    Connect: "active close connectRetry=5 ended:tcp",
+    Connect: "active close connectRetry=0.25 ended:tcp",
     Active: "idle drop:tcp",
     OpenSent: "active hold=0 sendHold=0 close connectRetry=5 ended:tcp",
     OpenConfirm: "idle drop:tcp",

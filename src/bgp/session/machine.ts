@@ -86,7 +86,10 @@ function inConnect(state: State, event: Event, facts: LocalFacts): Step {
     case "tcpConnectionFailed":
       // The RFC goes to Idle unless DelayOpen is used. Idle would refuse the peer that dials us, so that two speakers that
       // start together might miss each other: Active it is, as with DelayOpen.
-      return stay({ name: "active" }, { type: "close" }, retry, { type: "ended", ending: tcpEnding(event.why) });
+      return stay({ name: "active" }, { type: "close" }, setTimer("connectRetry", facts.redialSeconds), {
+        type: "ended",
+        ending: tcpEnding(event.why),
+      });
     default:
       return unexpectedEarly(event);
   }

@@ -4,7 +4,7 @@ import { openMessage, peerFacts, routerIdOf, sessionConfig } from "../../testing
 import type { Open } from "../message/types.ts";
 import { judgeOpen, type LocalFacts, type Negotiated, openOf } from "./negotiate.ts";
 
-const facts: LocalFacts = { ...peerFacts(), dials: true };
+const facts: LocalFacts = { ...peerFacts(), dials: true, redialSeconds: 0.25 };
 
 function refusal(changes: Partial<Open>): string {
   const judged = judgeOpen(openMessage(changes), facts);

@@ -15,6 +15,8 @@ export interface LocalFacts {
   readonly routerId: Ipv4;
   /** Whether this machine dials: not where the session is passive, nor where it exists for one connection of the peer's. */
   readonly dials: boolean;
+  /** From a dial that failed to the next. */
+  readonly redialSeconds: number;
   /** RFC 4724 section 3: this speaker has restarted and keeps forwarding state of these families. */
   readonly restart: { readonly isRestarting: boolean; readonly forwarding: readonly Family[] };
 }

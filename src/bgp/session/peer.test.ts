@@ -133,6 +133,24 @@ test("a session that dials takes the peer's connection while it waits to dial ag
   assert.equal(slotForIncoming(newPeer), undefined);
 });
 
+test("a dial that failed is tried again soon, later each time, until a session was there", () => {
+  const redial = on(0, { type: "timerExpired", timer: "connectRetry" });
+  const waits = (events: readonly PeerEvent[]): number[] =>
+    told(events).effects.flatMap((effect) =>
+      effect.type === "connection" && effect.effect.type === "setTimer" ? [effect.effect.afterSeconds] : [],
+    );
+  const events: PeerEvent[] = [started];
+  const seen = Array.from({ length: 6 }, () => {
+    const after = waits([...events, reset(0)]);
+    events.push(reset(0), redial);
+    return after;
+  });
+  assert.deepEqual(seen.flat(), [0.25, 0.5, 1, 2, 4, 5]);
+  const established = [...events, dialled, open(0), keepalive(0)];
+  const lostAgain: PeerEvent[] = [...established, reset(0), { type: "idleHoldTimerExpired" }, reset(0)];
+  assert.deepEqual(waits(lostAgain), [0.25]);
+});
+
 test("connections on which the peer says nothing do not keep it out", () => {
   const passive = peerFacts({ session: sessionConfig({ passive: true }) });
   const { state } = told([started, on(0, { type: "tcpConnectionConfirmed" }), taken], passive);

@@ -22,6 +22,8 @@ export interface PeerState {
   readonly isRefusing: boolean;
   /** The next rest. */
   readonly idleHoldSeconds: number;
+  /** Dials that failed since the session was last Established. */
+  readonly failedDials: number;
   readonly machines: readonly [State, State];
   /** The machine whose connection the peer opened while the other was Established. */
   readonly successor?: Slot;
@@ -61,10 +63,17 @@ export interface PeerStep {
 /** What RFC 4271 leaves to us: the first rest, doubled from failure to failure up to the longest, and when it is forgotten. */
 export const idleHoldSeconds = { first: 1, longest: 60, forgottenAfter: 300 } as const;
 
+/**
+ * The first wait after a dial that failed, doubled each time up to the ConnectRetryTime: where both ends start together, the
+ * one that dials may be a moment too early, and a peer that waits for it never dials itself.
+ */
+const FIRST_REDIAL_SECONDS = 0.25;
+
 export const newPeer: PeerState = {
   phase: "stopped",
   isRefusing: false,
   idleHoldSeconds: idleHoldSeconds.first,
+  failedDials: 0,
   machines: [idle, idle],
 };
 
@@ -102,11 +111,12 @@ const progress: Readonly<Record<State["name"], number>> = {
 const isOpen = (state: State): boolean => progress[state.name] >= progress.openSent;
 
 /** Facts are those of the peer; which machine dials is decided here. */
-export type PeerFacts = Omit<LocalFacts, "dials">;
+export type PeerFacts = Omit<LocalFacts, "dials" | "redialSeconds">;
 
-const factsOf = (slot: Slot, facts: PeerFacts): LocalFacts => ({
+const factsOf = (slot: Slot, facts: PeerFacts, { failedDials }: PeerState): LocalFacts => ({
   ...facts,
   dials: slot === 0 && !facts.session.passive,
+  redialSeconds: Math.min(FIRST_REDIAL_SECONDS * 2 ** failedDials, facts.session.connectRetrySeconds),
 });
 
 export function stepPeer(state: PeerState, event: PeerEvent, facts: PeerFacts): PeerStep {
@@ -188,7 +198,7 @@ class Run {
     const mine = this.#state.machines[slot];
     const theirs = this.#state.machines[other];
     if (mine.name !== "openSent" || (theirs.name !== "openConfirm" && theirs.name !== "established")) return false;
-    if (step(mine, event, factsOf(slot, this.#facts)).next.name !== "openConfirm") return false;
+    if (step(mine, event, factsOf(slot, this.#facts, this.#state)).next.name !== "openConfirm") return false;
     if (theirs.name === "established") {
       const hasRestarted = this.#state.successor === slot && theirs.negotiated.gracefulRestart !== undefined;
       const why = "the peer has restarted: it opened another connection";
@@ -216,7 +226,7 @@ class Run {
 
   #step(slot: Slot, event: Event): void {
     const before = this.#state.machines[slot];
-    const { next, effects } = step(before, event, factsOf(slot, this.#facts));
+    const { next, effects } = step(before, event, factsOf(slot, this.#facts, this.#state));
     this.#set(slot, next);
     for (const effect of effects) this.#relay(slot, effect, before);
   }
@@ -225,6 +235,7 @@ class Run {
     switch (effect.type) {
       case "established": {
         const { negotiated } = effect;
+        this.#state = { ...this.#state, failedDials: 0 };
         this.#effects.push({ type: "sessionEstablished", slot, negotiated });
         this.#effects.push({ type: "setPeerTimer", timer: "stable", afterSeconds: idleHoldSeconds.forgottenAfter });
         break;
@@ -239,6 +250,7 @@ class Run {
 
   #ended(slot: Slot, ending: Ending, before: State): void {
     this.#effects.push({ type: "connectionEnded", slot, ending });
+    if (before.name === "connect") this.#state = { ...this.#state, failedDials: this.#state.failedDials + 1 };
     if (before.name === "established") {
       this.#effects.push({ type: "cancelPeerTimer", timer: "stable" });
       this.#effects.push({ type: "sessionLost", ending, negotiated: before.negotiated });
