@@ -9,6 +9,7 @@ import { formatPrefix } from "../ip/prefix.ts";
 import { ECHO_PORT } from "../port/echo-services.ts";
 import type { LabPodRecord } from "../port/lab-record.ts";
 import type { PlacePaths } from "../port/places.ts";
+import { backends } from "./cluster.ts";
 import { type Lab, podRecord } from "./lab.ts";
 import { OBJECT_NAME, OBJECT_NAME_HELP, type PodSpec } from "./topology.ts";
 
@@ -38,6 +39,7 @@ export interface LabStatus {
   readonly pods: readonly (LabPodRecord & { readonly mtu: number })[];
   readonly storePid?: number;
   readonly pool: string;
+  readonly backend: string;
 }
 
 export type Verb = (body: JsonObject) => Promise<unknown>;
@@ -53,6 +55,11 @@ export function controlVerbs(lab: Lab): Verbs {
     exec: async (body) => {
       const { place, env } = lab.place(textAt(body, "place"));
       return { paths: place.paths, env } satisfies ExecAnswer;
+    },
+    backend: async (body) => {
+      const backend = backends.find((one) => one === body["backend"]);
+      if (backend === undefined) throw badRequest("backend", `a backend is one of ${backends.join(", ")}`);
+      await lab.setBackend(backend);
     },
     "pod-add": async (body) => podRecord(await lab.pods.add(podSpecOf(body))),
     "pod-list": async () => lab.pods.list().map(podRecord),
@@ -84,6 +91,7 @@ async function status(lab: Lab): Promise<LabStatus> {
     pods: lab.pods.list().map((pod) => ({ ...podRecord(pod), mtu: pod.mtu })),
     ...(lab.store.pid === undefined ? {} : { storePid: lab.store.pid }),
     pool: formatPrefix(lab.topology.cluster.pool),
+    backend: lab.backend,
   };
 }
 

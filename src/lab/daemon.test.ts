@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Place } from "../port/places.ts";
-import type { ProgramEnd, RunningProgram } from "../port/programs.ts";
+import type { ProgramEnd, ProgramSpec, RunningProgram } from "../port/programs.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { SilentLog } from "../testing/silent-log.ts";
 import { Daemon } from "./daemon.ts";
 
 class FakePrograms {
-  readonly started: { end(end: ProgramEnd): void; killed: string[] }[] = [];
+  readonly started: { end(end: ProgramEnd): void; killed: string[]; env: ProgramSpec["env"] }[] = [];
 
-  start(): RunningProgram {
+  start(_place: Place, { env }: ProgramSpec): RunningProgram {
     let end: (end: ProgramEnd) => void = () => {};
     const ended = new Promise<ProgramEnd>((resolve) => {
       end = resolve;
     });
     const killed: string[] = [];
-    this.started.push({ end, killed });
+    this.started.push({ end, killed, env });
     return {
       pid: this.started.length,
       ended,
@@ -65,6 +65,19 @@ test("put away, it is killed and stays away until it is started", async () => {
   assert.equal(agent.isWanted, false);
   agent.start();
   assert.equal(agent.pid, 2);
+});
+
+test("restarted, it is asked to end and comes at once with another environment; put away, it gets that later", async () => {
+  const { daemon: agent, programs } = daemon();
+  agent.start();
+  await agent.restart({ BACKEND: "vxlan" });
+  assert.deepEqual(programs.started[0]!.killed, ["SIGTERM"]);
+  assert.deepEqual([agent.pid, agent.isWanted, programs.started[1]?.env], [2, true, { BACKEND: "vxlan" }]);
+  await agent.putAway();
+  await agent.restart({ BACKEND: "bird" });
+  assert.equal(programs.started.length, 2);
+  agent.start();
+  assert.deepEqual(programs.started[2]?.env, { BACKEND: "bird" });
 });
 
 test("one that keeps ending before it was ready is given up with its last words; readiness starts the count anew", async () => {

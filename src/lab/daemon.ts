@@ -18,6 +18,8 @@ export interface DaemonDeps {
 
 /** An init system's pause before it starts a service again. */
 const RESTART_MS = 500;
+/** A program that was asked to end has so long before it is killed. */
+const PATIENCE_MS = 5_000;
 /** A program that fails so often before it was ever ready has a fault that no restart mends. */
 const MOST_FAILED_STARTS = 3;
 /** Lines of its output that tell why. */
@@ -26,7 +28,7 @@ const SHOWN_LINES = 12;
 export class Daemon {
   readonly name: string;
   readonly #place: Place;
-  readonly #spec: ProgramSpec;
+  #spec: ProgramSpec;
   readonly #deps: DaemonDeps;
   #program: RunningProgram | undefined;
   #restart: Timer | undefined;
@@ -93,6 +95,26 @@ export class Daemon {
     const tail = this.#deps.programs.tail(logFile, SHOWN_LINES).replaceAll(/^/gm, "  ");
     const message = `${this.name} ends ${how} each time it is started; its output ends with\n${tail}`;
     throw new DaemonError("ended", message, { name: this.name, logFile });
+  }
+
+  /**
+   * Ends it as an init system does, SIGTERM first, and starts it with another environment; one that has been put away gets
+   * that when it is wanted again. Resolves when it has been started.
+   */
+  async restart(env: ProgramSpec["env"]): Promise<void> {
+    this.#spec = { ...this.#spec, env };
+    if (!this.#wanted) return;
+    const program = this.#program;
+    if (program) {
+      // Its end is no failure.
+      this.#program = undefined;
+      this.#wanted = false;
+      const killing = this.#deps.clock.after(PATIENCE_MS, () => program.kill("SIGKILL"));
+      program.kill("SIGTERM");
+      await program.ended.catch(() => undefined);
+      killing.cancel();
+    }
+    this.start();
   }
 
   /** Ends it at once (SIGKILL) and keeps it away until `start`. Resolves when it is gone. */

@@ -12,14 +12,14 @@ import type { Log } from "../port/log.ts";
 import type { PlaceFiles } from "../port/place-files.ts";
 import type { Place, Places } from "../port/places.ts";
 import type { Programs } from "../port/programs.ts";
-import { storeEnvironment } from "./agent-environment.ts";
+import { agentEnvironment, storeEnvironment } from "./agent-environment.ts";
 import { Daemon } from "./daemon.ts";
 import { checkKernel } from "./kernel-check.ts";
 import { type LabHost, makeLabHost } from "./lab-host.ts";
 import { LabPods, type Pod } from "./pods/lab-pods.ts";
 import { CONFIG_FOLDER, hasNetworkConfig } from "./pods/network-config.ts";
 import { CniRuntime } from "./pods/runtime.ts";
-import { type PodSpec, STORE_PORT, type Topology } from "./topology.ts";
+import { type Backend, type PodSpec, STORE_PORT, type Topology } from "./topology.ts";
 import { Underlay } from "./underlay/network.ts";
 import { Nics } from "./underlay/nics.ts";
 import { until } from "./wait.ts";
@@ -69,10 +69,12 @@ export class Lab {
   readonly pods: LabPods;
   readonly #deps: LabDeps;
   readonly #paths: LabPaths;
+  #backend: Backend;
 
   /** Builds underlay and hosts; the programs come with `start`. Throws KernelError. */
   constructor(topology: Topology, paths: LabPaths, deps: LabDeps) {
     this.topology = topology;
+    this.#backend = topology.cluster.backend;
     this.#deps = deps;
     this.#paths = paths;
     this.underlay = new Underlay(topology, deps);
@@ -157,6 +159,21 @@ export class Lab {
 
   isAgentReady(host: LabHost): Promise<boolean> {
     return this.#deps.readiness.agent(host.agentSocket);
+  }
+
+  /** Restarts all agents with another backend, as a change of `calico_backend` does. The pools stay as they are. */
+  async setBackend(backend: Backend): Promise<void> {
+    this.#backend = backend;
+    const topology = { ...this.topology, cluster: { ...this.topology.cluster, backend } };
+    const hosts = [...this.hosts.values()];
+    await Promise.all(hosts.map(({ agent, spec }) => agent.restart(agentEnvironment(topology, spec))));
+    const wanted = hosts.filter(({ agent }) => agent.isWanted);
+    await Promise.all(wanted.map((host) => this.agentReady(host)));
+  }
+
+  /** What the agents are told now. */
+  get backend(): Backend {
+    return this.#backend;
   }
 
   /** Pods of one host in their order, hosts side by side: addresses are given in order of arrival. */

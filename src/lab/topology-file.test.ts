@@ -51,6 +51,25 @@ test("a topology file gives hosts, underlay, cluster and pods, with defaults for
   );
 });
 
+test("what a cluster leaves out is BGP and IP-in-IP, unless backend or vxlanMode say VXLAN", () => {
+  const clusterOf = (fields: string): readonly string[] => {
+    const text = GOOD.replace("vxlanMode: CrossSubnet, blockSize: 24", fields);
+    const { backend, ipipMode, vxlanMode } = readTopology(text, "x.yaml").cluster;
+    return [backend, ipipMode, vxlanMode];
+  };
+  for (const [fields, expected] of [
+    ["", ["bird", "Always", "Never"]],
+    ["backend: vxlan", ["vxlan", "Never", "Always"]],
+    ["vxlanMode: CrossSubnet", ["bird", "Never", "CrossSubnet"]],
+    ["vxlanMode: Never", ["bird", "Always", "Never"]],
+    ["ipipMode: Never", ["bird", "Never", "Never"]],
+    ["ipipMode: CrossSubnet", ["bird", "CrossSubnet", "Never"]],
+    ["backend: vxlan, ipipMode: Never", ["vxlan", "Never", "Never"]],
+  ] as const) {
+    assert.deepEqual(clusterOf(fields), expected, fields);
+  }
+});
+
 test("every problem of a topology file is named with its line and field", () => {
   const cases: readonly [change: [string, string], problem: RegExp][] = [
     [

@@ -2,6 +2,7 @@
 import { formatAddress, type IpAddress, ipv4Of } from "../ip/address.ts";
 import { contains, formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
 import { parseYaml } from "../resources/input/yaml.ts";
+import { backends, usualCluster } from "./cluster.ts";
 import { OUTSIDE } from "./topologies/write.ts";
 import type { ClusterSettings, ForeignBridge, PodSpec, Subnet, Topology, TopologyHost } from "./topology.ts";
 import { OBJECT_NAME, OBJECT_NAME_HELP, podKey } from "./topology.ts";
@@ -136,15 +137,19 @@ function bridgeOf(fields: YamlFields): ForeignBridge {
 }
 
 function clusterOf(fields: YamlFields, subnets: readonly Subnet[]): ClusterSettings {
-  const pool: Prefix = fields.prefix("pool", parsePrefix("192.168.0.0/16")) ?? parsePrefix("192.168.0.0/16");
+  const pool: Prefix = fields.prefix("pool", usualCluster.pool) ?? usualCluster.pool;
   const overlapped = subnets.find(({ cidr }) => contains(pool, cidr.address) || contains(cidr, pool.address));
   if (overlapped) fields.wrong("pool", `overlaps ${overlapped.name}, ${formatPrefix(overlapped.cidr)}`);
+  const backend = fields.choice("backend", backends, usualCluster.backend);
+  const isByVxlan = backend === "vxlan" && !fields.has("ipipMode");
+  const vxlanMode = fields.choice("vxlanMode", ENCAPSULATIONS, isByVxlan ? "Always" : "Never");
+  const isByBgp = backend !== "vxlan" && vxlanMode === "Never";
   const cluster: ClusterSettings = {
     pool,
-    blockSize: fields.integer("blockSize", 20, 32, 26),
-    backend: fields.choice("backend", ["vxlan", "bird", "none"], "vxlan"),
-    ipipMode: fields.choice("ipipMode", ENCAPSULATIONS, "Never"),
-    vxlanMode: fields.choice("vxlanMode", ENCAPSULATIONS, "Always"),
+    blockSize: fields.integer("blockSize", 20, 32, usualCluster.blockSize),
+    backend,
+    ipipMode: fields.choice("ipipMode", ENCAPSULATIONS, isByBgp ? usualCluster.ipipMode : "Never"),
+    vxlanMode,
   };
   if (cluster.blockSize < pool.length) fields.wrong("blockSize", `is larger than the pool ${formatPrefix(pool)}`);
   if (cluster.ipipMode !== "Never" && cluster.vxlanMode !== "Never") {

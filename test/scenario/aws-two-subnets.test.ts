@@ -28,7 +28,7 @@ describe("aws-two-subnets by VXLAN", { skip, timeout: 240_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
-    bed = await Testbed.up("aws-two-subnets");
+    bed = await Testbed.up("aws-two-subnets", "--backend", "vxlan");
   });
   after(() => bed?.close());
 

@@ -17,7 +17,7 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
   let bed: Testbed;
 
   before(async () => {
-    bed = await Testbed.up("aws-two-subnets");
+    bed = await Testbed.up("aws-two-subnets", "--backend", "vxlan");
   });
   after(() => bed?.close());
 
@@ -128,7 +128,7 @@ describe("a packet's life, as document 002 types it", { skip, timeout: 120_000 }
   const pod = "busybox-deployment-8c7dc8548-x6ljh";
 
   before(async () => {
-    bed = await Testbed.up("packet-life");
+    bed = await Testbed.up("packet-life", "--backend", "vxlan");
   });
   after(() => bed?.close());
 

@@ -140,7 +140,7 @@ describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
-    bed = await Testbed.up("aws-two-subnets");
+    bed = await Testbed.up("aws-two-subnets", "--backend", "vxlan");
   });
   after(() => bed?.close());
 

@@ -30,7 +30,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
 
   before(async () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-words-"));
-    bed = await Testbed.up("aws-two-subnets");
+    bed = await Testbed.up("aws-two-subnets", "--backend", "vxlan");
     await eventually(async () => assert.equal((await check()).ok, true));
   });
   after(async () => {

@@ -22,7 +22,7 @@ describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () 
   let bed: Testbed;
 
   before(async () => {
-    bed = await Testbed.up("aws-two-subnets");
+    bed = await Testbed.up("aws-two-subnets", "--backend", "vxlan");
     assert.equal((await bed.ocicat("lab", "underlay", "set", "all", "srcdst=off")).code, 0);
   });
   after(() => bed?.close());

@@ -27,7 +27,7 @@ describe("packet-life by VXLAN", { skip, timeout: 120_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
-    bed = await Testbed.up("packet-life");
+    bed = await Testbed.up("packet-life", "--backend", "vxlan");
   });
   after(() => bed?.close());
 

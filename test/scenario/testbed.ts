@@ -53,11 +53,11 @@ export class Testbed {
     this.#env = { OCICAT_LAB_DIR: folder, OCICAT_LAB: name };
   }
 
-  /** Brings a lab up. It must be closed, also when a test fails. */
-  static async up(topology: string): Promise<Testbed> {
+  /** Brings a lab up, with more words for `lab up`. It must be closed, also when a test fails. */
+  static async up(topology: string, ...more: readonly string[]): Promise<Testbed> {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-lab-"));
     const bed = new Testbed(`t${process.pid}`, folder);
-    const outcome = await bed.ocicat("lab", "up", topology, "--name", bed.name, "--detach");
+    const outcome = await bed.ocicat("lab", "up", topology, "--name", bed.name, "--detach", ...more);
     if (outcome.code === 0) return bed;
     await bed.close();
     throw new Error(`lab up failed:\n${outcome.stdout}${outcome.stderr}`);

@@ -1,5 +1,5 @@
 /** A cloud with two subnets of one VPC and one host on the far side: the smallest place where routing modes differ. */
-import { parsePrefix } from "../../ip/prefix.ts";
+import { changeableMtu, usualCluster } from "../cluster.ts";
 import type { Topology, TopologyHost } from "../topology.ts";
 import { host, OUTSIDE, pod, subnet } from "./write.ts";
 
@@ -16,6 +16,7 @@ const instance = (name: string, address: string, inSubnet: string): TopologyHost
     metric: 100,
     gatewayRoute: true,
     docker0: "172.17.0.1/16",
+    env: { FELIX_IPINIPMTU: String(changeableMtu(MTU)) },
   });
 
 export const awsTwoSubnets: Topology = {
@@ -32,13 +33,7 @@ export const awsTwoSubnets: Topology = {
     instance("worker-3", "10.30.1.66", "subnet-2"),
   ],
   storeHost: "master",
-  cluster: {
-    pool: parsePrefix("192.168.0.0/16"),
-    blockSize: 26,
-    backend: "vxlan",
-    ipipMode: "Never",
-    vxlanMode: "Always",
-  },
+  cluster: usualCluster,
   // pod-0 comes first on worker-2, so that pod-2 has the third address of the block.
   pods: [pod("pod-1", "worker-1"), pod("pod-0", "worker-2"), pod("pod-2", "worker-2"), pod("pod-3", "worker-3")],
   outside: OUTSIDE,

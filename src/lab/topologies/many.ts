@@ -1,9 +1,11 @@
 /** `many-N`: N hosts over subnets of at most 25, a pod on each, to see how things grow. */
 import { addOffset, formatAddress, type IpAddress, parseAddress } from "../../ip/address.ts";
-import { parsePrefix } from "../../ip/prefix.ts";
+import { changeableMtu, usualCluster } from "../cluster.ts";
 import type { Topology } from "../topology.ts";
 import { host, OUTSIDE, pod, subnet } from "./write.ts";
 
+/** EC2's MTU inside a VPC, in octets. */
+const MTU = 9001;
 const HOSTS_PER_SUBNET = 25;
 /** One /26 block each out of 192.168.0.0/16, and one process each on this machine. */
 export const MOST_HOSTS = 500;
@@ -29,19 +31,14 @@ export function manyHosts(count: number): Topology {
         address: formatAddress(addressOf(index)),
         subnet: `subnet-${Math.floor(index / HOSTS_PER_SUBNET) + 1}`,
         nic: "ens5",
-        mtu: 9001,
+        mtu: MTU,
         metric: 100,
         gatewayRoute: true,
+        env: { FELIX_IPINIPMTU: String(changeableMtu(MTU)) },
       }),
     ),
     storeHost: "master",
-    cluster: {
-      pool: parsePrefix("192.168.0.0/16"),
-      blockSize: 26,
-      backend: "vxlan",
-      ipipMode: "Never",
-      vxlanMode: "Always",
-    },
+    cluster: usualCluster,
     pods: names.map((name, index) => ({ ...pod(`pod-${index}`, name), probed: isProbed(index, count) })),
     outside: OUTSIDE,
   };

@@ -1,5 +1,5 @@
 /** Two nodes on one wire, to follow a packet from pod to pod. Pods are named as in the walk-through this is made after. */
-import { parsePrefix } from "../../ip/prefix.ts";
+import { usualCluster } from "../cluster.ts";
 import type { Topology, TopologyHost } from "../topology.ts";
 import { host, OUTSIDE, pod, subnet } from "./write.ts";
 
@@ -23,13 +23,7 @@ export const packetLife: Topology = {
   subnets: [subnet("lan", "gateway", "172.17.0.0/16", "172.17.0.1")],
   hosts: [node("controlplane", "172.17.0.32"), node("node01", "172.17.0.40")],
   storeHost: "controlplane",
-  cluster: {
-    pool: parsePrefix("192.168.0.0/16"),
-    blockSize: 26,
-    backend: "vxlan",
-    ipipMode: "Never",
-    vxlanMode: "Always",
-  },
+  cluster: usualCluster,
   pods: [
     pod("kube-system/coredns-66bff467f8-52tkd", "controlplane"),
     pod("busybox-deployment-8c7dc8548-x6ljh", "controlplane"),

@@ -19,6 +19,7 @@ export interface HostText {
   readonly metric: number;
   readonly gatewayRoute: boolean;
   readonly docker0?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A host whose NIC checks source and destination, as clouds do unless told otherwise. */
@@ -29,7 +30,7 @@ export const host = (text: HostText): TopologyHost => ({
   gatewayMetric: text.metric,
   gatewayRoute: text.gatewayRoute,
   bridges: text.docker0 === undefined ? [] : [{ name: "docker0", address: parseInterfaceAddress(text.docker0) }],
-  env: {},
+  env: text.env ?? {},
 });
 
 /** `NAME` or `NAMESPACE/NAME`. */

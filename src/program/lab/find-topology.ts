@@ -1,17 +1,27 @@
-/** The topology that a command names: one that ships with ocicat, or a YAML file. */
+/** The topology that a command names, one that ships with ocicat or a YAML file, and what of it can be built here. */
 import fs from "node:fs";
 import path from "node:path";
 import { CodedError } from "../../base/errors.ts";
 import { nearest } from "../../base/nearest.ts";
+import { carriedFor, withBackend } from "../../lab/cluster.ts";
 import { shippedTopologies, shippedTopology } from "../../lab/topologies/shipped.ts";
-import type { Topology } from "../../lab/topology.ts";
+import type { Backend, Topology } from "../../lab/topology.ts";
 import { readTopology } from "../../lab/topology-file.ts";
 import type { ProcessHost } from "../process-host.ts";
+import { userId } from "./user.ts";
 
 export class TopologyError extends CodedError<"noTopology", { name: string }> {}
 
+/** The topology to build for this user, with another backend where one is asked for. Throws as `findTopology`. */
+export function topologyToBuild(host: ProcessHost, name: string, backend?: Backend): Topology {
+  const named = findTopology(host, name);
+  const { topology, note } = carriedFor(backend === undefined ? named : withBackend(named, backend), userId() === 0);
+  if (note !== undefined) host.stderr.write(`  ${note}\n`);
+  return topology;
+}
+
 /** Throws TopologyError for a name that is neither; InputError, YamlFieldError for a file that is wrong. */
-export function findTopology(host: ProcessHost, name: string): Topology {
+function findTopology(host: ProcessHost, name: string): Topology {
   const shipped = shippedTopology(name);
   if (shipped) return shipped;
   const file = path.resolve(host.cwd, name);

@@ -47,7 +47,7 @@ function printStatus(status: LabStatus): string {
   const pods = status.pods.map((pod) => [pod.namespace, pod.name, pod.host, pod.addresses.join(","), String(pod.mtu)]);
   return [
     `${status.topology}: ${status.summary}`,
-    `store ${status.storePid === undefined ? "away" : "running"}, pool ${status.pool}`,
+    `store ${status.storePid === undefined ? "away" : "running"}, pool ${status.pool}, backend ${status.backend}`,
     "",
     textTable([["HOST", "ADDRESS", "SUBNET", "NIC (MTU)", "AGENT"], ...hosts]),
     textTable([["NAMESPACE", "POD", "HOST", "ADDRESS", "MTU"], ...pods]),
@@ -66,6 +66,15 @@ export async function env(host: ProcessHost, _args: readonly unknown[], options:
     ETCDCTL_ENDPOINTS: endpoint,
   };
   for (const [name, value] of Object.entries(exports)) host.stdout.write(`export ${name}='${value}'\n`);
+  return 0;
+}
+
+/** Another backend for all agents of the running lab. */
+export async function backend(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
+  const lab = await whichLab(host, options.lab);
+  const [name] = args;
+  await askLab(lab.controlSocket, "backend", { backend: String(name) });
+  host.stdout.write(`all agents run with backend ${String(name)}\n`);
   return 0;
 }
 

@@ -2,15 +2,15 @@
 import { checkHost } from "../../adapter/lab/host-check.ts";
 import { SupervisorError } from "../../adapter/lab/supervisor-process.ts";
 import type { ProcessHost } from "../process-host.ts";
-import { findTopology } from "./find-topology.ts";
+import { topologyToBuild } from "./find-topology.ts";
 import { type LaunchedLab, type LaunchOptions, launchLab } from "./launch.ts";
 import { userId } from "./user.ts";
 import type { WordOptions } from "./words.ts";
 
 export async function up(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
   checkHost(userId() === 0);
-  const topology = findTopology(host, String(args[0]));
-  const { name } = options;
+  const { name, backend } = options;
+  const topology = topologyToBuild(host, String(args[0]), backend);
   const isDetached = options["detach"] === true;
   const interrupted = whenInterrupted(host);
   const lab = await launchUnlessInterrupted(host, {

@@ -1,5 +1,7 @@
 /** The words of `ocicat lab`, each with what it takes and what it does. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { backends } from "../../lab/cluster.ts";
+import type { Backend } from "../../lab/topology.ts";
 import type { ProcessHost } from "../process-host.ts";
 
 export interface LabWord {
@@ -18,7 +20,7 @@ export interface LabWord {
   readonly needsLab?: boolean;
 }
 
-export type WordOptions = Readonly<Record<string, unknown>> & { readonly lab?: string };
+export type WordOptions = Readonly<Record<string, unknown>> & { readonly lab?: string; readonly backend?: Backend };
 
 const lab = async <K extends string>(
   module: Promise<Record<K, LabWord["run"]>>,
@@ -30,11 +32,17 @@ export const labWords: readonly LabWord[] = [
   {
     usage: "up <topology>",
     summary: "build a lab (aws-two-subnets, packet-life, many-N, or a YAML file) and hold it until Ctrl-C",
-    examples: ["up aws-two-subnets", "up many-8 --name eight --detach"],
+    examples: ["up aws-two-subnets", "up aws-two-subnets --backend vxlan", "up many-8 --name eight --detach"],
     needsLab: false,
     define: (command) =>
       command
         .option("--name <name>", "its name (default: the topology's, with a number when taken)")
+        .addOption(
+          new Option(
+            "--backend <backend>",
+            "bird: BGP and IP-in-IP; vxlan: VXLAN and no BGP (default: the topology's)",
+          ).choices(backends),
+        )
         .option("--detach", "return when it is ready; 'lab down' ends it"),
     run: (...args) => lab(import("./up.ts"), "up", ...args),
   },
@@ -59,6 +67,12 @@ export const labWords: readonly LabWord[] = [
     examples: ["status", "status -o json"],
     define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
     run: (...args) => lab(import("./running.ts"), "status", ...args),
+  },
+  {
+    usage: "backend <backend>",
+    summary: "restart all agents with another backend (bird, vxlan, none), as a change of calico_backend does",
+    examples: ["backend vxlan"],
+    run: (...args) => lab(import("./running.ts"), "backend", ...args),
   },
   {
     usage: "env",

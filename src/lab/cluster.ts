@@ -1,0 +1,57 @@
+/** How a lab's cluster carries what pods send to each other: what labs begin with, and what else they can be told. */
+import { parsePrefix } from "../ip/prefix.ts";
+import type { Backend, ClusterSettings, EncapsulationSetting, Topology } from "./topology.ts";
+
+/** The modes of an IPPool. */
+export interface PoolModes {
+  readonly ipipMode: EncapsulationSetting;
+  readonly vxlanMode: EncapsulationSetting;
+}
+
+/** One encapsulation between all nodes. */
+export const everywhereBy = {
+  ipip: { ipipMode: "Always", vxlanMode: "Never" },
+  vxlan: { ipipMode: "Never", vxlanMode: "Always" },
+} as const satisfies Record<string, PoolModes>;
+
+/** Calico's defaults: nodes tell each other their routes by BGP, packets travel by IP-in-IP. */
+export const usualCluster: ClusterSettings = {
+  pool: parsePrefix("192.168.0.0/16"),
+  blockSize: 26,
+  backend: "bird",
+  ...everywhereBy.ipip,
+};
+
+export const backends = ["bird", "vxlan", "none"] as const satisfies readonly Backend[];
+
+/** The topology with another backend, and the pool's modes that go with it. */
+export function withBackend(topology: Topology, backend: Backend): Topology {
+  const modes = backend === "vxlan" ? everywhereBy.vxlan : everywhereBy.ipip;
+  return { ...topology, cluster: { ...topology.cluster, backend, ...modes } };
+}
+
+/**
+ * What a lab can carry for this user: without root the kernel refuses the programs that IP-in-IP is made of, and VXLAN takes
+ * its place. `note` says so.
+ */
+export function carriedFor(
+  topology: Topology,
+  isRoot: boolean,
+): { readonly topology: Topology; readonly note?: string } {
+  const { cluster } = topology;
+  if (isRoot || cluster.ipipMode === "Never") return { topology };
+  return {
+    topology: { ...topology, cluster: { ...cluster, ...everywhereBy.vxlan } },
+    note: `without root the kernel takes no BPF programs, which carry IP-in-IP: vxlanMode Always instead of ipipMode ${cluster.ipipMode}`,
+  };
+}
+
+/** What a pool can be changed to and back, to show both encapsulations: undefined where the cluster carries only one. */
+export const besides = ({ backend, ipipMode }: ClusterSettings): PoolModes | undefined =>
+  backend === "bird" && ipipMode !== "Never" ? everywhereBy.vxlan : undefined;
+
+/**
+ * MTU of `tunl0` on a NIC of that MTU, in octets, that pods may keep when their pool goes over to VXLAN, whose headers take 50:
+ * a pod's device has what it was given when it was attached.
+ */
+export const changeableMtu = (nicMtu: number): number => nicMtu - 50;

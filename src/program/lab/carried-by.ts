@@ -1,0 +1,40 @@
+/** Another encapsulation for the pool of a running lab, by the command that a person would type, until packets take it. */
+import { setTimeout } from "node:timers/promises";
+import { askLab } from "../../adapter/lab/control-client.ts";
+import { formatJson } from "../../base/json.ts";
+import type { CheckReport, PathKind } from "../../lab/check/report.ts";
+import type { PoolModes } from "../../lab/cluster.ts";
+import { main as patch } from "../ctl/patch.ts";
+import type { ProcessHost } from "../process-host.ts";
+import type { LaunchedLab } from "./launch.ts";
+
+/** The pool that agents make where there is none. */
+const POOL = "default-ipv4-ippool";
+/** Agents that have just started may need so long until all know all. */
+const CONVERGENCE_MS = 20_000;
+const AGAIN_MS = 100;
+const FIRST_TIMEOUT_MS = 400;
+const LAST_TIMEOUT_MS = 1_000;
+
+/** Types `ocicat patch`, and shows both the command and its answer. */
+export async function patchPool(host: ProcessHost, lab: LaunchedLab, modes: PoolModes): Promise<void> {
+  const change = formatJson({ spec: { ...modes } });
+  host.stdout.write(`$ ocicat patch ippool ${POOL} -p '${change}'\n`);
+  await patch(["ippool", POOL, "-p", change, "--lab", lab.record.name], host);
+}
+
+/** Asks again until all reach all, by that path where one is named; the last report when agents had time enough. */
+export async function fullMatrix(lab: LaunchedLab, path?: PathKind): Promise<CheckReport> {
+  const deadline = performance.now() + CONVERGENCE_MS;
+  for (;;) {
+    const isLast = performance.now() > deadline;
+    const timeoutMs = isLast ? LAST_TIMEOUT_MS : FIRST_TIMEOUT_MS;
+    const report = await askLab<CheckReport>(lab.record.controlSocket, "check", { timeoutMs });
+    if (isFull(report, path) || isLast) return report;
+    await setTimeout(AGAIN_MS);
+  }
+}
+
+/** Whether all reach all, and between hosts by that path alone. */
+export const isFull = ({ ok, pairs }: CheckReport, path?: PathKind): boolean =>
+  ok && (path === undefined || pairs.every((pair) => pair.path === "local" || pair.path === path));
