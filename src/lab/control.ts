@@ -11,7 +11,8 @@ import type { LabPodRecord } from "../port/lab-record.ts";
 import type { PlacePaths } from "../port/places.ts";
 import { backends } from "./cluster.ts";
 import { type Lab, podRecord } from "./lab.ts";
-import { OBJECT_NAME, OBJECT_NAME_HELP, type PodSpec } from "./topology.ts";
+import type { LabRouter } from "./routers/lab-router.ts";
+import { OBJECT_NAME, OBJECT_NAME_HELP, type PodSpec, type RouterSpeaker } from "./topology.ts";
 
 export class ControlError extends CodedError<"badRequest", { field: string }> {}
 
@@ -32,10 +33,26 @@ export interface HostStatus {
   readonly agentReady: boolean;
 }
 
+export interface RouterStatus {
+  readonly name: string;
+  readonly subnets: readonly string[];
+  /** Absent on a router that speaks no BGP. */
+  readonly bgp?: {
+    readonly as: number;
+    readonly speaker: RouterSpeaker;
+    readonly neighbours: readonly { readonly address: string; readonly as: number }[];
+    /** Process ids of its programs, empty while they are away. */
+    readonly pids: readonly number[];
+    /** Whether it listens for its neighbours. */
+    readonly ready: boolean;
+  };
+}
+
 export interface LabStatus {
   readonly topology: string;
   readonly summary: string;
   readonly hosts: readonly HostStatus[];
+  readonly routers: readonly RouterStatus[];
   readonly pods: readonly (LabPodRecord & { readonly mtu: number })[];
   readonly storePid?: number;
   readonly pool: string;
@@ -88,10 +105,29 @@ async function status(lab: Lab): Promise<LabStatus> {
     topology: lab.topology.name,
     summary: lab.topology.summary,
     hosts,
+    routers: [...lab.routers.values()].map((router) => routerStatus(lab, router)),
     pods: lab.pods.list().map((pod) => ({ ...podRecord(pod), mtu: pod.mtu })),
     ...(lab.store.pid === undefined ? {} : { storePid: lab.store.pid }),
     pool: formatPrefix(lab.topology.cluster.pool),
     backend: lab.backend,
+  };
+}
+
+function routerStatus(lab: Lab, router: LabRouter): RouterStatus {
+  const { name, bgp } = router;
+  const subnets = lab.topology.subnets.filter((subnet) => subnet.router === name).map((subnet) => subnet.name);
+  if (!bgp) return { name, subnets };
+  const { as, speaker, neighbours } = bgp.spec;
+  return {
+    name,
+    subnets,
+    bgp: {
+      as,
+      speaker,
+      neighbours: neighbours.map((one) => ({ address: formatAddress(one.address), as: one.as })),
+      pids: bgp.daemons.flatMap(({ pid }) => pid ?? []),
+      ready: lab.isRouterReady(router),
+    },
   };
 }
 

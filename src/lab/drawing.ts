@@ -2,7 +2,7 @@
 import { formatAddress } from "../ip/address.ts";
 import { formatPrefix } from "../ip/prefix.ts";
 import type { LabPodRecord } from "../port/lab-record.ts";
-import { routersOf, type Topology } from "./topology.ts";
+import { bgpRouterOf, routersOf, type Topology } from "./topology.ts";
 
 interface Branch {
   readonly text: string;
@@ -19,7 +19,7 @@ export function drawLab(topology: Topology, pods: readonly LabPodRecord[]): stri
 
 const routers = (topology: Topology, pods: readonly LabPodRecord[]): Branch[] =>
   routersOf(topology).map((router) => ({
-    text: `router ${router}: knows its subnets, no pod address`,
+    text: routerText(topology, router),
     below: topology.subnets
       .filter((subnet) => subnet.router === router)
       .map((subnet) => ({
@@ -27,6 +27,16 @@ const routers = (topology: Topology, pods: readonly LabPodRecord[]): Branch[] =>
         below: hosts(topology, subnet.name, pods),
       })),
   }));
+
+function routerText(topology: Topology, name: string): string {
+  const bgp = bgpRouterOf(topology, name);
+  if (!bgp) return `router ${name}: knows its subnets, no pod address`;
+  const links = (topology.links ?? []).flatMap(({ between }) =>
+    between.includes(name) ? between.filter((end) => end !== name) : [],
+  );
+  const linked = links.length === 0 ? "" : `, linked to ${links.join(", ")}`;
+  return `router ${name}: AS ${bgp.as} (${bgp.speaker}), learns pod addresses by BGP${linked}`;
+}
 
 function hosts(topology: Topology, subnet: string, pods: readonly LabPodRecord[]): Branch[] {
   const width = Math.max(...topology.hosts.map(({ name }) => name.length));

@@ -1,9 +1,10 @@
 /**
- * Faults, each a command: the store or agents killed and kept away, wires unplugged, hosts cut off from the others.
+ * Faults, each a command: the store, agents or routers' speakers killed and kept away, wires unplugged, hosts cut off from the others.
  * `heal` undoes all of them and waits until the programs are ready again.
  */
 import { CodedError } from "../base/errors.ts";
 import type { Lab } from "./lab.ts";
+import type { LabRouter } from "./routers/lab-router.ts";
 
 export class FaultError extends CodedError<"badFault", { fault: string }> {}
 
@@ -16,22 +17,24 @@ export class Faults {
 
   /** What is broken now, in words. */
   list(): readonly string[] {
-    const { store, hosts, nics } = this.#lab;
+    const { store, hosts, routers, nics } = this.#lab;
     const agents = [...hosts.values()].filter(({ agent }) => !agent.isWanted).map(({ name }) => `agent ${name}`);
+    const speakers = [...routers.values()].filter(isAway).map(({ name }) => `router ${name}`);
     const links = nics
       .list()
       .filter(({ isUp }) => !isUp)
       .map(({ host }) => `link ${host}`);
     const partitions = nics.partitions.map((group) => `partition ${group.join(" ")}`);
-    return [...(store.isWanted ? [] : ["store"]), ...agents, ...links, ...partitions];
+    return [...(store.isWanted ? [] : ["store"]), ...agents, ...speakers, ...links, ...partitions];
   }
 
-  /** Throws FaultError for what is no fault, LabError for unknown hosts. */
+  /** Throws FaultError for what is no fault, LabError for unknown hosts and routers. */
   async break(fault: string, names: readonly string[]): Promise<void> {
-    const hosts = names.map((name) => this.#lab.host(name));
-    if (fault !== "store" && hosts.length === 0) {
-      throw new FaultError("badFault", `'${fault}' of which hosts? ${HELP}`, { fault });
+    if (fault !== "store" && names.length === 0) {
+      throw new FaultError("badFault", `'${fault}' of what? ${HELP}`, { fault });
     }
+    if (fault === "router") return await this.#breakRouters(names);
+    const hosts = names.map((name) => this.#lab.host(name));
     switch (fault) {
       case "store":
         await this.#lab.store.putAway();
@@ -50,10 +53,24 @@ export class Faults {
     }
   }
 
+  /** Their speakers are killed; the routes that they wrote stay, as when a daemon dies. */
+  async #breakRouters(names: readonly string[]): Promise<void> {
+    const speaking = names.map((name) => {
+      const { bgp } = this.#lab.router(name);
+      if (!bgp)
+        throw new FaultError("badFault", `router '${name}' speaks no BGP: nothing to kill`, { fault: "router" });
+      return bgp;
+    });
+    await Promise.all(speaking.flatMap(({ daemons }) => daemons.map((daemon) => daemon.putAway())));
+  }
+
   async heal(): Promise<void> {
-    const { store, hosts, nics } = this.#lab;
+    const { store, hosts, routers, nics } = this.#lab;
     for (const { host, isUp } of nics.list()) if (!isUp) await nics.set(host, { isUp: true });
     if (nics.partitions.length > 0) await nics.setPartitions([]);
+    const silent = [...routers.values()].filter(isAway);
+    for (const { bgp } of silent) for (const daemon of bgp?.daemons ?? []) daemon.start();
+    await Promise.all(silent.map(({ name }) => this.#lab.routerReady(name)));
     store.start();
     await this.#lab.storeReady();
     const away = [...hosts.values()].filter(({ agent }) => !agent.isWanted);
@@ -62,4 +79,6 @@ export class Faults {
   }
 }
 
-const HELP = "faults are store, agent HOST…, link HOST…, partition HOST…";
+const isAway = ({ bgp }: LabRouter): boolean => bgp?.daemons.some(({ isWanted }) => !isWanted) ?? false;
+
+const HELP = "faults are store, agent HOST…, router ROUTER…, link HOST…, partition HOST…";

@@ -3,6 +3,7 @@
  * whatever is held goes with the process, so there is no order of taking down.
  */
 import { CodedError } from "../base/errors.ts";
+import type { JsonObject } from "../base/json.ts";
 import { formatAddress } from "../ip/address.ts";
 import type { Clock } from "../port/clock.ts";
 import type { EchoServices } from "../port/echo-services.ts";
@@ -19,7 +20,9 @@ import { type LabHost, makeLabHost } from "./lab-host.ts";
 import { LabPods, type Pod } from "./pods/lab-pods.ts";
 import { CONFIG_FOLDER, hasNetworkConfig } from "./pods/network-config.ts";
 import { CniRuntime } from "./pods/runtime.ts";
-import { type Backend, type PodSpec, STORE_PORT, type Topology } from "./topology.ts";
+import { type LabRouter, makeLabRouter, SPEAKER_PACKAGES } from "./routers/lab-router.ts";
+import { listensOn } from "./routers/listening.ts";
+import { type Backend, type PodSpec, routersOf, STORE_PORT, type Topology } from "./topology.ts";
 import { Underlay } from "./underlay/network.ts";
 import { Nics } from "./underlay/nics.ts";
 import { until } from "./wait.ts";
@@ -42,6 +45,8 @@ export interface LabDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly newContainerId: () => string;
+  /** Applies resources to the lab's store as `ocicat apply` does; the store listens already. */
+  readonly applyObjects: (objects: readonly JsonObject[]) => Promise<void>;
 }
 
 export interface LabPaths {
@@ -53,15 +58,20 @@ export interface LabPaths {
 /** Says what is being done now. */
 export type Progress = (step: string) => void;
 
-export class LabError extends CodedError<"noPlace", { name: string }> {}
+export class LabError extends CodedError<"noPlace" | "noSpeaker", { name: string }> {}
+
+const BGP_PORT = 179;
+const PROC_TCP = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /** Far more than they need: a busy machine is no fault, and programs that keep ending are told at once. */
 const STORE_READY_MS = 60_000;
+const ROUTER_READY_MS = 60_000;
 const AGENT_READY_MS = 120_000;
 const AGENT_READY_MS_EACH = 2_000;
 
 export class Lab {
   readonly topology: Topology;
+  readonly routers: ReadonlyMap<string, LabRouter>;
   readonly underlay: Underlay;
   readonly nics: Nics;
   readonly hosts: ReadonlyMap<string, LabHost>;
@@ -77,7 +87,9 @@ export class Lab {
     this.#backend = topology.cluster.backend;
     this.#deps = deps;
     this.#paths = paths;
-    this.underlay = new Underlay(topology, deps);
+    this.routers = new Map(routersOf(topology).map((name) => [name, makeLabRouter(topology, name, deps)]));
+    const nets = new Map([...this.routers].map(([name, { place }]) => [name, place.net]));
+    this.underlay = new Underlay(topology, { ...deps, routers: nets });
     this.hosts = new Map(topology.hosts.map((host) => [host.name, makeLabHost(topology, host, deps)]));
     for (const host of this.hosts.values()) this.underlay.plugIn(host.spec, host.place.net);
     this.nics = new Nics(topology, this.underlay, this.hosts, deps);
@@ -108,13 +120,21 @@ export class Lab {
     throw new LabError("noPlace", `no host '${name}' in this lab (there is: ${known})`, { name });
   }
 
-  /** Where a command for a host or a pod runs, and what it finds in its environment. Throws LabError. */
+  router(name: string): LabRouter {
+    const router = this.routers.get(name);
+    if (router) return router;
+    const known = [...this.routers.keys()].join(", ");
+    throw new LabError("noPlace", `no router '${name}' in this lab (there is: ${known})`, { name });
+  }
+
+  /** Where a command for a host, a pod or a router runs, and what it finds in its environment. Throws LabError. */
   place(name: string): { place: Place; env: Readonly<Record<string, string>> } {
     const host = this.hosts.get(name);
-    const place = host?.place ?? this.pods.find(name)?.place;
+    const place = host?.place ?? this.pods.find(name)?.place ?? this.routers.get(name)?.place;
     if (place) return { place, env: host ? hostEnvironment(this.topology, name) : {} };
-    const known = [...this.hosts.keys(), ...this.pods.list().map(({ key }) => key)].join(", ");
-    throw new LabError("noPlace", `no host or pod '${name}' in this lab (there is: ${known})`, { name });
+    const pods = this.pods.list().map(({ key }) => key);
+    const known = [...this.hosts.keys(), ...pods, ...this.routers.keys()].join(", ");
+    throw new LabError("noPlace", `no host, pod or router '${name}' in this lab (there is: ${known})`, { name });
   }
 
   /** Starts store, agents and the topology's pods. */
@@ -123,9 +143,11 @@ export class Lab {
     await checkKernel(this.#deps.places, this.#deps);
     progress("underlay");
     await this.nics.apply();
+    await this.#startRouters(progress);
     progress("store");
     this.store.start();
     await this.storeReady();
+    await this.#deps.applyObjects(this.topology.apply ?? []);
     progress("agents");
     for (const host of this.hosts.values()) host.agent.start();
     const patienceMs = AGENT_READY_MS + this.hosts.size * AGENT_READY_MS_EACH;
@@ -134,14 +156,42 @@ export class Lab {
     await this.addPods(this.topology.pods);
   }
 
+  async #startRouters(progress: Progress): Promise<void> {
+    const speaking = [...this.routers.values()].flatMap(({ name, place, bgp }) => (bgp ? [{ name, place, bgp }] : []));
+    if (speaking.length > 0) progress("routers");
+    for (const { name, place, bgp } of speaking) {
+      const missing = bgp.programs.find((file) => !this.#deps.files.isExecutable(place, file));
+      if (missing === undefined) continue;
+      const remedy = `apt-get install ${SPEAKER_PACKAGES[bgp.spec.speaker]}, or speaker: ocicat in the topology`;
+      throw new LabError("noSpeaker", `router '${name}' runs ${missing}, which is not here: ${remedy}`, { name });
+    }
+    for (const { bgp } of speaking) for (const daemon of bgp.daemons) daemon.start();
+    await Promise.all(speaking.map(({ name }) => this.routerReady(name)));
+  }
+
+  /** Waits until a router's speaker listens; at once where it has none. */
+  async routerReady(name: string): Promise<void> {
+    const { place, bgp } = this.router(name);
+    if (bgp) await this.#ready(bgp.daemons, ROUTER_READY_MS, async () => this.#listens(place, BGP_PORT));
+  }
+
+  /** Whether a router's speaker listens. */
+  isRouterReady({ place, bgp }: LabRouter): boolean {
+    return bgp !== undefined && this.#listens(place, BGP_PORT);
+  }
+
+  #listens(place: Place, port: number): boolean {
+    return PROC_TCP.some((file) => listensOn(this.#deps.files.read(place, file) ?? "", port));
+  }
+
   async storeReady(): Promise<void> {
-    await this.#ready(this.store, STORE_READY_MS, () => this.#deps.readiness.accepts(this.#paths.storeSocket));
+    await this.#ready([this.store], STORE_READY_MS, () => this.#deps.readiness.accepts(this.#paths.storeSocket));
   }
 
   /** Waits for an agent, and for the network configuration that it installs. */
   async agentReady(host: LabHost, timeoutMs = AGENT_READY_MS): Promise<void> {
     await this.#ready(
-      host.agent,
+      [host.agent],
       timeoutMs,
       async () =>
         hasNetworkConfig(this.#deps.files.list(host.place, CONFIG_FOLDER)) &&
@@ -149,12 +199,13 @@ export class Lab {
     );
   }
 
-  async #ready(daemon: Daemon, timeoutMs: number, condition: () => Promise<boolean>): Promise<void> {
-    await until(this.#deps.clock, `${daemon.name} to be ready`, timeoutMs, () => {
-      daemon.mustBeStarting();
+  async #ready(daemons: readonly Daemon[], timeoutMs: number, condition: () => Promise<boolean>): Promise<void> {
+    const names = daemons.map(({ name }) => name).join(" and ");
+    await until(this.#deps.clock, `${names} to be ready`, timeoutMs, () => {
+      for (const daemon of daemons) daemon.mustBeStarting();
       return condition();
     });
-    daemon.markReady();
+    for (const daemon of daemons) daemon.markReady();
   }
 
   isAgentReady(host: LabHost): Promise<boolean> {
@@ -188,8 +239,9 @@ export class Lab {
 
   /** Ends all programs. */
   async stop(): Promise<void> {
-    const daemons = [...this.hosts.values()].map(({ agent }) => agent);
-    await Promise.all([...daemons, this.store].map((daemon) => daemon.putAway()));
+    const agents = [...this.hosts.values()].map(({ agent }) => agent);
+    const speakers = [...this.routers.values()].flatMap(({ bgp }) => bgp?.daemons ?? []);
+    await Promise.all([...agents, ...speakers, this.store].map((daemon) => daemon.putAway()));
   }
 }
 

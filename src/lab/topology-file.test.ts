@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseAddress } from "../ip/address.ts";
+import { parsePrefix } from "../ip/prefix.ts";
 import { readPodFile } from "./pods/pod-file.ts";
 import { readTopology } from "./topology-file.ts";
 import { YamlFieldError } from "./yaml-fields.ts";
@@ -159,4 +161,71 @@ test("a pod that a lab cannot run is refused with the line", () => {
       `${is}: ${found.join(" | ")}`,
     );
   }
+});
+
+const ROUTED = `
+name: routed
+subnets:
+  - { name: rack-1, router: tor-1, cidr: 10.1.0.0/24, gateway: 10.1.0.1 }
+links:
+  - { between: [spine, tor-1], cidr: 10.9.0.0/30 }
+routers:
+  - name: tor-1
+    as: 65001
+    routerId: 10.1.0.1
+    neighbours: [{ address: 10.1.0.11, as: 64512 }, { address: 10.9.0.1, as: 65000 }]
+  - { name: spine, as: 65000, routerId: 10.9.0.1, speaker: bird }
+hosts:
+  - { name: a, subnet: rack-1, address: 10.1.0.11 }
+apply:
+  - { apiVersion: projectcalico.org/v3, kind: BGPConfiguration, metadata: { name: default }, spec: { asNumber: 64512 } }
+`;
+
+test("routers that speak BGP, links between routers and resources to start with", () => {
+  const { bgpRouters, links, apply } = readTopology(ROUTED, "x.yaml");
+  assert.deepEqual(bgpRouters, [
+    {
+      name: "tor-1",
+      speaker: "ocicat",
+      as: 65001,
+      routerId: parseAddress("10.1.0.1"),
+      neighbours: [
+        { address: parseAddress("10.1.0.11"), as: 64512 },
+        { address: parseAddress("10.9.0.1"), as: 65000 },
+      ],
+    },
+    { name: "spine", speaker: "bird", as: 65000, routerId: parseAddress("10.9.0.1"), neighbours: [] },
+  ]);
+  assert.deepEqual(links, [{ between: ["spine", "tor-1"], cidr: parsePrefix("10.9.0.0/30") }]);
+  assert.deepEqual(apply, [
+    {
+      apiVersion: "projectcalico.org/v3",
+      kind: "BGPConfiguration",
+      metadata: { name: "default" },
+      spec: { asNumber: 64512 },
+    },
+  ]);
+});
+
+test("what is wrong with routers, links and resources is named with its line", () => {
+  const cases: readonly [change: [string, string], problem: RegExp][] = [
+    [["name: tor-1\n", "name: tor-2\n"], /^x.yaml:8: routers\[0\].name: no subnet or link has a router 'tor-2'/],
+    [
+      ["speaker: bird", "speaker: quagga"],
+      /^x.yaml:12: routers\[1\].speaker: "quagga" is not one of ocicat, bird, frr/,
+    ],
+    [["as: 65001", "as: 0"], /^x.yaml:9: routers\[0\].as: 0 is not a number from 1/],
+    [["10.9.0.0/30", "10.9.0.0/29"], /^x.yaml:6: links\[0\].cidr: a link between two routers is a \/30/],
+    [["[spine, tor-1]", "[spine, spine]"], /^x.yaml:6: links\[0\].between: the names of two routers are needed/],
+    [["{ name: spine, as", "{ name: tor-1, as"], /^x.yaml:12: routers\[1\].name: 'tor-1' is there twice/],
+    [["asNumber: 64512", "asNumbers: 64512"], /^x.yaml:16: apply\[0\]\.spec\.asNumbers: /],
+  ];
+  for (const [[from, to], problem] of cases) {
+    assert.ok(ROUTED.includes(from), from);
+    const problems = problemsOf(() => readTopology(ROUTED.replace(from, to), "x.yaml"));
+    assert.equal(problems.length, 1, problems.join("\n"));
+    assert.match(problems[0] ?? "", problem);
+  }
+  const noResource = () => readTopology(ROUTED.replace("kind: BGPConfiguration", "kind: Bgp"), "x.yaml");
+  assert.throws(noResource, /x\.yaml, document 1, line 16: /);
 });

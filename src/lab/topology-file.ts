@@ -1,11 +1,14 @@
 /** Topologies as people write them: YAML, described in docs/guide/lab.md. Everything wrong is named with its line. */
+
 import { formatAddress, type IpAddress, ipv4Of } from "../ip/address.ts";
 import { contains, formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
 import { parseYaml } from "../resources/input/yaml.ts";
 import { backends, usualCluster } from "./cluster.ts";
+import { bgpRouterOf, linkOf } from "./routers/router-fields.ts";
+import { startObjectsOf } from "./start-objects.ts";
 import { OUTSIDE } from "./topologies/write.ts";
 import type { ClusterSettings, ForeignBridge, PodSpec, Subnet, Topology, TopologyHost } from "./topology.ts";
-import { OBJECT_NAME, OBJECT_NAME_HELP, podKey } from "./topology.ts";
+import { OBJECT_NAME, OBJECT_NAME_HELP, podKey, routersOf } from "./topology.ts";
 import { OUTSIDE_DEVICE } from "./underlay/names.ts";
 import { NicTextError, readFilter } from "./underlay/nic-text.ts";
 import { Problems, YamlFieldError, YamlFields } from "./yaml-fields.ts";
@@ -28,9 +31,10 @@ export function readTopology(text: string, file: string): Topology {
   const problems = new Problems(file, document);
   const fields = new YamlFields(problems, document.value);
   const topology = topologyOf(fields);
+  const apply = startObjectsOf(fields, { file, document: document.number, lineOf: (path) => document.lineOf(path) });
   fields.end();
   problems.check();
-  return topology;
+  return { ...topology, apply };
 }
 
 function topologyOf(fields: YamlFields): Topology {
@@ -38,6 +42,9 @@ function topologyOf(fields: YamlFields): Topology {
   const subnets = subnetFields.map(subnetOf);
   const hostFields = fields.list("hosts");
   const hosts = hostFields.map((one) => hostOf(one, subnets));
+  const links = fields.list("links").map(linkOf);
+  const routerFields = fields.list("routers");
+  const bgpRouters = routerFields.map((one) => bgpRouterOf(one, routersOf({ subnets, links })));
   if (subnets.length === 0) fields.wrong("subnets", "at least one is needed");
   if (hosts.length === 0) fields.wrong("hosts", "at least one is needed");
   const podFields = fields.list("pods");
@@ -57,6 +64,11 @@ function topologyOf(fields: YamlFields): Topology {
     "address",
     hosts.map(({ nic }) => formatAddress(nic.address)),
   );
+  unique(
+    routerFields,
+    "name",
+    bgpRouters.map(({ name }) => name),
+  );
   unique(podFields, "name", pods.map(podKey));
   const outside = fields.addresses("outside");
   const storeHost = fields.text("store", "a host's name", hosts[0]?.name);
@@ -65,6 +77,8 @@ function topologyOf(fields: YamlFields): Topology {
     name: fields.text("name", OBJECT_NAME_HELP, undefined, OBJECT_NAME),
     summary: fields.text("summary", "one line", `${hosts.length} hosts in ${subnets.length} subnets`),
     subnets,
+    bgpRouters,
+    links,
     hosts,
     storeHost,
     cluster: clusterOf(fields.object("cluster"), subnets),

@@ -2,7 +2,8 @@
  * What a lab is made of, as data: subnets on routers, hosts with a NIC each, the cluster's settings and the first pods.
  * The shipped topologies and topology files are values of these types; everything else in `lab/` reads them.
  */
-import type { IpAddress } from "../ip/address.ts";
+import type { JsonObject } from "../base/json.ts";
+import type { IpAddress, Ipv4 } from "../ip/address.ts";
 import type { InterfaceAddress, Prefix } from "../ip/prefix.ts";
 
 /** Packets that the underlay drops at a NIC: an IP protocol, or a port of UDP or TCP. */
@@ -79,15 +80,45 @@ export interface PodSpec {
   readonly probed: boolean;
 }
 
+export const ROUTER_SPEAKERS = ["ocicat", "bird", "frr"] as const;
+/** What speaks BGP on a router: `ocicat bgp run`, BIRD 2, or FRR. */
+export type RouterSpeaker = (typeof ROUTER_SPEAKERS)[number];
+
+export interface RouterNeighbour {
+  readonly address: Ipv4;
+  readonly as: number;
+}
+
+/** A router that speaks BGP: what it learns is in its table, and it tells its neighbours of one another's routes. */
+export interface BgpRouter {
+  readonly name: string;
+  readonly speaker: RouterSpeaker;
+  readonly as: number;
+  readonly routerId: Ipv4;
+  readonly neighbours: readonly RouterNeighbour[];
+}
+
+/** A wire between two routers, a subnet of its own: the first has its first address, the second the next one. */
+export interface RouterLink {
+  readonly between: readonly [string, string];
+  /** A /30. */
+  readonly cidr: Prefix;
+}
+
 export interface Topology {
   readonly name: string;
   /** One line. */
   readonly summary: string;
   readonly subnets: readonly Subnet[];
+  /** The routers that speak BGP; others are known by the subnets that hang on them. */
+  readonly bgpRouters?: readonly BgpRouter[];
+  readonly links?: readonly RouterLink[];
   readonly hosts: readonly TopologyHost[];
   /** The host that the store runs on. */
   readonly storeHost: string;
   readonly cluster: ClusterSettings;
+  /** Calico resources that are in the store before the first agent starts. */
+  readonly apply?: readonly JsonObject[];
   /** In order of their arrival. */
   readonly pods: readonly PodSpec[];
   /** Addresses of the outside host, "the Internet". */
@@ -104,8 +135,13 @@ export const OBJECT_NAME_HELP = "a name of lower-case letters, digits, '-' and '
 export const podKey = (pod: { readonly namespace: string; readonly name: string }): string =>
   pod.namespace === "default" ? pod.name : `${pod.namespace}/${pod.name}`;
 
-/** The routers that subnets name, in order of appearance. */
-export const routersOf = (topology: Topology): string[] => [...new Set(topology.subnets.map(({ router }) => router))];
+/** The routers that subnets and links name, in order of appearance. */
+export const routersOf = ({ subnets, links = [] }: Pick<Topology, "subnets" | "links">): string[] => [
+  ...new Set([...subnets.map(({ router }) => router), ...links.flatMap(({ between }) => between)]),
+];
+
+export const bgpRouterOf = ({ bgpRouters = [] }: Topology, name: string): BgpRouter | undefined =>
+  bgpRouters.find((router) => router.name === name);
 
 export function subnetOf(topology: Topology, nic: Nic): Subnet {
   const subnet = topology.subnets.find(({ name }) => name === nic.subnet);

@@ -56,8 +56,9 @@ export class YamlFields {
     this.#value = isObject(value) ? value : {};
   }
 
-  wrong(name: string, message: string): void {
-    this.#problems.add([...this.path, name], message);
+  /** `below` leads on from the field. */
+  wrong(name: string, message: string, below: FieldPath = []): void {
+    this.#problems.add([...this.path, name, ...below], message);
   }
 
   has(name: string): boolean {
@@ -138,19 +139,20 @@ export class YamlFields {
 
   /** The fields of each item of a list; none when it is missing. */
   list(name: string): YamlFields[] {
-    return this.#items(name).map((item, index) => new YamlFields(this.#problems, item, [...this.path, name, index]));
+    return this.values(name).map((item, index) => new YamlFields(this.#problems, item, [...this.path, name, index]));
   }
 
   /** The items of a list of texts or numbers, as text. */
   texts(name: string): string[] {
-    return this.#items(name).flatMap((item, index) => {
+    return this.values(name).flatMap((item, index) => {
       if (typeof item === "string" || typeof item === "number") return [String(item)];
       this.#problems.add([...this.path, name, index], "expected text");
       return [];
     });
   }
 
-  #items(name: string): readonly Json[] {
+  /** The items of a list as they stand; none when it is missing. */
+  values(name: string): readonly Json[] {
     const value = this.#take(name) ?? [];
     if (Array.isArray(value)) return value;
     this.wrong(name, "expected a list");

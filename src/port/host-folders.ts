@@ -13,6 +13,10 @@ export interface HostFolders {
   create(host: string, files: HostFiles): string;
   /** Inside a new place: shows the host's folders and names it. */
   enterHost(folder: string, hostname: string): void;
+  /** Makes a router's folder, with the files of its programs, and gives its path. */
+  createRouter(router: string, files: Readonly<Record<string, string>>): string;
+  /** Inside a new place: shows the router's folders and names it. */
+  enterRouter(folder: string, hostname: string): void;
   /** Inside a new place made from a host's: hides what belongs to the host alone, and names it. */
   enterPod(hostname: string): void;
   /** Makes a network namespace visible as `/run/netns/NAME` in a host. Throws when the name is taken. */

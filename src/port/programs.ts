@@ -2,7 +2,8 @@
 import type { Place } from "./places.ts";
 
 export interface ProgramSpec {
-  /** Arguments of `ocicat`. */
+  /** Another program than `ocicat`: its absolute path. It must not fork. */
+  readonly file?: string;
   readonly args: readonly string[];
   /** The whole environment, save what keeps the program bound to the lab. */
   readonly env: Readonly<Record<string, string>>;
@@ -36,7 +37,7 @@ export interface ExecutionResult extends ProgramEnd {
 }
 
 export interface Programs {
-  /** Starts `ocicat`; it ends with this process, however this process ends. */
+  /** Starts `ocicat` or another program; it ends with this process, however this process ends. */
   start(place: Place, program: ProgramSpec): RunningProgram;
   /** The last lines of a program's output, empty when there is none. */
   tail(logFile: string, lines: number): string;

@@ -28,7 +28,7 @@ let nics: Nics;
 before(() => {
   if (skip) return;
   const places = new LinuxPlaces();
-  underlay = new Underlay(awsTwoSubnets, { places, clock });
+  underlay = new Underlay(awsTwoSubnets, { places, clock, routers: new Map([["vpc", places.makeNet()]]) });
   closers.push(() => underlay.close());
   for (const host of awsTwoSubnets.hosts) {
     const place = places.make(() => undefined);

@@ -82,7 +82,14 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
     assert.equal(late.stdout, "found\n", late.stderr);
     const tty = await bed.shell("script -qec 'ocicat lab exec pod-1 -- tty' /dev/null </dev/null");
     assert.match(tty.stdout, /\/dev\/pts\/\d+/);
-    await refused(/no host or pod 'pod-9' in this lab \(there is: master, /, "lab", "exec", "pod-9", "--", "true");
+    await refused(
+      /no host, pod or router 'pod-9' in this lab \(there is: master, /,
+      "lab",
+      "exec",
+      "pod-9",
+      "--",
+      "true",
+    );
   });
 
   test("lab env lets ocicat and etcdctl work from the user's own network namespace", async () => {
@@ -229,7 +236,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
       "broken: store; agent worker-1; agent worker-3; link worker-2; partition worker-3",
     );
     assert.equal((await bed.ocicat("get", "ippools")).code, 1, "the store is away");
-    await refused(/'flood' of which hosts\?|'flood' is no fault/, "lab", "break", "flood");
+    await refused(/'flood' of what\?|'flood' is no fault/, "lab", "break", "flood");
     await refused(/no host 'x'/, "lab", "break", "link", "x");
     await ok("lab", "heal");
     const dropped = reasons(await check("pod-1", "pod-3"));

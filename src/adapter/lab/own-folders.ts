@@ -25,8 +25,11 @@ const PARENTS: readonly Parent[] = [
   { path: "/opt", folders: ["cni"] },
   { path: "/var/lib", folders: ["calico", "cni"] },
   { path: "/var/log", folders: ["calico"] },
-  { path: "/run", folders: ["calico", "netns"] },
+  { path: "/run", folders: ["calico", "netns", "bird", "frr"] },
 ];
+
+/** What a router has for itself: where BIRD and FRR are spoken to. */
+const ROUTER_FOLDERS = ["/run/bird", "/run/frr"];
 
 /** The machine's name servers are out of reach from a lab: refused at once is better than a timeout of ten seconds. */
 const NO_NAME_SERVICE = "# A lab has no name service; its hosts are in /etc/hosts.\nnameserver 127.0.0.1\n";
@@ -119,6 +122,23 @@ export class OwnFolders implements HostFolders {
         bindMount(path.join(folder, parent.path, name), path.join(parent.path, name));
       }
     }
+    setHostname(hostname);
+    ownSysfs();
+  }
+
+  createRouter(router: string, files: Readonly<Record<string, string>>): string {
+    const folder = path.join(this.#labFolder, "routers", router);
+    for (const name of ROUTER_FOLDERS) {
+      fs.mkdirSync(path.join(folder, name), { recursive: true });
+      // FRR's daemons give up being root; nobody else comes as far as here.
+      fs.chmodSync(path.join(folder, name), 0o777);
+    }
+    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
+    return folder;
+  }
+
+  enterRouter(folder: string, hostname: string): void {
+    for (const name of ROUTER_FOLDERS) bindMount(path.join(folder, name), name);
     setHostname(hostname);
     ownSysfs();
   }

@@ -22,6 +22,15 @@ export interface OcicatCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/**
+ * By util-linux. The signal of a parent's death is forgotten by a program that becomes another user (FRR's daemons do),
+ * so a shell that stays what it is gets it: the first process of a PID namespace, with which all others end.
+ */
+const BOUND = [
+  ...["--pdeathsig", "KILL", "--", "unshare", "--pid", "--fork", "--kill-child=KILL", "--"],
+  ...["/bin/sh", "-c", '"$0" "$@"; exit $?'],
+];
+
 export class LabPrograms implements Programs {
   readonly #ocicat: OcicatCommand;
 
@@ -31,18 +40,21 @@ export class LabPrograms implements Programs {
 
   start(place: Place, program: ProgramSpec): RunningProgram {
     const log = fs.openSync(program.logFile, "a", 0o600);
+    const { file, args, env } = this.#commandOf(program);
     try {
-      const child = place.run(() =>
-        spawn(this.#ocicat.file, [...this.#ocicat.args, ...program.args], {
-          cwd: "/",
-          env: { ...this.#ocicat.env, ...program.env, [PARENT_VARIABLE]: String(process.pid) },
-          stdio: ["ignore", log, log],
-        }),
-      );
-      return running(child, this.#ocicat.file);
+      const child = place.run(() => spawn(file, args, { cwd: "/", env, stdio: ["ignore", log, log] }));
+      return running(child, file);
     } finally {
       fs.closeSync(log);
     }
+  }
+
+  /** `ocicat` binds itself to its parent; others are bound. */
+  #commandOf({ file, args, env }: ProgramSpec): OcicatCommand {
+    if (file !== undefined) return { file: "setpriv", args: [...BOUND, file, ...args], env };
+    const { env: own, args: first } = this.#ocicat;
+    const parent = { [PARENT_VARIABLE]: String(process.pid) };
+    return { file: this.#ocicat.file, args: [...first, ...args], env: { ...own, ...env, ...parent } };
   }
 
   tail(logFile: string, lines: number): string {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Ipv4 } from "../../ip/address.ts";
-import { parseAddress } from "../../ip/address.ts";
+import { ipv4Of, parseAddress } from "../../ip/address.ts";
+import { contains } from "../../ip/prefix.ts";
 import type { ForeignBaseChain } from "../../netlink/nftables/foreign-chain.ts";
 import { awsTwoSubnets } from "../topologies/aws-two-subnets.ts";
 import { subnetOf } from "../topology.ts";
@@ -42,7 +43,11 @@ function end(
     filter: { host: hostName, device: hostName, address: host.nic.address as Ipv4, policy, cutOff: [] },
     nic: { host: hostName, policy, mtu: 9001, isUp: up },
     port: { router: "vpc", index: ports.get(hostName)! },
-    routeTo: () => "its best route is nothing",
+    gatewayRouteTo: (to) => {
+      const leadsOn = awsTwoSubnets.subnets.some(({ cidr }) => contains(cidr, to));
+      return { leadsOn, text: "its best route is that of the gateway" };
+    },
+    routeTo: () => ({ leadsOn: false, text: "its best route is nothing" }),
     forwardDrops: firewall ? [docker] : [],
   };
 }
@@ -177,4 +182,19 @@ test("the first wire where a packet is missing tells what dropped it", () => {
     ["own host", evidence(two, two, {}), /^worker-2 does not carry it between its own pods/],
   ];
   for (const [name, given, sentence] of cases) assert.match(explain(given), sentence, name);
+});
+
+test("a gateway that speaks BGP is told by what it learned", () => {
+  const bgpRouters = [{ name: "vpc", speaker: "ocicat", as: 64513, routerId: ipv4Of(1), neighbours: [] } as const];
+  const from = end("pod-1", "worker-1", POD_1, { check: false });
+  const to = end("pod-3", "worker-3", POD_3, { check: false });
+  const handed = { there: [at("worker-1", false, outer(POD_1, POD_3, false), gateway)] };
+  const lost = { ...evidence(from, to, handed), topology: { ...awsTwoSubnets, bgpRouters } };
+  assert.match(
+    explain(lost),
+    /^gateway vpc .* no route to 192.168.97.193: none of its 0 BGP neighbours has announced it/,
+  );
+  const learned = { leadsOn: true, text: "its best route is learned" };
+  const passedOn = { ...lost, from: { ...from, gatewayRouteTo: () => learned } };
+  assert.match(explain(passedOn), /was not seen at worker-3's; gateway vpc .* had it: its best route is learned$/);
 });

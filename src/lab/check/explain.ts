@@ -4,13 +4,13 @@
  * between is what dropped it.
  */
 import { formatAddress, type IpAddress } from "../../ip/address.ts";
-import { contains } from "../../ip/prefix.ts";
 import { explainForwardDrop, type ForeignBaseChain, seesIpv4 } from "../../netlink/nftables/foreign-chain.ts";
 import type { ProbeOutcome } from "../../port/prober.ts";
-import { subnetOf, type Topology, type TopologyHost } from "../topology.ts";
+import { bgpRouterOf, subnetOf, type Topology, type TopologyHost } from "../topology.ts";
 import { gatewayMac } from "../underlay/names.ts";
 import { dropReason, type NicFilter } from "../underlay/nic-filter.ts";
 import type { NicState } from "../underlay/nics.ts";
+import type { RouteAnswer } from "./host-route.ts";
 import type { Sighting } from "./sighting.ts";
 
 /** One end of a probe: the pod, its host, and that host's wire. */
@@ -22,8 +22,10 @@ export interface End {
   readonly nic: NicState;
   /** The router's device of this host's wire. */
   readonly port: { readonly router: string; readonly index: number };
+  /** What the table of the router that its subnet hangs on says of an address. */
+  readonly gatewayRouteTo: (address: IpAddress) => RouteAnswer;
   /** What the host's own kernel would do with a packet to an address, when asked about it. */
-  readonly routeTo: (address: IpAddress) => string;
+  readonly routeTo: (address: IpAddress) => RouteAnswer;
   /** Base chains of others on the host that drop what is forwarded. */
   readonly forwardDrops: readonly ForeignBaseChain[];
 }
@@ -63,7 +65,7 @@ function localReason({ from, to, outcome }: Evidence): string {
 /** What a host itself does with a packet: a drop that no route shows, else its route. */
 function reasonAt({ host, forwardDrops, routeTo }: End, address: IpAddress): string {
   const [drop] = forwardDrops.filter(seesIpv4);
-  return drop ? `on ${host.name}, ${explainForwardDrop(drop)}` : routeTo(address);
+  return drop ? `on ${host.name}, ${explainForwardDrop(drop)}` : routeTo(address).text;
 }
 
 /** Why a packet from one host did not arrive at the other's NIC; undefined when it did. */
@@ -78,15 +80,16 @@ function lostOnTheWay(
   if (seen.some((sighting) => isAt(sighting, receiver) && sighting.outgoing)) return undefined;
   const atSender = dropReason(sender.filter, "leaving", left.outer);
   if (atSender !== undefined) return `dropped by ${atSender}`;
-  const unknown = unknownToGateway(topology, sender, left);
-  if (unknown !== undefined) return unknown;
+  const gateway = handedToGateway(topology, sender, left);
+  if (gateway && !gateway.route.leadsOn) return gateway.reason;
   if (!receiver.nic.isUp) return `${receiver.host.name}'s wire is unplugged`;
   const atReceiver = dropReason(receiver.filter, "arriving", left.outer);
   if (atReceiver !== undefined) return `dropped by ${atReceiver}`;
   if (left.outer.length > receiver.nic.mtu) {
     return `a packet of ${left.outer.length} octets does not fit ${receiver.host.name}'s NIC (MTU ${receiver.nic.mtu})`;
   }
-  return `left ${sender.host.name}'s NIC as ${left.line} and was not seen at ${receiver.host.name}'s`;
+  const by = gateway ? `; ${gateway.name} had it: ${gateway.route.text}` : "";
+  return `left ${sender.host.name}'s NIC as ${left.line} and was not seen at ${receiver.host.name}'s${by}`;
 }
 
 function notSent(sender: End, receiver: End, outcome: Evidence["outcome"]): string {
@@ -95,15 +98,21 @@ function notSent(sender: End, receiver: End, outcome: Evidence["outcome"]): stri
   return `${sender.host.name} sent nothing for it${errno}: ${reasonAt(sender, receiver.address)}`;
 }
 
-/** A packet that was handed to the gateway and that the gateway cannot route. */
-function unknownToGateway(topology: Topology, sender: End, { outer, destinationMac }: Sighting): string | undefined {
+/** What the gateway makes of a packet that was handed to it; undefined for a packet that was sent to another. */
+function handedToGateway(
+  topology: Topology,
+  sender: End,
+  { outer, destinationMac }: Sighting,
+): { readonly name: string; readonly route: RouteAnswer; readonly reason: string } | undefined {
   const subnet = subnetOf(topology, sender.host.nic);
   if (destinationMac !== gatewayMac(subnet)) return undefined;
-  const isKnown =
-    topology.subnets.some(({ cidr }) => contains(cidr, outer.destination)) ||
-    topology.outside.includes(outer.destination);
-  if (isKnown) return undefined;
-  return `gateway ${subnet.router} (${formatAddress(subnet.gateway)}) has no route to ${formatAddress(outer.destination)}, a pod address, and drops it in silence`;
+  const bgp = bgpRouterOf(topology, subnet.router);
+  const name = `gateway ${subnet.router} (${formatAddress(subnet.gateway)})`;
+  const why = bgp
+    ? `: none of its ${bgp.neighbours.length} BGP neighbours has announced it to AS ${bgp.as}`
+    : ", a pod address, and drops it in silence";
+  const reason = `${name} has no route to ${formatAddress(outer.destination)}${why}`;
+  return { name, route: sender.gatewayRouteTo(outer.destination), reason };
 }
 
 const isAt = (sighting: Sighting, { port }: End): boolean =>

@@ -1,4 +1,4 @@
-/** What a host's routing table says of an address, in words: the longest prefix of the main and local tables. */
+/** What the routing table of a host or a router says of an address, in words: the longest prefix of the main and local tables. */
 
 import { formatAddress, type IpAddress } from "../../ip/address.ts";
 import { contains, formatPrefix } from "../../ip/prefix.ts";
@@ -22,13 +22,19 @@ export async function readRoutes(rtnetlink: Rtnetlink): Promise<RouteView> {
   };
 }
 
-/** A sentence without a full stop: "its best route is 192.168.97.192/26 via 192.168.97.192 dev vxlan.calico". */
-export function describeRoute({ routes, devices }: RouteView, address: IpAddress): string {
+export interface RouteAnswer {
+  /** Whether it sends packets on: there is a route, and it is no blackhole or the like. */
+  readonly leadsOn: boolean;
+  /** A sentence without a full stop: "its best route is 192.168.97.192/26 via 192.168.97.192 dev vxlan.calico". */
+  readonly text: string;
+}
+
+export function describeRoute({ routes, devices }: RouteView, address: IpAddress): RouteAnswer {
   const [best] = routes
     .filter((route) => contains(route.destination, address))
     .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric);
   const what = formatAddress(address);
-  if (!best) return `it has no route to ${what}`;
+  if (!best) return { leadsOn: false, text: `it has no route to ${what}` };
   const [hop] = best.hops;
   const words = [
     ...(best.type === "unicast" ? [] : [best.type]),
@@ -36,5 +42,6 @@ export function describeRoute({ routes, devices }: RouteView, address: IpAddress
     ...(hop?.gateway === undefined ? [] : ["via", formatAddress(hop.gateway)]),
     ...(hop?.device === undefined ? [] : ["dev", devices.get(hop.device) ?? `#${hop.device}`]),
   ];
-  return `its best route to ${what} is ${words.join(" ")}`;
+  const isCarried = best.type === "unicast" || best.type === "local";
+  return { leadsOn: isCarried, text: `its best route to ${what} is ${words.join(" ")}` };
 }

@@ -7,11 +7,12 @@ import { formatAddress } from "../../ip/address.ts";
 import type { ForeignBaseChain } from "../../netlink/nftables/foreign-chain.ts";
 import type { Clock } from "../../port/clock.ts";
 import { ECHO_PORT } from "../../port/echo-services.ts";
-import type { NetNamespace } from "../../port/namespaces.ts";
 import type { PacketTaps } from "../../port/packet-tap.ts";
 import type { ProbeOutcome, ProbeProtocol, Prober } from "../../port/prober.ts";
 import type { Lab } from "../lab.ts";
+import type { LabHost } from "../lab-host.ts";
 import type { Pod } from "../pods/lab-pods.ts";
+import { subnetOf } from "../topology.ts";
 import { withRtnetlinkWhile } from "../underlay/apply.ts";
 import { type End, explain } from "./explain.ts";
 import { readForwardDrops } from "./host-drops.ts";
@@ -97,9 +98,11 @@ interface Asked {
   readonly seen: Sightings;
 }
 
-/** What a host's own kernel does with packets, as far as a reason needs it. */
+/** What a host's own kernel and its gateway's do with packets, as far as a reason needs it. */
 interface HostView {
   readonly routes: RouteView;
+  /** Of the router that its subnet hangs on. */
+  readonly gatewayRoutes: RouteView;
   readonly forwardDrops: readonly ForeignBaseChain[];
 }
 
@@ -184,7 +187,7 @@ class Check {
   async #end(pod: Pod): Promise<End> {
     const { nics, underlay } = this.#lab;
     const { name, spec } = pod.host;
-    const { routes, forwardDrops } = await this.#hostOf(pod);
+    const { routes, gatewayRoutes, forwardDrops } = await this.#hostOf(pod);
     const nic = nics.list().find(({ host }) => host === name);
     const port = underlay.ports.get(name);
     if (!nic || !port) throw new Error(`host '${name}' is not plugged in`);
@@ -195,6 +198,7 @@ class Check {
       filter: nics.filter(name),
       nic,
       port,
+      gatewayRouteTo: (address) => describeRoute(gatewayRoutes, address),
       routeTo: (address) => describeRoute(routes, address),
       forwardDrops,
     };
@@ -203,16 +207,18 @@ class Check {
   #hostOf({ host }: Pod): Promise<HostView> {
     let view = this.#hosts.get(host.name);
     if (!view) {
-      view = this.#read(host.place.net);
+      view = this.#read(host);
       this.#hosts.set(host.name, view);
     }
     return view;
   }
 
-  async #read(net: NetNamespace): Promise<HostView> {
+  async #read({ place, spec }: LabHost): Promise<HostView> {
     const { clock } = this.#deps;
-    const routes = await withRtnetlinkWhile(net, clock, readRoutes);
-    return { routes, forwardDrops: await readForwardDrops(net, clock) };
+    const { router } = subnetOf(this.#lab.topology, spec.nic);
+    const routes = await withRtnetlinkWhile(place.net, clock, readRoutes);
+    const gatewayRoutes = await withRtnetlinkWhile(this.#lab.router(router).place.net, clock, readRoutes);
+    return { routes, gatewayRoutes, forwardDrops: await readForwardDrops(place.net, clock) };
   }
 }
 

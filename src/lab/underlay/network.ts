@@ -6,18 +6,20 @@
  *     (host's netns)             worker-2 ─┴ subnet-1 (bridge, 10.30.0.1) ─ routes ─ outside ── vpc (8.8.8.8 on lo)
  *                                worker-3 ── subnet-2 (bridge, 10.30.1.1) ─┘
  *
- * A router forwards by its own table: its subnets, the other routers' subnets and the outside addresses. All else meets
- * a blackhole route and is dropped in silence, as a cloud does. IPv6 is off outside of the hosts.
+ * A router forwards by its own table: its subnets, the other routers' subnets, the outside addresses, and what it
+ * learns where it speaks BGP. All else meets a blackhole route and is dropped in silence, as a cloud does. Routers that a
+ * link joins reach each other by it, others by the outside. IPv6 is off outside of the hosts.
  */
-import { type IpAddress, parseAddress } from "../../ip/address.ts";
+import { addOffset, type IpAddress, parseAddress } from "../../ip/address.ts";
 import { hostPrefix, type Prefix } from "../../ip/prefix.ts";
 import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import { RouteProtocol, Scope } from "../../netlink/rtnetlink/codes.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
 import type { Places } from "../../port/places.ts";
-import { routersOf, type Subnet, subnetOf, type Topology, type TopologyHost } from "../topology.ts";
+import { type RouterLink, routersOf, type Subnet, subnetOf, type Topology, type TopologyHost } from "../topology.ts";
 import { applyAll, indexOf, routeRequest } from "./apply.ts";
+import { firstHops } from "./first-hops.ts";
 import { gatewayMac, OUTSIDE_DEVICE, portName } from "./names.ts";
 
 /** `proto dhcp`, as the DHCP client of a cloud image marks the routes it got. */
@@ -26,6 +28,8 @@ const DEFAULT_ROUTE: Prefix = { address: parseAddress("0.0.0.0"), length: 0 };
 
 export interface UnderlayDeps {
   readonly places: Pick<Places, "makeNet">;
+  /** The namespaces of the topology's routers, empty, by name. */
+  readonly routers: ReadonlyMap<string, NetNamespace>;
   readonly clock: Clock;
 }
 
@@ -41,7 +45,6 @@ export interface NicPort {
 export class Underlay {
   readonly #topology: Topology;
   readonly #deps: UnderlayDeps;
-  readonly #routers = new Map<string, NetNamespace>();
   readonly #ports = new Map<string, NicPort>();
   readonly outside: NetNamespace;
 
@@ -56,11 +59,12 @@ export class Underlay {
       routeRequest({ destination: DEFAULT_ROUTE, type: "blackhole" }),
     ]);
     for (const [index, name] of routersOf(topology).entries()) this.#makeRouter(name, index);
-    for (const name of this.#routers.keys()) this.#routeToOthers(name);
+    for (const link of topology.links ?? []) this.#join(link);
+    for (const name of this.routers.keys()) this.#routeToOthers(name);
   }
 
   get routers(): ReadonlyMap<string, NetNamespace> {
-    return this.#routers;
+    return this.#deps.routers;
   }
 
   /** The ports of hosts that are plugged in, by host. */
@@ -69,15 +73,14 @@ export class Underlay {
   }
 
   #router(name: string): NetNamespace {
-    const net = this.#routers.get(name);
+    const net = this.routers.get(name);
     if (!net) throw new Error(`no router '${name}'`);
     return net;
   }
 
   #makeRouter(name: string, index: number): void {
-    const { places, clock } = this.#deps;
-    const net = places.makeNet();
-    this.#routers.set(name, net);
+    const { clock } = this.#deps;
+    const net = this.#router(name);
     quietRouter(net);
     const subnets = this.#topology.subnets.filter(({ router }) => router === name);
     applyAll(net, clock, [
@@ -122,13 +125,32 @@ export class Underlay {
   }
 
   #routeToOthers(name: string): void {
-    const index = [...this.#routers.keys()].indexOf(name);
+    const index = routersOf(this.#topology).indexOf(name);
     const others = this.#topology.subnets.filter(({ router }) => router !== name);
+    const hops = firstHops(this.#topology.links ?? [], name);
     applyAll(
       this.#router(name),
       this.#deps.clock,
-      others.map(({ cidr }) => routeRequest({ destination: cidr, hops: [{ gateway: outsideLink(index).there }] })),
+      others.map(({ cidr, router }) =>
+        routeRequest({ destination: cidr, hops: [{ gateway: hops.get(router) ?? outsideLink(index).there }] }),
+      ),
     );
+  }
+
+  /** The wire between two routers takes what any NIC can send. */
+  #join({ between: [one, other], cidr }: RouterLink): void {
+    const mtu = Math.max(...this.#topology.hosts.map(({ nic }) => nic.mtu));
+    const [here, there] = [this.#router(one), this.#router(other)];
+    applyAll(here, this.#deps.clock, [
+      {
+        type: "createVeth",
+        link: { name: portName(other), mtu, up: true },
+        peer: { name: portName(one), mtu, namespaceFd: there.fd },
+      },
+    ]);
+    applyAll(there, this.#deps.clock, [{ type: "setLink", link: portName(one), change: { up: true } }]);
+    this.#address(here, portName(other), addOffset(cidr.address, 1), cidr.length);
+    this.#address(there, portName(one), addOffset(cidr.address, 2), cidr.length);
   }
 
   #address(net: NetNamespace, device: string, address: IpAddress, length: number): void {
@@ -194,7 +216,7 @@ export class Underlay {
   }
 
   close(): void {
-    for (const net of [...this.#routers.values(), this.outside]) net.close();
+    for (const net of [...this.routers.values(), this.outside]) net.close();
   }
 }
 

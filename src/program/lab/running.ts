@@ -42,7 +42,14 @@ function printStatus(status: LabStatus): string {
     host.address,
     host.subnet,
     `${host.nic} (${host.mtu})`,
-    host.agentPid === undefined ? "away" : host.agentReady ? "ready" : "not ready",
+    stateOf(host.agentPid !== undefined, host.agentReady),
+  ]);
+  const routers = status.routers.map(({ name, subnets, bgp }) => [
+    name,
+    subnets.join(",") || "-",
+    ...(bgp
+      ? [String(bgp.as), bgp.speaker, String(bgp.neighbours.length), stateOf(bgp.pids.length > 0, bgp.ready)]
+      : ["-", "-", "-", "-"]),
   ]);
   const pods = status.pods.map((pod) => [pod.namespace, pod.name, pod.host, pod.addresses.join(","), String(pod.mtu)]);
   return [
@@ -50,9 +57,12 @@ function printStatus(status: LabStatus): string {
     `store ${status.storePid === undefined ? "away" : "running"}, pool ${status.pool}, backend ${status.backend}`,
     "",
     textTable([["HOST", "ADDRESS", "SUBNET", "NIC (MTU)", "AGENT"], ...hosts]),
+    textTable([["ROUTER", "SUBNETS", "AS", "SPEAKER", "NEIGHBOURS", "BGP"], ...routers]),
     textTable([["NAMESPACE", "POD", "HOST", "ADDRESS", "MTU"], ...pods]),
   ].join("\n");
 }
+
+const stateOf = (runs: boolean, isReady: boolean): string => (runs ? (isReady ? "ready" : "not ready") : "away");
 
 export async function env(host: ProcessHost, _args: readonly unknown[], options: WordOptions): Promise<number> {
   const lab = await whichLab(host, options.lab);

@@ -37,6 +37,7 @@ import { Lab, podRecord } from "../../lab/lab.ts";
 import { hostRecord } from "../../lab/lab-host.ts";
 import type { Log, LogFields } from "../../port/log.ts";
 import type { ProcessHost } from "../process-host.ts";
+import { applyObjects } from "./apply-objects.ts";
 import { ocicatCommand } from "./ocicat-command.ts";
 import { controlSocket, type ProgressLine, type SupervisorSpec, storeSocket } from "./supervisor-spec.ts";
 
@@ -85,6 +86,7 @@ async function build(spec: SupervisorSpec, host: ProcessHost): Promise<Lab> {
       clock: new SystemClock(),
       log,
       newContainerId: () => randomBytes(32).toString("hex"),
+      applyObjects: (objects) => applyObjects(host, storeSocket(folder), topology.name, objects),
     },
   );
   await lab.start((step) => tell({ step }));

@@ -41,17 +41,19 @@ export function decodeResources(text: string, file: string): InputResource[] {
   return parseYaml(text, file).flatMap((document) => {
     const origin: Origin = { file, document: document.number, lineOf: (path) => document.lineOf(path) };
     return Array.isArray(document.value)
-      ? document.value.flatMap((item: Json, index) => decodeItem(item, below(origin, [index])))
-      : decodeItem(document.value, origin);
+      ? document.value.flatMap((item: Json, index) => decodeResource(item, below(origin, [index])))
+      : decodeResource(document.value, origin);
   });
 }
 
-const below = (origin: Origin, prefix: FieldPath): Origin => ({
+/** The same place, told from below a path. */
+export const below = (origin: Origin, prefix: FieldPath): Origin => ({
   ...origin,
   lineOf: (path) => origin.lineOf([...prefix, ...path]),
 });
 
-function decodeItem(value: Json, origin: Origin): InputResource[] {
+/** The resource that a value is, or those of a list. Throws InputError. */
+export function decodeResource(value: Json, origin: Origin): InputResource[] {
   if (!isPlainObject(value)) {
     throw structureError(origin, [], `expected a resource with kind and apiVersion, found ${describeValue(value)}`);
   }
@@ -66,7 +68,7 @@ function decodeItem(value: Json, origin: Origin): InputResource[] {
   const items = value["items"] ?? [];
   if (!Array.isArray(items))
     throw structureError(origin, ["items"], `items: expected a list, found ${describeValue(items)}`);
-  return items.flatMap((item: Json, index) => decodeItem(item, below(origin, ["items", index])));
+  return items.flatMap((item: Json, index) => decodeResource(item, below(origin, ["items", index])));
 }
 
 function unknownType(origin: Origin, kind: string, version: Json | undefined): InputError {
