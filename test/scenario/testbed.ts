@@ -68,6 +68,12 @@ export class Testbed {
     fs.rmSync(this.#env["OCICAT_LAB_DIR"] ?? "", { recursive: true, force: true });
   }
 
+  /** Process id of what holds the lab. */
+  get supervisor(): number {
+    const file = path.join(this.#env["OCICAT_LAB_DIR"] ?? "", this.name, "lab.json");
+    return (JSON.parse(fs.readFileSync(file, "utf8")) as { readonly pid: number }).pid;
+  }
+
   /** `ocicat ARGS`, acting on this lab. */
   ocicat(...args: readonly string[]): Promise<Outcome> {
     return run(ocicatCommand, args, { env: this.#env });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatJson } from "../../base/json.ts";
 import { contains } from "../../ip/prefix.ts";
-import { subnetOf, type Topology } from "../topology.ts";
+import { decodeResources } from "../../resources/input/decode.ts";
+import { routersOf, subnetOf, type Topology } from "../topology.ts";
 import { shippedTopologies, shippedTopology } from "./shipped.ts";
 
 const all: readonly Topology[] = [...shippedTopologies, shippedTopology("many-2")!, shippedTopology("many-500")!];
@@ -25,5 +27,29 @@ test("many-N is there from 2 to 500", () => {
   assert.equal(shippedTopology("many-50")?.hosts.length, 50);
   for (const name of ["many-1", "many-501", "many-0", "many-", "many-5x", "none"]) {
     assert.equal(shippedTopology(name), undefined, name);
+  }
+});
+
+test("routers that speak BGP are there, and know neighbours that a wire leads to", () => {
+  for (const topology of all) {
+    for (const { name, neighbours } of topology.bgpRouters ?? []) {
+      assert.ok(routersOf(topology).includes(name), `${topology.name}: ${name}`);
+      const subnets = topology.subnets.filter(({ router }) => router === name).map(({ cidr }) => cidr);
+      const links = (topology.links ?? []).filter(({ between }) => between.includes(name)).map(({ cidr }) => cidr);
+      for (const { address } of neighbours) {
+        assert.ok(
+          [...subnets, ...links].some((cidr) => contains(cidr, address)),
+          `${topology.name}: ${name}`,
+        );
+      }
+    }
+  }
+});
+
+test("the resources that a topology starts with have nothing against them", () => {
+  for (const { name, apply = [] } of all) {
+    for (const { brokenRules, unknownFields } of decodeResources(formatJson(apply), name)) {
+      assert.deepEqual([...brokenRules, ...unknownFields], [], name);
+    }
   }
 });

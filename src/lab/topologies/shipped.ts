@@ -1,10 +1,21 @@
 /** The topologies that come with ocicat, by name. */
 import type { Topology } from "../topology.ts";
 import { awsTwoSubnets } from "./aws-two-subnets.ts";
+import { kansCrossSubnet, kansRouterPeer } from "./kans-cross-subnet.ts";
 import { MOST_HOSTS, manyHosts } from "./many.ts";
 import { packetLife } from "./packet-life.ts";
+import { reflectors } from "./reflectors.ts";
+import { torPerRack, torPerRackMixed } from "./tor-per-rack.ts";
 
-export const shippedTopologies: readonly Topology[] = [awsTwoSubnets, packetLife];
+export const shippedTopologies: readonly Topology[] = [
+  awsTwoSubnets,
+  packetLife,
+  kansCrossSubnet,
+  kansRouterPeer,
+  reflectors,
+  torPerRack,
+  torPerRackMixed,
+];
 
 /** The topology of that name; `many-N` is generated for N from 2 to 500. Undefined for any other name. */
 export function shippedTopology(name: string): Topology | undefined {

@@ -1,7 +1,7 @@
 /** Shorthand for the shipped topologies: addresses as text, and what most hosts have in common. */
-import { parseAddress } from "../../ip/address.ts";
+import { ipv4Of, parseAddress } from "../../ip/address.ts";
 import { parseInterfaceAddress, parsePrefix } from "../../ip/prefix.ts";
-import type { PodSpec, Subnet, TopologyHost } from "../topology.ts";
+import type { PodSpec, RouterNeighbour, Subnet, TopologyHost } from "../topology.ts";
 
 export const subnet = (name: string, router: string, cidr: string, gateway: string): Subnet => ({
   name,
@@ -31,6 +31,12 @@ export const host = (text: HostText): TopologyHost => ({
   gatewayRoute: text.gatewayRoute,
   bridges: text.docker0 === undefined ? [] : [{ name: "docker0", address: parseInterfaceAddress(text.docker0) }],
   env: text.env ?? {},
+});
+
+/** A host as a BGP router knows it. */
+export const neighbour = (one: TopologyHost, as: number): RouterNeighbour => ({
+  address: ipv4Of(Number(one.nic.address)),
+  as,
 });
 
 /** `NAME` or `NAMESPACE/NAME`. */

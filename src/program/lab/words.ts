@@ -31,7 +31,8 @@ const lab = async <K extends string>(
 export const labWords: readonly LabWord[] = [
   {
     usage: "up <topology>",
-    summary: "build a lab (aws-two-subnets, packet-life, many-N, or a YAML file) and hold it until Ctrl-C",
+    summary:
+      "build a lab (aws-two-subnets, packet-life, kans-cross-subnet, kans-router-peer, reflectors, tor-per-rack, many-N, or a YAML file) and hold it until Ctrl-C",
     examples: ["up aws-two-subnets", "up aws-two-subnets --backend vxlan", "up many-8 --name eight --detach"],
     needsLab: false,
     define: (command) =>
@@ -63,7 +64,7 @@ export const labWords: readonly LabWord[] = [
   },
   {
     usage: "status",
-    summary: "hosts, agents, pods and NICs of a lab",
+    summary: "hosts, agents, routers and pods of a lab",
     examples: ["status", "status -o json"],
     define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
     run: (...args) => lab(import("./running.ts"), "status", ...args),
@@ -81,7 +82,7 @@ export const labWords: readonly LabWord[] = [
   },
   {
     usage: "exec <place> [command...]",
-    summary: "a command on a host or in a pod (default: a shell); its exit code is the answer",
+    summary: "a command on a host, in a pod or on a router (default: a shell); its exit code is the answer",
     examples: ["exec worker-1 -- ip route", "exec pod-1 -- ping -c 1 192.168.133.194"],
     define: (command) => command.passThroughOptions(),
     run: (...args) => lab(import("./exec.ts"), "exec", ...args),
@@ -154,8 +155,8 @@ export const labWords: readonly LabWord[] = [
     ],
   },
   {
-    usage: "break <fault> [hosts...]",
-    summary: "store · agent HOST… (kill -9) · link HOST… · partition HOST…",
+    usage: "break <fault> [places...]",
+    summary: "store · agent HOST… · router ROUTER… (kill -9) · link HOST… · partition HOST…",
     examples: ["break store", "break agent worker-1"],
     run: (...args) => lab(import("./network.ts"), "breakIt", ...args),
   },
