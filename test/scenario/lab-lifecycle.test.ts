@@ -126,12 +126,12 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
   });
 
   test("a lab whose supervisor was killed ends what holds it with the reason; one that was taken down does not", async () => {
-    const held = await front("held");
+    const held = once(await front("held"), "exit");
     process.kill(record("held").pid, "SIGKILL");
-    assert.deepEqual(await once(held, "exit"), [1, null]);
-    const wanted = await front("wanted");
+    assert.deepEqual(await held, [1, null]);
+    const wanted = once(await front("wanted"), "exit");
     assert.equal((await ocicat("lab", "down", "wanted")).code, 0);
-    assert.deepEqual(await once(wanted, "exit"), [0, null]);
+    assert.deepEqual(await wanted, [0, null]);
   });
 
   test("kill -9 of the supervisor leaves no process, and the lab is no longer listed", async () => {
