@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { hostOption, type ShowOptions, showCommand } from "./bgp/ask.ts";
 import type { LogOptions } from "./bgp/log.ts";
+import type { RenderOptions } from "./bgp/render.ts";
 import { runCommand } from "./bgp/run-command.ts";
 import type { RoutesOptions } from "./bgp/show.ts";
 import { parseCommandLine } from "./command-line.ts";
@@ -24,6 +25,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
     why(host, choose),
     explain(host, choose),
     log(host, choose),
+    render(host, choose),
     runCommand(host, choose),
   ])
     command.addCommand(each);
@@ -89,6 +91,19 @@ const explain = (host: ProcessHost, choose: Choose): Command =>
     .addHelpText("after", "\nExamples:\n  ocicat bgp explain 10.30.0.56\n  ocicat bgp explain worker-2 --host worker-1")
     .action((peer: string, options: ShowOptions) =>
       choose(async () => (await import("./bgp/show.ts")).showExplanation(host, peer, options)),
+    );
+
+const render = (host: ProcessHost, choose: Choose): Command =>
+  new Command("render")
+    .description(
+      "Writes what this node's speaker is configured with as a bird.conf: BIRD 2 in its place does the same.",
+    )
+    .argument("[HOST]", "a host of the lab (default: this host)")
+    .option("--lab <name>", "the lab to act on, when several run")
+    .option("--with-passwords", "TCP MD5 passwords as they are; without, a word stands in their place")
+    .addHelpText("after", "\nExamples:\n  ocicat bgp render > bird.conf\n  ocicat bgp render worker-1 --with-passwords")
+    .action((name: string | undefined, options: RenderOptions) =>
+      choose(async () => (await import("./bgp/render.ts")).renderBird(host, name, options)),
     );
 
 const log = (host: ProcessHost, choose: Choose): Command =>

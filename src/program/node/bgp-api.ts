@@ -4,7 +4,10 @@
  */
 
 import { formatJson } from "../../base/json.ts";
+import { birdConf } from "../../bgp/bird/bird-conf.ts";
+import { BirdTextError } from "../../bgp/bird/text.ts";
 import { describeMessage } from "../../bgp/message/message-text.ts";
+import { kernelExport } from "../../compile/bgp/kernel-export.ts";
 import type { Agent } from "../../dataplane/agent.ts";
 import { type RouteQuery, routesOf } from "../../insight/bgp-routes.ts";
 import { whyPrefix } from "../../insight/bgp-why.ts";
@@ -53,6 +56,8 @@ export class BgpApi {
         return { lines: this.#routes(this.#routeQuery(query)) };
       case "/why":
         return { json: this.#why(query) };
+      case "/render":
+        return { json: this.#render(query.get("passwords") === "1") };
       case "/log":
         return { live: this.#log(query.get("peer") ?? undefined) };
       default:
@@ -127,6 +132,20 @@ export class BgpApi {
       },
       sessions: peer === null ? [] : this.#sessions(peer),
     });
+  }
+
+  /** What a BIRD in the speaker's place is configured with. Throws ApiError. */
+  #render(withPasswords: boolean): { readonly config: string } {
+    const { bgp, agent } = this.#deps;
+    if (!bgp?.configured)
+      throw new ApiError("noBgp", "this agent speaks no BGP, or not yet: there is nothing to render", {});
+    try {
+      const options = { kernel: kernelExport(agent.view), withPasswords };
+      return { config: birdConf(bgp.configured.config, options) };
+    } catch (failure) {
+      if (failure instanceof BirdTextError) throw new ApiError("notAsked", failure.message, {});
+      throw failure;
+    }
   }
 
   #log(peer: string | undefined): (write: (line: string) => void) => () => void {

@@ -62,7 +62,7 @@ export function nodeApi(api: NodeApi): http.RequestListener {
 function refuse(response: http.ServerResponse): void {
   response.writeHead(404, { "content-type": "text/plain" });
   response.end(
-    "there are /v1/node, /v1/verify, /v1/bgp, /v1/bgp/routes, /v1/bgp/why, /v1/bgp/log, /liveness, /readiness and /metrics\n",
+    "there are /v1/node, /v1/verify, /v1/bgp, /v1/bgp/routes, /v1/bgp/why, /v1/bgp/log, /v1/bgp/render, /liveness, /readiness and /metrics\n",
   );
 }
 
