@@ -107,8 +107,12 @@ export class Testbed {
 
   /** A command on a host or in a pod that goes on; whoever starts it ends it. */
   start(place: string, ...command: readonly string[]): Running {
-    const env = { ...process.env, ...this.#env };
-    return Running.start(ocicatCommand, ["lab", "exec", place, "--", ...command], env);
+    return this.running("lab", "exec", place, "--", ...command);
+  }
+
+  /** `ocicat ARGS` that goes on, acting on this lab; whoever starts it ends it. */
+  running(...args: readonly string[]): Running {
+    return Running.start(ocicatCommand, args, { ...process.env, ...this.#env });
   }
 
   /** Packets at a device of a place that a filter of tcpdump lets pass, captured while `during` runs; a line each. */
