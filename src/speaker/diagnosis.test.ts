@@ -4,6 +4,7 @@ import { CeaseReason, ErrorCode, OpenError } from "../bgp/message/iana.ts";
 import { parseAddress } from "../ip/address.ts";
 import { SpeakerWorld } from "../testing/speaker-world.ts";
 import { diagnose } from "./diagnosis.ts";
+import { noCounters } from "./session-record.ts";
 import type { SessionStatus } from "./types.ts";
 
 const at = (seconds: number): Date => new Date(seconds * 1000);
@@ -20,14 +21,7 @@ const down = (changes: Partial<SessionStatus> = {}): SessionStatus => ({
   stalePrefixes: 0,
   toldPrefixes: 0,
   waitingOctets: 0,
-  counters: {
-    messagesReceived: 0,
-    messagesSent: 0,
-    updatesReceived: 0,
-    updatesSent: 0,
-    malformedAttributes: 0,
-    unsendable: 0,
-  },
+  counters: noCounters,
   problems: [],
   ...changes,
 });

@@ -5,15 +5,15 @@ import type { TransportFailure } from "../port/bgp-transport.ts";
 import type { WallClock } from "../port/clock.ts";
 import type { Notified, SessionCounters, SessionStatus, SessionTotals } from "./types.ts";
 
-export const noTotals: SessionTotals = {
+export const noCounters: SessionCounters = {
   messagesReceived: 0,
   messagesSent: 0,
   updatesReceived: 0,
   updatesSent: 0,
   malformedAttributes: 0,
   unsendable: 0,
-  flaps: 0,
 };
+export const noTotals: SessionTotals = { ...noCounters, flaps: 0 };
 
 export const addTotals = (a: SessionTotals, b: SessionTotals): SessionTotals => ({
   messagesReceived: a.messagesReceived + b.messagesReceived,
@@ -28,14 +28,7 @@ export const addTotals = (a: SessionTotals, b: SessionTotals): SessionTotals => 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export class SessionRecord {
-  readonly counters: Writable<SessionCounters> = {
-    messagesReceived: 0,
-    messagesSent: 0,
-    updatesReceived: 0,
-    updatesSent: 0,
-    malformedAttributes: 0,
-    unsendable: 0,
-  };
+  readonly counters: Writable<SessionCounters> = { ...noCounters };
   flaps = 0;
   restsUntil: Date | undefined;
   #since: Date;

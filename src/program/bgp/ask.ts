@@ -37,10 +37,17 @@ export const hostOption = new Option(
   "a host of the lab (default: this host, or every host of the lab)",
 );
 
+export interface Question {
+  /** Hosts; none: all. */
+  readonly names: readonly string[];
+  readonly lab: string | undefined;
+  readonly path: string;
+}
+
 /** The answers of the agents, in the order of the hosts. */
 export async function askAll<T extends object>(
   host: ProcessHost,
-  { names, lab, path }: { readonly names: readonly string[]; readonly lab: string | undefined; readonly path: string },
+  { names, lab, path }: Question,
 ): Promise<readonly (OnHost & T)[]> {
   const answers: (OnHost & T)[] = [];
   for (const agent of await agentsOf(host, names, lab)) {
@@ -52,7 +59,7 @@ export async function askAll<T extends object>(
 /** The lines of each agent's answer. */
 export async function linesOfAll<T extends object>(
   host: ProcessHost,
-  { names, lab, path }: { readonly names: readonly string[]; readonly lab: string | undefined; readonly path: string },
+  { names, lab, path }: Question,
 ): Promise<readonly (OnHost & T)[]> {
   const lines: (OnHost & T)[] = [];
   for (const agent of await agentsOf(host, names, lab)) {

@@ -22,7 +22,7 @@ import type { NodeBgp } from "./node-bgp.ts";
 
 export interface BgpApiDeps {
   /** Undefined: this agent speaks no BGP. */
-  readonly bgp: NodeBgp | undefined;
+  readonly bgp: Pick<NodeBgp, "speaker" | "status" | "since" | "configured" | "reports" | "whyLearned"> | undefined;
   readonly agent: Pick<Agent, "view" | "dataplane">;
   readonly clock: Clock;
   readonly wallClock: WallClock;
