@@ -13,6 +13,7 @@ import { BgpView } from "./bgp/bgp-view.ts";
 import { type CompileKey, keys, type Touch } from "./keys.ts";
 import type { Mac } from "./node-state.ts";
 import { put } from "./projections.ts";
+import type { Encapsulation } from "./tunnels/encapsulation.ts";
 
 /** Where a projection came from: enough to name the object again. */
 export interface Origin {
@@ -29,6 +30,8 @@ export interface Pool {
   readonly cidr: Prefix;
   readonly ipipMode: EncapsulationMode;
   readonly vxlanMode: EncapsulationMode;
+  /** Encapsulations that others may send by although the modes say otherwise, while modes change. */
+  readonly alsoTakesIn?: readonly Encapsulation[];
   readonly natOutgoing: boolean;
   readonly disabled: boolean;
   readonly disableBgpExport: boolean;

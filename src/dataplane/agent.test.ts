@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RouteItem } from "../compile/node-state.ts";
 import { agentHost, cluster, local, put } from "../testing/agent-host.ts";
-import { blockObject, endpointObject, nodeObject } from "../testing/objects.ts";
+import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
 
 const ALL = ["192.168.133.192/26", "192.168.226.64/26", "192.168.226.65/32"];
 
@@ -288,6 +288,31 @@ test("an endpoint that is stored again as it was is tried again at once", async 
   await clock.advance(0);
   assert.deepEqual(await again, []);
   assert.ok(routes().includes("192.168.226.70/32"));
+  await agent.close();
+});
+
+test("a mode is changed: the old device stays until others have stopped sending, and goes", async () => {
+  const store = await cluster();
+  const { start, clock, drivers } = agentHost(store);
+  let adoptions = 0;
+  const agent = start({ settingsChanged: () => adoptions++ });
+  await clock.advance(5_000);
+  const devices = () => [...drivers.links.kernel.values()].map(({ name }) => name).sort();
+  const hops = () =>
+    [...drivers.routes.kernel.values()].flatMap(({ nextHops }) => nextHops.map(({ device }) => device ?? ""));
+  assert.deepEqual(devices(), ["vxlan.calico"]);
+  const adopted = adoptions;
+  await put(store, poolObject("default-ipv4-ippool", "192.168.0.0/16", { ipipMode: "Always", vxlanMode: "Never" }));
+  await clock.advance(1_000);
+  assert.deepEqual([devices(), hops().includes("vxlan.calico")], [["tunl0", "vxlan.calico"], true]);
+  await clock.advance(2_000);
+  assert.deepEqual([devices(), hops().includes("vxlan.calico")], [["tunl0", "vxlan.calico"], false]);
+  assert.ok(agent.receives("vxlan"));
+  assert.equal(drivers.fdb.kernel.size, 1);
+  await clock.advance(10_000);
+  assert.deepEqual(devices(), ["tunl0"]);
+  assert.equal(drivers.fdb.kernel.size, 0);
+  assert.equal(adoptions - adopted, 3, "told when seen, when it sends so, and when the old receiver is closed");
   await agent.close();
 });
 

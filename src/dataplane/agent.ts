@@ -14,6 +14,7 @@ import type { Fragment } from "../compile/fragment.ts";
 import { Compiler } from "../compile/incremental.ts";
 import { type CompileKey, keys } from "../compile/keys.ts";
 import { describeOrigin } from "../compile/project.ts";
+import type { Encapsulation } from "../compile/tunnels/encapsulation.ts";
 import type { Local } from "../compile/view.ts";
 import type { Prefix } from "../ip/prefix.ts";
 import type { Clock, Millis } from "../port/clock.ts";
@@ -21,6 +22,7 @@ import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Continuity, Cursor, Listing, Store, Stored, StoreError, WatchEvent } from "../port/store.ts";
+import { Changeover } from "./changeover.ts";
 import { Dataplane } from "./dataplane.ts";
 import { compiledKinds, Intent } from "./intent.ts";
 import type { Drivers } from "./item-tables.ts";
@@ -46,7 +48,10 @@ export interface AgentDeps {
   readonly acceptStore: boolean;
   readonly turn: <T>(name: string, work: () => T) => T;
   readonly metrics: Pick<Metrics, "count" | "observe" | "set">;
-  /** Settings changed: pools, configurations, the own Node. Called once per burst, and after the first lists. */
+  /**
+   * Settings changed: pools, configurations, the own Node, or how far a change of modes has come. Called once per burst, and
+   * after the first lists.
+   */
   readonly settingsChanged: (settings: Settings) => void;
   /** Who else follows objects of the store, by the same watch. */
   readonly follower?: KindFollower;
@@ -66,6 +71,8 @@ export interface KindFollower {
 /** What is compiled for a BGP speaker, as it is compiled. The routes that it learns come by `dataplane.contribute`. */
 export interface BgpSide {
   compiled(key: CompileKey, fragment: Fragment): void;
+  /** Begins to contribute what follows from what was compiled before the call; whether it is done is asked for. */
+  contributed(): () => boolean;
   /** All that the store has is compiled, as far as it goes. */
   settled(): void;
 }
@@ -75,6 +82,7 @@ export class Agent {
   readonly settings: Settings;
   readonly #deps: AgentDeps;
   readonly #compiler: Compiler;
+  readonly #changeover: Changeover;
   readonly #intent: Intent;
   readonly #unreadable: UnreadableObjects;
   readonly #follower: StoreFollower;
@@ -99,9 +107,14 @@ export class Agent {
       repaired: (repair) => this.#repaired(repair),
       settled: () => this.#settled(),
       compiled: (key, fragment) => deps.bgp?.compiled(key, fragment),
+      contributed: () => deps.bgp?.contributed() ?? (() => true),
       whyNotOpen: () => this.#whyNotOpen(),
     });
-    this.#intent = new Intent(this.#compiler.view, this.#compiler.touch);
+    this.#changeover = new Changeover(deps.clock, (name, pool) => {
+      this.#change(() => this.#intent.setPool(name, pool));
+      deps.settingsChanged(this.settings);
+    });
+    this.#intent = new Intent(this.#compiler.view, this.#compiler.touch, this.#changeover.stage);
     this.#unreadable = new UnreadableObjects(deps.log);
     this.settings = new Settings(local.node, deps.clock, deps.settingsChanged);
     const { store, clock, log, stateFile } = deps;
@@ -206,6 +219,11 @@ export class Agent {
   /** Follows the store from now on. */
   start(): void {
     this.#deps.turn("store", () => this.#follower.start());
+  }
+
+  /** Whether others may still send so to this node, by any pool. */
+  receives(by: Encapsulation): boolean {
+    return this.#changeover.receives(by);
   }
 
   /** Whether routes that an earlier run learned are there still. */
@@ -328,6 +346,7 @@ export class Agent {
   /** Ends; the kernel keeps everything. */
   async close(): Promise<void> {
     this.#follower.close();
+    this.#changeover.close();
     this.settings.close();
     await this.dataplane.close();
     const isVouched = this.#store.state === "inSync" && this.#cursor !== undefined;

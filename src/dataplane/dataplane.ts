@@ -53,6 +53,11 @@ export interface DataplaneDeps {
   readonly settled: () => void;
   /** A key was compiled: what it contributes beside items is for others. */
   readonly compiled?: (key: CompileKey, fragment: Fragment) => void;
+  /**
+   * Everything is compiled. Gives a question: whether others have contributed what they make of it, so that nothing is taken
+   * away that one of them puts something else in the place of.
+   */
+  readonly contributed?: () => () => boolean;
   /** Why the dataplane was not opened yet, in words. */
   readonly whyNotOpen: () => string;
 }
@@ -183,6 +188,11 @@ export class Dataplane {
       turn("compile", () => compiler.flush(SLICE, this.#take));
       this.#progress("compile");
       if (compiler.pending === 0) break;
+      await clock.yield();
+      await this.#passUrgent();
+    }
+    const isContributed = this.#deps.contributed?.() ?? (() => true);
+    while (!isContributed() && !this.#isClosed) {
       await clock.yield();
       await this.#passUrgent();
     }

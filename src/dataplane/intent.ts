@@ -14,7 +14,7 @@ import {
   projectNode,
   projectPool,
 } from "../compile/project.ts";
-import type { View } from "../compile/view.ts";
+import type { Pool, View } from "../compile/view.ts";
 import { keyText, type Listing, type ObjectKey, type Stored, type WatchEvent } from "../port/store.ts";
 import { KeyPrints } from "./drivers/key-prints.ts";
 
@@ -29,9 +29,12 @@ export const compiledKinds = [
   "BGPFilter",
 ] as const;
 
+type Stage = (name: string, pool: Pool | undefined) => Pool | undefined;
+
 export class Intent {
   readonly #view: View;
   readonly #touch: Touch;
+  readonly #stage: Stage;
   /** Kind → keys that are in the view. */
   readonly #present = new Map<string, Map<string, ObjectKey>>(compiledKinds.map((kind) => [kind, new Map()]));
   /** Of all nodes: counted, and not kept. */
@@ -40,9 +43,16 @@ export class Intent {
   /** Objects that are there and were never read. */
   readonly #unknown = new Map<string, ObjectKey>();
 
-  constructor(view: View, touch: Touch) {
+  /** `stage` says what of a pool counts now. */
+  constructor(view: View, touch: Touch, stage: Stage = (_name, pool) => pool) {
     this.#view = view;
     this.#touch = touch;
+    this.#stage = stage;
+  }
+
+  /** A pool as it counts from now on. */
+  setPool(name: string, pool: Pool | undefined): void {
+    this.#view.setPool(name, pool, this.#touch);
   }
 
   /** Objects with a field that could not be read, with the field and the reason. */
@@ -141,7 +151,7 @@ export class Intent {
     const { kind, name } = object.key;
     switch (kind) {
       case "IPPool":
-        this.#view.setPool(name, projectPool(object), this.#touch);
+        this.setPool(name, this.#stage(name, projectPool(object)));
         return true;
       case "Node":
         this.#view.setNode(name, projectNode(object), this.#touch);
@@ -176,7 +186,7 @@ export class Intent {
     if (!this.#present.get(key.kind)?.delete(text)) return;
     switch (key.kind) {
       case "IPPool":
-        this.#view.setPool(key.name, undefined, this.#touch);
+        this.setPool(key.name, this.#stage(key.name, undefined));
         break;
       case "Node":
         this.#view.setNode(key.name, undefined, this.#touch);

@@ -2,6 +2,7 @@
 
 import { type Mtus, mtus, type PoolModes } from "../compile/config/mtu.ts";
 import type { AgentConfig } from "../compile/config/parameters.ts";
+import { takesIn } from "../compile/tunnels/encapsulation.ts";
 import type { Local, Pool } from "../compile/view.ts";
 import type { ForeignBaseChain } from "../netlink/nftables/foreign-chain.ts";
 import type { HostInterface } from "../port/host-facts.ts";
@@ -14,7 +15,7 @@ export interface LocalFactsInput {
   readonly addresses: NodeAddresses | undefined;
   readonly interfaces: readonly HostInterface[];
   readonly config: AgentConfig;
-  readonly pools: readonly Pick<Pool, "cidr" | "ipipMode" | "vxlanMode">[];
+  readonly pools: readonly Pick<Pool, "cidr" | "ipipMode" | "vxlanMode" | "alsoTakesIn">[];
   /** CALICO_ROUTER_ID. */
   readonly routerId: Local["routerId"];
   /** `net.ipv4.conf.default.rp_filter` when the agent started. */
@@ -26,10 +27,10 @@ export interface LocalFactsInput {
 export function localFacts(input: LocalFactsInput): { readonly local: Local; readonly mtus: Mtus } {
   const { node, backend, addresses, interfaces, config, rpFilter, routerId, forwardDrops } = input;
   const modes = input.pools.map(
-    ({ cidr, ipipMode, vxlanMode }): PoolModes => ({
-      family: typeof cidr.address === "number" ? 4 : 6,
-      ipipMode,
-      vxlanMode,
+    (pool): PoolModes => ({
+      family: typeof pool.cidr.address === "number" ? 4 : 6,
+      ipip: takesIn(pool, "ipip"),
+      vxlan: takesIn(pool, "vxlan"),
     }),
   );
   const found = mtus(interfaces, config, modes);

@@ -52,14 +52,15 @@ async function cluster(...objects: ReturnType<typeof nodeObject>[]) {
   for (const { key, value } of objects) await store.write([{ op: "create", key, value }]);
   const log = new SilentLog();
   const ipam = new Ipam({ store, wallClock: new FakeClock().wall, log });
-  const deps = { store, ipam, matches, log };
+  const stillReceived = new Set<string>();
+  const deps = { store, ipam, matches, receives: (kind: string) => stillReceived.has(kind), log };
   const spec = async () => (await store.get({ kind: "Node", name: "worker-1" }))!.value["spec"] as JsonObject;
-  return { store, deps, spec, run: () => reconcileTunnelAddresses(deps, "worker-1") };
+  return { store, deps, spec, stillReceived, run: () => reconcileTunnelAddresses(deps, "worker-1") };
 }
 
 test("with real address management the VXLAN address is the first of the node's block, and goes with the pool's mode", async () => {
   const never = poolObject("default", "192.168.0.0/16", { vxlanMode: "Never" });
-  const { store, spec, run } = await cluster(
+  const { store, spec, stillReceived, run } = await cluster(
     nodeObject("worker-1", "10.30.0.206/24"),
     poolObject("default", "192.168.0.0/16"),
   );
@@ -71,6 +72,10 @@ test("with real address management the VXLAN address is the first of the node's 
   await run();
   assert.equal((await store.get({ kind: "Node", name: "worker-1" }))!.revision, revision);
   await store.write([{ op: "put", key: never.key, value: never.value }]);
+  stillReceived.add("vxlan");
+  await run();
+  assert.equal((await spec())["ipv4VXLANTunnelAddr"], "192.168.226.64", "others may still send by it");
+  stillReceived.clear();
   assert.deepEqual((await run()).addresses, {});
   assert.deepEqual(await spec(), { bgp: { ipv4Address: "10.30.0.206/24" } });
 });

@@ -71,6 +71,8 @@ export interface TunnelDeps {
   readonly store: Store;
   readonly ipam: TunnelIpam;
   readonly matches: SelectorMatcher;
+  /** Whether others may still send to this node so, while no pool says so any more: the address stays. */
+  readonly receives: (kind: TunnelKind) => boolean;
   readonly log: Log;
 }
 
@@ -101,7 +103,8 @@ export async function reconcileTunnelAddresses(deps: TunnelDeps, node: string): 
   const isUncertain = problems.length > 0;
   for (const { kind, need } of needs) {
     const current = own.current[kind];
-    if (need === "keep" || (isUncertain && current !== undefined)) {
+    const isLeft = need === "release" && deps.receives(kind);
+    if (need === "keep" || isLeft || (isUncertain && current !== undefined)) {
       addresses.set(kind, current);
       continue;
     }

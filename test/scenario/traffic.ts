@@ -72,11 +72,11 @@ async function unread(bed: Testbed, places: readonly string[]): Promise<number> 
 }
 
 /** The network delivered every datagram, and every connection is open and has echoed every line. */
-export function assertNothingLost({ flows, unread: dropped }: Traffic): void {
+export function assertNothingLost({ flows, unread: dropped }: Traffic, when = "lost"): void {
   for (const { address, sent, linesSent, linesEchoed, error } of flows) {
     assert.ok(sent > 0, `nothing was sent to ${address}`);
     assert.deepEqual({ address, linesEchoed, error }, { address, linesEchoed: linesSent, error: undefined });
   }
   const lost = flows.flatMap(({ address, lost: numbers }) => numbers.map((number) => `${address} ${number}`));
-  assert.equal(lost.length, dropped, `lost: ${lost.join(", ")}; not read by the pods themselves: ${dropped}`);
+  assert.equal(lost.length, dropped, `${when}: ${lost.join(", ")}; not read by the pods themselves: ${dropped}`);
 }

@@ -11,8 +11,8 @@ const defaults = Object.fromEntries(
 const link = (name: string, mtu: number, isOperUp = true): MtuLink => ({ name, mtu, isOperUp });
 const pool = (changes: Partial<PoolModes>): PoolModes => ({
   family: 4,
-  ipipMode: "Never",
-  vxlanMode: "Never",
+  ipip: false,
+  vxlan: false,
   ...changes,
 });
 
@@ -29,7 +29,7 @@ test("the host's MTU is the least of the links that are up and match", () => {
 });
 
 test("without a link that matches it is 1460", () => {
-  const found = mtus([link("br0", 1500)], defaults, [pool({ vxlanMode: "Always" })]);
+  const found = mtus([link("br0", 1500)], defaults, [pool({ vxlan: true })]);
   assert.deepEqual([found.host, found.hostLink, found.pod], [1460, undefined, 1410]);
 });
 
@@ -37,18 +37,17 @@ test("pods get the least that any encapsulation in use leaves", () => {
   const links = [link("ens3", 1500)];
   const podOf = (config: Partial<AgentConfig>, ...pools: PoolModes[]) =>
     mtus(links, { ...defaults, ...config }, pools).pod;
-  assert.equal(podOf({}, pool({ ipipMode: "CrossSubnet" })), 1480);
-  assert.equal(podOf({}, pool({ vxlanMode: "Always" })), 1450);
-  assert.equal(podOf({}, pool({ vxlanMode: "Always" }), pool({ ipipMode: "Always" })), 1450);
-  assert.equal(podOf({}, pool({ family: 6, vxlanMode: "Always" })), 1430);
-  assert.equal(podOf({ vxlanMtu: 1440 }, pool({ vxlanMode: "Always" })), 1440);
+  assert.equal(podOf({}, pool({ ipip: true })), 1480);
+  assert.equal(podOf({}, pool({ vxlan: true })), 1450);
+  assert.equal(podOf({}, pool({ vxlan: true }), pool({ ipip: true })), 1450);
+  assert.equal(podOf({}, pool({ family: 6, vxlan: true })), 1430);
+  assert.equal(podOf({ vxlanMtu: 1440 }, pool({ vxlan: true })), 1440);
   assert.equal(podOf({ vxlanEnabled: true }), 1450);
-  assert.equal(podOf({ vxlanEnabled: false }, pool({ vxlanMode: "Always" })), 1500);
+  assert.equal(podOf({ vxlanEnabled: false }, pool({ vxlan: true })), 1500);
 });
 
 test("the pod's MTU never exceeds that of a tunnel in use", () => {
-  const mode = fc.constantFrom("Never", "Always", "CrossSubnet");
-  const pools = fc.array(fc.record({ family: fc.constantFrom(4, 6), ipipMode: mode, vxlanMode: mode }));
+  const pools = fc.array(fc.record({ family: fc.constantFrom(4, 6), ipip: fc.boolean(), vxlan: fc.boolean() }));
   const links = fc.array(
     fc.record({ name: fc.constantFrom("eth0", "ens5", "x"), mtu: fc.nat(9000), isOperUp: fc.boolean() }),
   );

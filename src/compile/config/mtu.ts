@@ -22,8 +22,9 @@ export interface MtuLink {
 /** What MTUs turn on of a pool. */
 export interface PoolModes {
   readonly family: 4 | 6;
-  readonly ipipMode: "Never" | "Always" | "CrossSubnet";
-  readonly vxlanMode: "Never" | "Always" | "CrossSubnet";
+  /** Whether packets of it may come or go so. */
+  readonly ipip: boolean;
+  readonly vxlan: boolean;
 }
 
 export interface Mtus {
@@ -70,11 +71,11 @@ function enabledEncapsulations(
   config: Pick<AgentConfig, "ipipEnabled" | "vxlanEnabled">,
   pools: readonly PoolModes[],
 ): readonly Encapsulation[] {
-  const isWanted = (family: 4 | 6, mode: "ipipMode" | "vxlanMode"): boolean =>
-    pools.some((pool) => pool.family === family && pool[mode] !== "Never");
+  const isWanted = (family: 4 | 6, by: "ipip" | "vxlan"): boolean =>
+    pools.some((pool) => pool.family === family && pool[by]);
   return [
-    ...((config.ipipEnabled ?? isWanted(4, "ipipMode")) ? (["ipip"] as const) : []),
-    ...((config.vxlanEnabled ?? isWanted(4, "vxlanMode")) ? (["vxlan"] as const) : []),
-    ...(isWanted(6, "vxlanMode") ? (["vxlanV6"] as const) : []),
+    ...((config.ipipEnabled ?? isWanted(4, "ipip")) ? (["ipip"] as const) : []),
+    ...((config.vxlanEnabled ?? isWanted(4, "vxlan")) ? (["vxlan"] as const) : []),
+    ...(isWanted(6, "vxlan") ? (["vxlanV6"] as const) : []),
   ];
 }

@@ -10,6 +10,7 @@ import { hostPrefix } from "../../ip/prefix.ts";
 import { type Fragment, nothing } from "../fragment.ts";
 import type { Mac, NeighbourItem } from "../node-state.ts";
 import type { Node, View } from "../view.ts";
+import { takesIn } from "./encapsulation.ts";
 
 export const IPIP_DEVICE = "tunl0";
 
@@ -21,7 +22,7 @@ export function usesIpip(view: View): boolean {
   const { enabled } = view.local.ipip;
   if (enabled !== undefined) return enabled;
   for (const pool of view.pools.values()) {
-    if (pool.ipipMode !== "Never" && typeof pool.cidr.address === "number") return true;
+    if (takesIn(pool, "ipip") && typeof pool.cidr.address === "number") return true;
   }
   return false;
 }

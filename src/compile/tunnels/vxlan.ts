@@ -10,6 +10,7 @@ import { hostPrefix } from "../../ip/prefix.ts";
 import { type Fragment, nothing } from "../fragment.ts";
 import type { Mac } from "../node-state.ts";
 import type { Node, View } from "../view.ts";
+import { takesIn } from "./encapsulation.ts";
 
 export const VXLAN_DEVICE = "vxlan.calico";
 
@@ -23,7 +24,7 @@ export function vtepMac(node: string): Mac {
 export function usesVxlan(view: View): boolean {
   if (view.local.vxlan.enabled !== undefined) return view.local.vxlan.enabled;
   for (const pool of view.pools.values()) {
-    if (pool.vxlanMode !== "Never" && typeof pool.cidr.address === "number") return true;
+    if (takesIn(pool, "vxlan") && typeof pool.cidr.address === "number") return true;
   }
   return false;
 }

@@ -24,6 +24,7 @@ import type { NodeEnvironment } from "../../node/environment.ts";
 import { NodeStartError } from "../../node/errors.ts";
 import { HostWatch } from "../../node/host-watch.ts";
 import { localFacts } from "../../node/local-facts.ts";
+import type { TunnelKind } from "../../node/node-object.ts";
 import type { LocalNode, NodeStartup } from "../../node/startup.ts";
 import { reconcileTunnelAddresses } from "../../node/tunnel-addresses.ts";
 import type { TurnMeter } from "../../node/turns.ts";
@@ -257,7 +258,9 @@ export class NodeAgent {
 
   async #ensureTunnels(): Promise<void> {
     const { store, ipam, log } = this.#deps;
-    const { problems } = await reconcileTunnelAddresses({ store, ipam, matches: this.#matches, log }, this.#name);
+    const receives = (kind: TunnelKind) => this.agent.receives(kind);
+    const deps = { store, ipam, matches: this.#matches, receives, log };
+    const { problems } = await reconcileTunnelAddresses(deps, this.#name);
     this.#tunnelProblems = problems;
     for (const problem of problems) log.warn("no tunnel address", { why: problem });
   }

@@ -63,6 +63,8 @@ export class NodeBgp implements BgpSide {
   #speaker: Speaker | undefined;
   #learned: LearnedRoutes | undefined;
   #hostRoutes: HostRoutes | undefined;
+  /** Prefixes that were decided, since ever. */
+  #decided = 0;
   #isStale = false;
   #flushing: Promise<void> | undefined;
   #secrets: Timer | undefined;
@@ -130,6 +132,13 @@ export class NodeBgp implements BgpSide {
     this.#wake();
   }
 
+  /** What waits now; what comes meanwhile, as from a peer that tells a full table, waits for another pass. */
+  contributed(): () => boolean {
+    const goal = this.#decided + (this.#learned?.pending ?? 0);
+    this.#wake();
+    return () => this.#isClosed || this.#decided >= goal || !this.#learned?.pending;
+  }
+
   settled(): void {
     if (!this.#isStale || this.#isClosed) return;
     this.#isStale = false;
@@ -187,7 +196,10 @@ export class NodeBgp implements BgpSide {
     const { clock, turn } = this.#deps;
     while (this.#learned && this.#learned.pending > 0 && !this.#isClosed) {
       turn("learned routes", () =>
-        this.#learned?.flush(SLICE, (key, fragment) => this.#agent?.dataplane.contribute(key, fragment)),
+        this.#learned?.flush(SLICE, (key, fragment) => {
+          this.#decided++;
+          this.#agent?.dataplane.contribute(key, fragment);
+        }),
       );
       await clock.yield();
     }

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { projectPool } from "../compile/project.ts";
+import type { EncapsulationMode, Pool } from "../compile/view.ts";
+import { FakeClock } from "../testing/fake-clock.ts";
+import { poolObject } from "../testing/objects.ts";
+import { Changeover } from "./changeover.ts";
+
+const pool = (ipipMode: EncapsulationMode, vxlanMode: EncapsulationMode, natOutgoing = true): Pool =>
+  projectPool(poolObject("p", "192.168.0.0/16", { ipipMode, vxlanMode, natOutgoing }));
+
+/** How packets of the pool go, and what else is taken in. */
+const words = (counts: Pool | undefined): string =>
+  counts ? [counts.ipipMode, counts.vxlanMode, ...(counts.alsoTakesIn ?? [])].join(" ") : "gone";
+
+function changeover() {
+  const clock = new FakeClock();
+  const moved: string[] = [];
+  const stages = new Changeover(clock, (_name, counts) => moved.push(words(counts)));
+  const sees = (wanted: Pool | undefined): string => words(stages.stage("p", wanted));
+  return { clock, moved, sees, stages };
+}
+
+test("receivers of the new mode open at once, senders follow, receivers of the old mode close last", async () => {
+  const { clock, moved, sees, stages } = changeover();
+  assert.equal(sees(pool("Always", "Never")), "Always Never", "what an agent finds at its start counts at once");
+  assert.equal(sees(pool("Never", "Always")), "Always Never vxlan");
+  await clock.advance(1_900);
+  assert.deepEqual(moved, []);
+  await clock.advance(200);
+  assert.deepEqual(moved, ["Never Always ipip"]);
+  assert.ok(stages.receives("ipip"));
+  await clock.advance(9_800);
+  assert.equal(moved.length, 1);
+  await clock.advance(200);
+  assert.deepEqual(moved, ["Never Always ipip", "Never Always"]);
+  assert.deepEqual([stages.receives("ipip"), stages.receives("vxlan"), clock.pending], [false, true, 0]);
+});
+
+test("no encapsulation needs no receiver, and keeps that of the mode before", async () => {
+  const { clock, moved, sees } = changeover();
+  sees(pool("CrossSubnet", "Never"));
+  assert.equal(sees(pool("Never", "Never")), "CrossSubnet Never");
+  await clock.advance(20_000);
+  assert.deepEqual(moved, ["Never Never ipip", "Never Never"]);
+});
+
+test("a mode that is changed again meanwhile begins anew, and loses no receiver", async () => {
+  const { clock, moved, sees } = changeover();
+  sees(pool("Always", "Never"));
+  sees(pool("Never", "Always"));
+  await clock.advance(5_000);
+  assert.equal(sees(pool("Never", "Never")), "Never Always ipip");
+  await clock.advance(1_000);
+  assert.equal(sees(pool("Always", "Never")), "Never Always ipip");
+  await clock.advance(20_000);
+  assert.deepEqual(moved, ["Never Always ipip", "Always Never vxlan", "Always Never"]);
+});
+
+test("other fields count at once, and move no stage", async () => {
+  const { clock, moved, sees, stages } = changeover();
+  sees(pool("Always", "Never"));
+  sees(pool("Never", "Always"));
+  await clock.advance(1_000);
+  const counts = stages.stage("p", pool("Never", "Always", false));
+  assert.deepEqual([words(counts), counts?.natOutgoing], ["Always Never vxlan", false]);
+  await clock.advance(1_100);
+  assert.deepEqual(moved, ["Never Always ipip"]);
+});
+
+test("a pool that is deleted, or an agent that ends, leaves no timer", () => {
+  const { clock, sees, stages } = changeover();
+  for (const end of [() => assert.equal(sees(undefined), "gone"), () => stages.close()]) {
+    sees(pool("Always", "Never"));
+    sees(pool("Never", "Always"));
+    end();
+    assert.equal(clock.pending, 0);
+    assert.ok(!stages.receives("ipip"));
+  }
+});

@@ -1,0 +1,92 @@
+/**
+ * How this node goes from one mode of a pool to another. Nodes hear of it one after the other, so each opens its receivers
+ * at once, sends by the new mode when the others had time to do the same, and closes the old receivers when the others had
+ * time to send no more (DESIGN 7):
+ *
+ *   seen:     receives both, sends as before ── 2 s ──▶ sends by the new mode ── 10 s ──▶ receives it alone
+ *
+ * Kept in memory alone: an agent that starts takes the modes as the store has them.
+ */
+import { type Encapsulation, encapsulations, type PoolModes, takesIn } from "../compile/tunnels/encapsulation.ts";
+import type { Pool } from "../compile/view.ts";
+import type { Clock, Millis, Timer } from "../port/clock.ts";
+
+/** Until all nodes have tunnel addresses and devices for a mode that was not used before. */
+const OPENING_MS: Millis = 2_000;
+/** Until no node sends by the mode before. */
+const CLOSING_MS: Millis = 10_000;
+
+interface Stage {
+  /** As the store has it. */
+  readonly wanted: Pool;
+  /** How this node sends now. */
+  readonly sends: PoolModes;
+  readonly receives: readonly Encapsulation[];
+  readonly timer?: Timer;
+}
+
+export class Changeover {
+  readonly #clock: Clock;
+  readonly #moved: (name: string, pool: Pool) => void;
+  readonly #stages = new Map<string, Stage>();
+
+  /** `moved`: a pool is to be taken in again, since time has passed. */
+  constructor(clock: Clock, moved: (name: string, pool: Pool) => void) {
+    this.#clock = clock;
+    this.#moved = moved;
+  }
+
+  /** What of a pool counts now, given how the store has it. */
+  readonly stage = (name: string, wanted: Pool | undefined): Pool | undefined => {
+    const before = this.#stages.get(name);
+    if (!wanted) {
+      before?.timer?.cancel();
+      this.#stages.delete(name);
+      return undefined;
+    }
+    if (!before) return this.#enter(name, { wanted, sends: modesOf(wanted), receives: receiversOf(wanted) });
+    if (isSame(before.wanted, wanted)) return this.#enter(name, { ...before, wanted });
+    before.timer?.cancel();
+    const receives = encapsulations.filter((by) => before.receives.includes(by) || takesIn(wanted, by));
+    const timer = this.#clock.after(OPENING_MS, () => this.#send(name));
+    return this.#enter(name, { wanted, sends: before.sends, receives, timer });
+  };
+
+  /** Whether a node must take in what comes so, for any pool. */
+  receives(by: Encapsulation): boolean {
+    return [...this.#stages.values()].some(({ receives }) => receives.includes(by));
+  }
+
+  #send(name: string): void {
+    const before = this.#stages.get(name);
+    if (!before) return;
+    const { wanted, receives } = before;
+    const timer = this.#clock.after(CLOSING_MS, () => this.#close(name));
+    this.#moved(name, this.#enter(name, { wanted, sends: modesOf(wanted), receives, timer }));
+  }
+
+  #close(name: string): void {
+    const before = this.#stages.get(name);
+    if (!before) return;
+    const { wanted } = before;
+    this.#moved(name, this.#enter(name, { wanted, sends: modesOf(wanted), receives: receiversOf(wanted) }));
+  }
+
+  #enter(name: string, stage: Stage): Pool {
+    this.#stages.set(name, stage);
+    const { wanted, sends, receives } = stage;
+    const alsoTakesIn = receives.filter((by) => !takesIn(sends, by));
+    return { ...wanted, ...sends, ...(alsoTakesIn.length === 0 ? {} : { alsoTakesIn }) };
+  }
+
+  close(): void {
+    for (const { timer } of this.#stages.values()) timer?.cancel();
+    this.#stages.clear();
+  }
+}
+
+const modesOf = ({ ipipMode, vxlanMode }: Pool): PoolModes => ({ ipipMode, vxlanMode });
+
+const receiversOf = (pool: Pool): readonly Encapsulation[] => encapsulations.filter((by) => takesIn(pool, by));
+
+const isSame = (a: PoolModes, b: PoolModes): boolean => a.ipipMode === b.ipipMode && a.vxlanMode === b.vxlanMode;
