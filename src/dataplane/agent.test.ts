@@ -309,7 +309,7 @@ test("a mode is changed: the old device stays until others have stopped sending,
   assert.deepEqual([devices(), hops().includes("vxlan.calico")], [["tunl0", "vxlan.calico"], false]);
   assert.ok(agent.receives("vxlan"));
   assert.equal(drivers.fdb.kernel.size, 1);
-  await clock.advance(10_000);
+  await clock.advance(20_000);
   assert.deepEqual(devices(), ["tunl0"]);
   assert.equal(drivers.fdb.kernel.size, 0);
   assert.equal(adoptions - adopted, 3, "told when seen, when it sends so, and when the old receiver is closed");

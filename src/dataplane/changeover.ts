@@ -3,7 +3,7 @@
  * at once, sends by the new mode when the others had time to do the same, and closes the old receivers when the others had
  * time to send no more (DESIGN 7):
  *
- *   seen:     receives both, sends as before ── 2 s ──▶ sends by the new mode ── 10 s ──▶ receives it alone
+ *   seen:     receives both, sends as before ── 2 s ──▶ sends by the new mode ── 20 s ──▶ receives it alone
  *
  * Kept in memory alone: an agent that starts takes the modes as the store has them.
  */
@@ -14,7 +14,7 @@ import type { Clock, Millis, Timer } from "../port/clock.ts";
 /** Until all nodes have tunnel addresses and devices for a mode that was not used before. */
 const OPENING_MS: Millis = 2_000;
 /** Until no node sends by the mode before. */
-const CLOSING_MS: Millis = 10_000;
+const CLOSING_MS: Millis = 20_000;
 
 interface Stage {
   /** As the store has it. */
