@@ -12,6 +12,7 @@ import os from "node:os";
 import path from "node:path";
 import { isAccepted } from "./accepted-skips.ts";
 import { type Counted, describeSkip } from "./test-reporter.ts";
+import { fetchVmKernel, vmKernel } from "./vm-kernel.ts";
 
 const root = path.dirname(import.meta.dirname);
 const mode = process.argv[2] ?? "all";
@@ -37,6 +38,9 @@ const packages: readonly (readonly [command: string, name: string])[] = [
   ["gobgpd", "gobgpd"],
   ["aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"],
   ["qemu-aarch64", "qemu-user"],
+  ["qemu-system-x86_64", "qemu-system-x86"],
+  ["busybox", "busybox-static"],
+  ["mke2fs", "e2fsprogs"],
 ];
 
 const say = (text: string): void => console.log(`\n== ${text}`);
@@ -67,6 +71,17 @@ function installPackages(): void {
     }
   } finally {
     if (isOurs) fs.rmSync(policy);
+  }
+}
+
+/** Of the virtual machine tier, whose tests are skipped without. */
+function unpackKernel(): void {
+  if (vmKernel() || os.arch() !== "x64" || !has("apt-get")) return;
+  say("unpacking the kernel for virtual machines");
+  try {
+    fetchVmKernel();
+  } catch (failure) {
+    console.error(`no kernel for virtual machines: ${(failure as Error).message}`);
   }
 }
 
@@ -134,7 +149,10 @@ function runTests(): Counted {
   return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
 
-if (mode !== "unit") installPackages();
+if (mode !== "unit") {
+  installPackages();
+  unpackKernel();
+}
 const checks = mode === "soak" ? [] : staticChecks();
 const counts = runTests();
 const unaccepted = counts.skips.filter((skip) => !isAccepted(skip));
