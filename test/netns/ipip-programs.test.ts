@@ -11,6 +11,8 @@ import { addressOctets, ipv4Of, tryParseIpv4 } from "../../src/ip/address.ts";
 import { internetChecksum } from "../../src/ip/checksum.ts";
 import { KernelError } from "../../src/port/netlink.ts";
 import { type Run, runProgram, whyNoBpf } from "../../src/testing/bpf-run.ts";
+import { ECN_IN, ECN_OUT } from "../../src/testing/ecn-tables.ts";
+import { type Header, ipv4 } from "../../src/testing/ipv4-packet.ts";
 
 const skip = whyNoBpf() ?? false;
 const bpf = new LinuxBpf();
@@ -21,34 +23,6 @@ const RECEIVER = address("10.30.1.66");
 const STRANGER = address("10.30.1.99");
 const Verdict = { next: -1, drop: 2, redirect: 7 } as const;
 const macOctets = (node: typeof SENDER): Buffer => Buffer.from(tunnelMac(node).replaceAll(":", ""), "hex");
-
-interface Header {
-  readonly tos?: number;
-  readonly id?: number;
-  /** Flags and offset. */
-  readonly fragment?: number;
-  readonly ttl?: number;
-  readonly protocol?: number;
-  readonly source?: typeof SENDER;
-  readonly destination?: typeof SENDER;
-  readonly version?: number;
-}
-
-/** An IPv4 packet with a right checksum. */
-function ipv4(header: Header, payload: Uint8Array): Buffer {
-  const octets = Buffer.alloc(20);
-  octets.writeUInt8(header.version ?? 0x45, 0);
-  octets.writeUInt8(header.tos ?? 0, 1);
-  octets.writeUInt16BE(20 + payload.length, 2);
-  octets.writeUInt16BE(header.id ?? 0, 4);
-  octets.writeUInt16BE(header.fragment ?? 0x4000, 6);
-  octets.writeUInt8(header.ttl ?? 64, 8);
-  octets.writeUInt8(header.protocol ?? 17, 9);
-  octets.set(addressOctets(header.source ?? address("192.168.226.65")), 12);
-  octets.set(addressOctets(header.destination ?? address("192.168.97.193")), 16);
-  octets.writeUInt16BE(internetChecksum(octets), 10);
-  return Buffer.concat([octets, payload]);
-}
 
 const frame = (to: Buffer, from: Buffer, packet: Buffer, type = "0800"): Buffer =>
   Buffer.concat([to, from, Buffer.from(type, "hex"), packet]);
@@ -106,9 +80,6 @@ test("a fragment of an inner packet is carried whole, as any packet", { skip }, 
   assert.equal(hex(packet.subarray(34)), hex(inner));
 });
 
-/** RFC 3168 9.1.1 as Linux has it: CE becomes ECT(0), so that congestion on the way can be told from what was before. */
-const ECN_OUT = [0, 1, 2, 2];
-
 test("the outer ECN field is the inner one, and ECT(0) for CE; DSCP is 0", { skip }, (t) => {
   const encapsulate = sender(t);
   for (const [ecn, expected] of ECN_OUT.entries()) {
@@ -139,14 +110,6 @@ test("the receiver takes off what the sender put on, and says from which node it
   assert.equal(verdict, Verdict.redirect);
   assert.equal(hex(packet), hex(frame(macOctets(RECEIVER), macOctets(SENDER), inner)));
 });
-
-/** RFC 6040 4.2, figure 4: rows by the inner field, columns by the outer one. */
-const ECN_IN: readonly (readonly (number | "drop")[])[] = [
-  [0, 0, 0, "drop"],
-  [1, 1, 1, 3],
-  [2, 1, 2, 3],
-  [3, 3, 3, 3],
-];
 
 test("ECN of the two headers is joined as RFC 6040 says, and the checksum stays right", { skip }, (t) => {
   const decapsulate = receiver(t);
