@@ -109,6 +109,11 @@ export const commands: readonly Command[] = [
     load: () => import("./cni.ts"),
   },
   {
+    name: "ipip-tun",
+    summary: "IP-in-IP in user space, for agents to start where the kernel carries none",
+    load: () => import("./ipip-tun.ts"),
+  },
+  {
     name: "start",
     summary: "the demo: a lab of four hosts with a matrix of who reaches whom (npm start)",
     examples: ["start --check"],

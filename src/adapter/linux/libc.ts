@@ -29,6 +29,7 @@ const libc = {
   open: library.func("int open(const char *path, int flags, int mode)"),
   close: library.func("int close(int fd)"),
   ioctl: library.func("int ioctl(int fd, unsigned long request, void *argument)"),
+  ioctlInt: library.func("ioctl", "int", ["int", "unsigned long", "long"]),
   /** Variable arguments of no more than a register each come where fixed ones do on the processors that Node has binaries for. */
   syscall: library.func("int64_t syscall(int64_t number, int64_t command, void *attributes, int64_t length)"),
   setns: library.func("int setns(int fd, int type)"),
@@ -42,6 +43,15 @@ const libc = {
   kill: library.func("int kill(int pid, int signal)"),
   fcntl: library.func("int fcntl(int fd, int command, void *argument)"),
   fcntlInt: library.func("fcntl", "int", ["int", "int", "int"]),
+} as const;
+
+/** Calls of a packet's path: memory is told by its address, so that nothing is made for a call. */
+const onMemory = {
+  read: library.func("int64_t read(int fd, int64_t address, uint64_t length)"),
+  write: library.func("int64_t write(int fd, int64_t address, uint64_t length)"),
+  writev: library.func("int64_t writev(int fd, int64_t vectors, int count)"),
+  sendmmsg: library.func("int sendmmsg(int fd, int64_t messages, unsigned int count, int flags)"),
+  recvmmsg: library.func("int recvmmsg(int fd, int64_t messages, unsigned int count, int flags, int64_t timeout)"),
 } as const;
 
 const errnoNames = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
@@ -64,6 +74,18 @@ export function tryCall(name: Call, args: readonly unknown[]): number {
   const result = Number(libc[name](...args));
   return result < 0 ? -koffi.errno() : result;
 }
+
+/** read(2) and write(2) at an address, and what they do for several pieces and messages: the result, or −errno. */
+export const memoryCalls = {
+  read: (fd: number, address: number, length: number): number => outcome(onMemory.read(fd, address, length)),
+  write: (fd: number, address: number, length: number): number => outcome(onMemory.write(fd, address, length)),
+  writev: (fd: number, vectors: number, count: number): number => outcome(onMemory.writev(fd, vectors, count)),
+  sendmmsg: (fd: number, messages: number, count: number): number => outcome(onMemory.sendmmsg(fd, messages, count, 0)),
+  recvmmsg: (fd: number, messages: number, count: number): number =>
+    outcome(onMemory.recvmmsg(fd, messages, count, 0, 0)),
+} as const;
+
+const outcome = (result: number): number => (result < 0 ? -koffi.errno() : result);
 
 /** Calls on a thread of koffi's pool. The arguments must stay untouched until it resolves. */
 export function callOffLoop(name: Call, args: readonly unknown[], subject?: string): Promise<number> {

@@ -1,5 +1,5 @@
 /** What a process of a lab owes its parent: to end with it. prctl(2). */
-import { call } from "./libc.ts";
+import { call, kernelError, pollReadable, tryCall } from "./libc.ts";
 
 const PR_SET_PDEATHSIG = 1;
 const F_SETFD = 2;
@@ -17,4 +17,23 @@ export function dieWithParent(parentPid: number, signal: "SIGKILL" | "SIGTERM" =
 /** Keeps an inherited descriptor from children. */
 export function closeOnExec(fd: number): void {
   call("fcntlInt", [fd, F_SETFD, FD_CLOEXEC], `descriptor ${fd}`);
+}
+
+/** x86-64 and arm64 have the same number. */
+const SYS_PIDFD_OPEN = 434;
+const ESRCH = 3;
+
+/** Calls `ended` when a process that is no child ends, or has ended already. The watch holds a descriptor until then. */
+export function onProcessEnd(pid: number, ended: () => void): void {
+  const fd = tryCall("syscall", [SYS_PIDFD_OPEN, pid, null, 0]);
+  if (fd === -ESRCH) {
+    ended();
+    return;
+  }
+  if (fd < 0) throw kernelError("pidfd_open", -fd, `process ${pid}`);
+  const poll = pollReadable(fd, () => {
+    poll.close();
+    call("close", [fd]);
+    ended();
+  });
 }
