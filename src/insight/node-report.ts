@@ -3,6 +3,7 @@
 import type { Json } from "../base/json.ts";
 import { describeRoute } from "../compile/describe.ts";
 import type { Agent, StoreState } from "../dataplane/agent.ts";
+import type { IpipChoice } from "../dataplane/drivers/ipip-carrier.ts";
 import type { Repair } from "../dataplane/repair.ts";
 import { formatPrefix } from "../ip/prefix.ts";
 import type { ForeignBaseChain } from "../netlink/nftables/foreign-chain.ts";
@@ -16,6 +17,8 @@ export interface NodeReport {
   /** What the Node resource says that peers send to. */
   readonly advertisedAddress?: string;
   readonly store: StoreState;
+  /** What carries IP-in-IP on this host. */
+  readonly ipip: IpipChoice;
   readonly pools: readonly {
     readonly name: string;
     readonly cidr: string;
@@ -56,7 +59,10 @@ export const reportsOf = ({ dataplane, unreadable }: Agent): readonly string[] =
   ...unreadable,
 ];
 
-export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], version: string): NodeReport {
+/** What the agent itself does not know. */
+export type NodeParts = Pick<NodeReport, "endpoints" | "version" | "ipip">;
+
+export function nodeReport(agent: Agent, { endpoints, version, ipip }: NodeParts): NodeReport {
   const { view, dataplane } = agent;
   const { address, node, backend } = view.local;
   const advertised = view.ownNode?.ipv4;
@@ -67,6 +73,7 @@ export function nodeReport(agent: Agent, endpoints: readonly EndpointReport[], v
     ...(address ? { localAddress: { address: formatPrefix(address), device: address.device } } : {}),
     ...(advertised ? { advertisedAddress: formatPrefix(advertised) } : {}),
     store: agent.store,
+    ipip,
     pools: Array.from(view.pools.values(), ({ origin, cidr, vxlanMode, ipipMode }) => ({
       name: origin.name,
       cidr: formatPrefix(cidr),

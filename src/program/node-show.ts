@@ -33,13 +33,14 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
 }
 
 function print(report: NodeReport): string {
-  const { localAddress, advertisedAddress, store } = report;
+  const { localAddress, advertisedAddress, store, ipip } = report;
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`)];
   const lines = [
     `Node ${report.node} (ocicat ${report.version}, backend ${report.backend})`,
     `Address: ${localAddress ? `${localAddress.address} on ${localAddress.device}` : "none found"}${advertisedAddress === undefined || advertisedAddress === localAddress?.address ? "" : `, advertised as ${advertisedAddress}`}`,
     `Store: ${describeStore(store)}`,
+    `IP-in-IP: ${describeIpip(ipip)}`,
     ...section(
       "Pools",
       report.pools.map(
@@ -76,6 +77,15 @@ function print(report: NodeReport): string {
   ];
   return `${lines.join("\n")}\n`;
 }
+
+const carriers = {
+  module: "by the kernel's ipip",
+  bpf: "by BPF programs",
+  process: "by a process",
+  none: "carried by nothing",
+} as const;
+
+const describeIpip = ({ carrier, why }: NodeReport["ipip"]): string => `${carriers[carrier]} (${why})`;
 
 function describeStore(store: NodeReport["store"]): string {
   switch (store.state) {

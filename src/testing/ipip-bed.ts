@@ -3,6 +3,9 @@
  *
  *     pod 192.168.226.65 ─ cali1 [one] ens5 10.30.0.206 ─ [router] ─ 10.30.1.66 ens5 [two] cali1 ─ 192.168.97.193 pod
  */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import type { IpipLink, TunnelSourceItem } from "../compile/node-state.ts";
 import { parseAddress } from "../ip/address.ts";
 import { createNamespace, type TestNamespace } from "./netns.ts";
@@ -15,12 +18,15 @@ export interface BedNode {
   readonly block: string;
   /** Its device's address, the block's first. */
   readonly tunnelAddress: string;
+  /** For its process's lock and socket. */
+  readonly folder: string;
 }
 
 const GATEWAY_MAC = "ee:ee:ee:ee:ee:ee";
 
 export class IpipBed {
   readonly router = createNamespace();
+  readonly #folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-ipip-"));
   readonly one: BedNode;
   readonly two: BedNode;
 
@@ -53,19 +59,30 @@ export class IpipBed {
     pod.ip(`neighbour add 169.254.1.1 lladdr ${GATEWAY_MAC} dev eth0`);
     pod.ip("route add default via 169.254.1.1 dev eth0 onlink");
     host.ip(`route add ${podAddress}/32 dev cali1 scope link`);
-    return { host, pod, address, podAddress, tunnelAddress, block: `${tunnelAddress}/26` };
+    return {
+      host,
+      pod,
+      address,
+      podAddress,
+      tunnelAddress,
+      block: `${tunnelAddress}/26`,
+      folder: path.join(this.#folder, name),
+    };
   }
 
   other(node: BedNode): BedNode {
     return node === this.one ? this.two : this.one;
   }
 
+  /** A process that serves a tunnel ends with its device; else it would hold its namespace. */
   close(): void {
     for (const { host, pod } of [this.one, this.two]) {
+      if (host.ip("-br link").includes("tunl0")) host.ip("link delete tunl0");
       pod.close();
       host.close();
     }
     this.router.close();
+    fs.rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 

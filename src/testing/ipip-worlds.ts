@@ -1,4 +1,6 @@
 /** For the IP-in-IP tunnel and its sources: a kernel, what may be wanted, and what others may do to it (`driver-contract.ts`). */
+
+import { PRODUCT_VERSION } from "../base/version.ts";
 import { Assembler } from "../bpf/assembler.ts";
 import { tunnelMac } from "../bpf/ipip-frame.ts";
 import {
@@ -8,16 +10,21 @@ import {
   type TunnelSourceItem,
   tunnelSourceKey,
 } from "../compile/node-state.ts";
+import type { DriverDeps } from "../dataplane/drivers/deps.ts";
 import { BpfIpip } from "../dataplane/drivers/ipip-bpf.ts";
 import { KernelIpip } from "../dataplane/drivers/ipip-kernel.ts";
 import { IpipLinkDriver } from "../dataplane/drivers/ipip-links.ts";
 import { TunnelSourceDriver } from "../dataplane/drivers/ipip-sources.ts";
+import { TunIpip } from "../dataplane/drivers/ipip-tun.ts";
+import { TunSourceDriver } from "../dataplane/drivers/ipip-tun-sources.ts";
 import { LinkDriver } from "../dataplane/drivers/links.ts";
 import { VxlanLinkDriver } from "../dataplane/drivers/vxlan-links.ts";
 import { addressFromOctets, formatAddress, type Ipv4, ipv4Of, parseAddress } from "../ip/address.ts";
+import type { TunnelServer } from "../port/tunnel-server.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import type { DriverWorld } from "./driver-contract.ts";
 import { Ground, type KernelUnderTest, MAC_A, parentAway, VXLAN } from "./driver-ground.ts";
+import { SilentLog } from "./silent-log.ts";
 
 const TUNNEL = "tunl0";
 const PEER = "tunl0p";
@@ -212,4 +219,92 @@ function sourcesOf({ bpf, view }: KernelUnderTest): readonly string[] {
   map?.close();
   program?.close();
   return lines;
+}
+
+/** The same device by a process, on a real kernel: `server` is of its namespace. */
+export function processIpipWorld(kernel: KernelUnderTest, server: TunnelServer): DriverWorld<IpipLink> {
+  const ground = Ground.withDevices(kernel);
+  const driverOf = (deps: DriverDeps) =>
+    new IpipLinkDriver(
+      deps,
+      new TunIpip(deps, { name: TUNNEL, version: PRODUCT_VERSION, server, log: new SilentLog() }),
+    );
+  const foreign = kernel.view.links();
+  return {
+    kernel,
+    newDriver: () => ground.newDriver(driverOf),
+    keyOf: linkKey,
+    items: [tunnelTo("eth1"), tunnelTo("eth0", LOCAL, 1400), tunnelTo("eth0", "10.1.0.7"), tunnelTo("eth0")],
+    seen: () => kernel.view.links(),
+    lineOf: ({ mtu, local }) => `${TUNNEL} tun ${mtu} ${tunnelMac(local as Ipv4)} up`,
+    foreign,
+    hands: {
+      "removes it": () => ground.remove(TUNNEL),
+      "kills the process": async () => {
+        const pid = (await server.state())?.pid;
+        if (pid !== undefined) process.kill(pid, "SIGKILL");
+      },
+      "ends the process": () => server.stop(),
+      "sets it down": () => ground.down(TUNNEL),
+      "changes its MTU": () => void ground.attempt({ type: "setLink", link: TUNNEL, change: { mtu: 1300 } }),
+      "changes its MAC": () => void ground.attempt({ type: "setLink", link: TUNNEL, change: { mac: MAC_A } }),
+      "puts a bridge in its place": () => {
+        ground.remove(TUNNEL);
+        ground.attempt({ type: "createBridge", link: { name: TUNNEL } });
+      },
+    },
+    ...parentAway(ground),
+    close: async () => {
+      await server.stop();
+      ground.close();
+    },
+  };
+}
+
+/** Sources of the tunnel that a process serves. */
+export async function processSourceWorld(
+  kernel: KernelUnderTest,
+  server: TunnelServer,
+): Promise<DriverWorld<TunnelSourceItem>> {
+  const ground = Ground.withDevices(kernel);
+  const make = async (): Promise<void> => {
+    if (!(await server.state())) await server.start(TUNNEL);
+  };
+  await make();
+  const from = (address: string): TunnelSourceItem => ({ device: TUNNEL, address: parseAddress(address) });
+  let seen: readonly string[] = [];
+  const look = async (): Promise<void> => {
+    seen = Array.from((await server.state())?.sources ?? [], (address) => `${TUNNEL} ${formatAddress(address)}`);
+  };
+  return {
+    kernel,
+    newDriver: async () => {
+      const driver = await ground.newDriver((deps) => new TunSourceDriver(deps, { server, device: TUNNEL }));
+      const readOwned = driver.readOwned.bind(driver);
+      // The process tells what it has; whoever looks asks right after.
+      return Object.assign(driver, {
+        readOwned: async () => {
+          await look();
+          return readOwned();
+        },
+      });
+    },
+    keyOf: tunnelSourceKey,
+    items: [from("10.1.0.7"), from("10.1.0.8"), from("172.31.255.254")],
+    seen: () => seen,
+    lineOf: ({ device, address }) => `${device} ${formatAddress(address)}`,
+    foreign: [],
+    hands: {
+      "makes the tunnel anew": async () => {
+        await server.stop();
+        await make();
+      },
+    },
+    mend: () => make(),
+    hinder: { act: () => server.stop(), hinders: () => true },
+    close: async () => {
+      await server.stop();
+      ground.close();
+    },
+  };
 }

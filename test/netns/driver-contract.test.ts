@@ -1,15 +1,22 @@
 /** The contract of drivers on the real kernel; what it holds is read by iproute2. */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { TestContext } from "node:test";
 import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
+import type { TunnelServer } from "../../src/port/tunnel-server.ts";
 import { driverContract } from "../../src/testing/driver-contract.ts";
 import type { KernelUnderTest } from "../../src/testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../src/testing/driver-worlds.ts";
-import { ipipWorld, tunnelSourceWorld } from "../../src/testing/ipip-worlds.ts";
+import { ipipWorld, processIpipWorld, processSourceWorld, tunnelSourceWorld } from "../../src/testing/ipip-worlds.ts";
 import { IpToolView } from "../../src/testing/kernel-view.ts";
 import { createNamespace, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { routeWorld } from "../../src/testing/route-world.ts";
 import { runs } from "../../src/testing/runs.ts";
 import { sysctlWorld } from "../../src/testing/settings-world.ts";
 import { tableLine, tableWorld } from "../../src/testing/table-world.ts";
+import { tunnelProcessAt } from "../../src/testing/tunnel-process-at.ts";
+import { whyNoTap } from "../../src/testing/why-no-tap.ts";
 
 function realNamespace(): { readonly namespace: TestNamespace; readonly kernel: KernelUnderTest } {
   const namespace = createNamespace();
@@ -26,9 +33,21 @@ const realKernel = (): KernelUnderTest => realNamespace().kernel;
 
 const options = { runs: runs(12), skip: whyNoNamespaces() ?? false } as const;
 
+const tapOptions = { runs: runs(3), skip: options.skip || (whyNoTap() ?? false) } as const;
+
+/** With a process that may serve a tunnel there. */
+function withProcess(t: TestContext): [KernelUnderTest, TunnelServer] {
+  const { namespace, kernel } = realNamespace();
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-contract-"));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return [kernel, tunnelProcessAt(namespace.net, folder)];
+}
+
 driverContract("links", async () => linkWorld(realKernel()), { ...options, runs: runs(5) });
 driverContract("IP-in-IP links", async () => ipipWorld(realKernel()), { ...options, runs: runs(5) });
 driverContract("tunnel sources", async () => tunnelSourceWorld(realKernel()), { ...options, runs: runs(5) });
+driverContract("IP-in-IP links by a process", async (t) => processIpipWorld(...withProcess(t)), tapOptions);
+driverContract("tunnel sources of a process", async (t) => processSourceWorld(...withProcess(t)), tapOptions);
 driverContract("addresses", async () => addressWorld(realKernel()), options);
 driverContract("neighbours", async () => neighbourWorld(realKernel()), options);
 driverContract("fdb", async () => fdbWorld(realKernel()), options);

@@ -1,9 +1,5 @@
 /** IP-in-IP by BPF between two nodes in different subnets, seen from outside: pods, wires, tools, and a process that is killed. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { once } from "node:events";
-import net from "node:net";
-import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
 import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
@@ -15,64 +11,11 @@ import { TunnelSourceDriver } from "../../src/dataplane/drivers/ipip-sources.ts"
 import { LinkTable } from "../../src/kernel/link-table.ts";
 import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { whyNoBpf } from "../../src/testing/bpf-run.ts";
-import { type BedNode, IpipBed, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
+import { type BedNode, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
 import { type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
-import { Running } from "../scenario/running.ts";
+import { agents, bedFor, capture, expected, ping, pings, sends, started } from "./ipip-words.ts";
 
 const skip = whyNoNamespaces() ?? whyNoBpf() ?? false;
-const root = path.join(import.meta.dirname, "../..");
-const agentFile = path.join(root, "src/testing/ipip-agent.ts");
-
-const DEADLINE_MS = 20_000;
-
-/** Starts a command in a namespace; it is killed after the test. */
-function started(t: TestContext, at: TestNamespace, command: string, args: readonly string[]): Running {
-  const running = at.net.run(() => Running.start(command, args, process.env));
-  t.after(() => running.end("SIGKILL"));
-  return running;
-}
-
-function bedFor(t: TestContext): IpipBed {
-  const bed = new IpipBed();
-  t.after(() => bed.close());
-  return bed;
-}
-
-/** Starts the processes that make the tunnel's two ends. */
-async function agents(t: TestContext, bed: IpipBed): Promise<readonly Running[]> {
-  const running = [bed.one, bed.two].map((node) => {
-    const other = bed.other(node);
-    const args = [agentFile, node.address, node.tunnelAddress, other.address, other.block];
-    return started(t, node.host, process.execPath, args);
-  });
-  for (const agent of running) await agent.says(/^ready$/m);
-  return running;
-}
-
-/** What `tcpdump` prints of so many packets, once it is ready. */
-async function capture(
-  t: TestContext,
-  at: TestNamespace,
-  count: number,
-  ...filter: readonly string[]
-): Promise<Running> {
-  const args = ["-nn", "-v", "-l", "--immediate-mode", "-c", `${count}`, ...filter];
-  const tcpdump = started(t, at, "tcpdump", args);
-  await tcpdump.says(/listening on/);
-  return tcpdump;
-}
-
-const ping = (from: BedNode, to: string, ...options: readonly string[]): string =>
-  from.pod.run("ping", "-n", "-c", "1", "-W", "5", ...options, to);
-
-const pings = (from: BedNode, to: BedNode): boolean => {
-  try {
-    from.pod.run("ping", "-n", "-c", "1", "-W", "0.5", to.podAddress);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Drivers of a process that knows nothing, in a node's namespace. */
 async function driversAt(t: TestContext, { host }: BedNode) {
@@ -95,7 +38,7 @@ test("pods reach each other through nodes in two subnets; on the wire it is prot
   skip,
 }, async (t) => {
   const bed = bedFor(t);
-  await agents(t, bed);
+  await agents(t, bed, "bpf");
   const onWire = await capture(t, bed.router, 2, "-i", "one", "ip", "proto", "4");
   const onTunnel = await capture(t, bed.one.host, 2, "-i", "tunl0", "icmp");
   assert.match(ping(bed.one, bed.two.podAddress), /ttl=62/);
@@ -120,7 +63,7 @@ test("pods reach each other through nodes in two subnets; on the wire it is prot
 
 test("with the processes killed packets go on, and a new process knows all of it", { skip }, async (t) => {
   const bed = bedFor(t);
-  for (const agent of await agents(t, bed)) await agent.end("SIGKILL");
+  for (const agent of await agents(t, bed, "bpf")) await agent.end("SIGKILL");
   assert.ok(pings(bed.one, bed.two) && pings(bed.two, bed.one));
   const { links, sources } = await driversAt(t, bed.one);
   assert.deepEqual([...(await links.readOwned()).values()], [tunnelOf(bed.one)]);
@@ -133,7 +76,7 @@ test("with the processes killed packets go on, and a new process knows all of it
 
 test("packets of a node that is not known do not come in", { skip }, async (t) => {
   const bed = bedFor(t);
-  await agents(t, bed);
+  await agents(t, bed, "bpf");
   const { sources } = await driversAt(t, bed.two);
   const item = sourceOf(bed.one);
   const key = keyOf.tunnelSources(item);
@@ -150,7 +93,7 @@ test("programs are exchanged, and the tunnel's MTU changed, with a packet every 
   skip,
 }, async (t) => {
   const bed = bedFor(t);
-  await agents(t, bed);
+  await agents(t, bed, "bpf");
   const { links } = await driversAt(t, bed.one);
   const traffic = started(t, bed.one.pod, "ping", ["-n", "-i", "0.002", "-c", "500", "-W", "2", bed.two.podAddress]);
   await traffic.says(/icmp_seq=20 /);
@@ -164,7 +107,7 @@ test("programs are exchanged, and the tunnel's MTU changed, with a packet every 
 
 test("what does not fit is told of with DF, and fragmented without", { skip }, async (t) => {
   const bed = bedFor(t);
-  await agents(t, bed);
+  await agents(t, bed, "bpf");
   ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1480 - 28}`);
   for (const { host, pod } of [bed.one, bed.two]) {
     host.ip("link set cali1 mtu 1500");
@@ -175,37 +118,6 @@ test("what does not fit is told of with DF, and fragmented without", { skip }, a
   await refusals.says(/unreachable - need to frag \(mtu 1480\)/);
   assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "4000"), /4008 bytes from/);
 });
-
-/** What `seq` prints: octets that are known, and different everywhere. */
-const LAST = 4_000_000;
-
-function expected(): { readonly octets: number; readonly digest: string } {
-  const hash = createHash("sha256");
-  let octets = 0;
-  for (let number = 1; number <= LAST; number++) {
-    const line = `${number}\n`;
-    octets += line.length;
-    hash.update(line);
-  }
-  return { octets, digest: hash.digest("hex") };
-}
-
-/** Sends them from a pod to another over TCP; returns the digest of what has come. */
-async function sends(t: TestContext, from: BedNode, to: BedNode): Promise<string> {
-  const server = net.createServer();
-  to.pod.net.run(() => server.listen(0));
-  try {
-    const { port } = server.address() as net.AddressInfo;
-    started(t, from.pod, "bash", ["-c", `seq 1 ${LAST} > /dev/tcp/${to.podAddress}/${port}`]);
-    const signal = AbortSignal.timeout(DEADLINE_MS);
-    const [peer] = (await once(server, "connection", { signal })) as [net.Socket];
-    const hash = createHash("sha256");
-    for await (const piece of peer) hash.update(piece as Buffer);
-    return hash.digest("hex");
-  } finally {
-    server.close();
-  }
-}
 
 /** Packets that a device has sent. */
 const sentBy = ({ host }: BedNode, device: string): number =>
@@ -223,7 +135,7 @@ test("a TCP stream goes in large segments as far as devices take them, and in on
   skip,
 }, async (t) => {
   const bed = bedFor(t);
-  await agents(t, bed);
+  await agents(t, bed, "bpf");
   const { octets, digest } = expected();
   const before = sentBy(bed.one, "ens5");
   assert.equal(await sends(t, bed.one, bed.two), digest);
@@ -240,17 +152,4 @@ test("a TCP stream goes in large segments as far as devices take them, and in on
   assert.ok(all !== undefined && full !== undefined && all >= octets / 1440, `${all} packets`);
   // Segments keep the size that the pods agreed on: with the outer header they fill the wire's MTU to the octet.
   assert.ok(full > all * 0.9, `${full} of ${all}`);
-});
-
-test("where bpf(2) is refused, it is said what is missing and what helps", { skip }, async (t) => {
-  const bed = bedFor(t);
-  const args = ["--user", "--map-root-user", "--net", "sh", "-c"];
-  const [address, tunnel, other, block] = [bed.one.address, bed.one.tunnelAddress, bed.two.address, bed.two.block];
-  const script = `ip link add ens5 type veth peer name x && exec ${process.execPath} ${agentFile} ${address} ${tunnel} ${other} ${block}`;
-  const agent = started(t, bed.router, "unshare", [...args, script]);
-  await agent.says(/\n/);
-  assert.match(
-    agent.stdout,
-    /^create of IP-in-IP device tunl0: EPERM \(.*bpf\(2\) wants root's capabilities.*no ipip module; load it, or/,
-  );
 });

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SystemClock } from "../../src/adapter/clock.ts";
+import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
 import { Agent } from "../../src/dataplane/agent.ts";
 import type { Drivers } from "../../src/dataplane/item-tables.ts";
 import { verify } from "../../src/insight/verify.ts";
@@ -19,6 +20,7 @@ import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/tes
 import { blockObject, endpointObject, nodeObject, poolObject } from "../../src/testing/objects.ts";
 import { runs } from "../../src/testing/runs.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
+import { tunnelProcessAt } from "../../src/testing/tunnel-process-at.ts";
 import { eventually } from "../scenario/eventually.ts";
 import { outsideView, SETTINGS } from "./outside-view.ts";
 
@@ -123,6 +125,8 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
   let agent: Agent | undefined;
   const kernel = await openKernel({
     namespace: host.net,
+    bpf: new LinuxBpf(),
+    tunnelServer: tunnelProcessAt(host.net, "/nonexistent"),
     clock,
     log,
     metrics: { count: () => undefined },

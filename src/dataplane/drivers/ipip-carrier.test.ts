@@ -7,11 +7,12 @@ import { parseAddress } from "../../ip/address.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import type { Bpf } from "../../port/bpf.ts";
-import { KernelError } from "../../port/netlink.ts";
+import type { TunnelServer } from "../../port/tunnel-server.ts";
 import { MemoryBpf } from "../../testing/memory-bpf.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
+import { refusedBpf } from "../../testing/refused-bpf.ts";
 import { BpfIpip } from "./ipip-bpf.ts";
-import { hasKernelIpip } from "./ipip-carrier.ts";
+import { chooseIpip, hasKernelIpip } from "./ipip-carrier.ts";
 import { IpipLinkDriver } from "./ipip-links.ts";
 import { UnwrittenDriver } from "./unwritten.ts";
 
@@ -52,12 +53,8 @@ test("a kernel with the module is asked for its own device, one without is not, 
 });
 
 test("where bpf(2) is refused nothing is made, and the failure says what helps", async () => {
-  const refused = (): never => {
-    throw new KernelError({ call: "bpf", errno: "EPERM", number: 1, subject: "map ocicat_sources" });
-  };
-  const bpf: Bpf = { createMap: refused, openMap: refused, loadProgram: refused, openProgram: refused };
   await withDriver(
-    () => bpf,
+    () => refusedBpf,
     async (driver, kernel) => {
       const before = kernel.view.links();
       const [failure] = await driver.apply([{ op: "add", key: "tunl0", value: tunnel }]);
@@ -100,4 +97,34 @@ test("what a kernel does not need is kept as if it had been written", async () =
   assert.deepEqual([...(await driver.readOwned())], [["a", "one"]]);
   await driver.apply([{ op: "remove", key: "a", was: "one" }]);
   assert.equal((await driver.readOwned()).size, 0);
+});
+
+test("what carries is the best that a host has, and what it lacks is said", async () => {
+  const unasked = (): never => assert.fail("nothing is started to find out");
+  const server = (closed?: string): TunnelServer => ({
+    whyNot: () => closed,
+    state: unasked,
+    start: unasked,
+    change: unasked,
+    stop: unasked,
+  });
+  const chosen = async (hasIpip: boolean, bpf: Bpf, closed?: string) => {
+    const kernel = new MemoryKernel();
+    if (hasIpip) kernel.tables.links.loadIpip();
+    const rtnetlink = new Rtnetlink(kernel, new SystemClock());
+    try {
+      return await chooseIpip(rtnetlink, bpf, server(closed));
+    } finally {
+      rtnetlink.close();
+      kernel.close();
+    }
+  };
+  const bpf = new MemoryBpf();
+  assert.deepEqual(await chosen(true, refusedBpf), { carrier: "module", why: "the kernel has ipip" });
+  assert.deepEqual(await chosen(false, bpf), { carrier: "bpf", why: "the kernel has no ipip" });
+  assert.equal(bpf.openDescriptors, 0);
+  const refusals = "the kernel has no ipip; bpf of map ocicat_sources: EPERM";
+  assert.deepEqual(await chosen(false, refusedBpf), { carrier: "process", why: refusals });
+  const closed = "open of /dev/net/tun: EACCES";
+  assert.deepEqual(await chosen(false, refusedBpf, closed), { carrier: "none", why: `${refusals}; ${closed}` });
 });

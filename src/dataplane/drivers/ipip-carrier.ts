@@ -1,9 +1,14 @@
-/** What carries IP-in-IP: the kernel's own module where it has it, else two BPF programs. Found out once, at start. */
+/** What carries IP-in-IP: the kernel's own module where it has it, else two BPF programs, else a process. Found out once, at start. */
+import { decapsulation } from "../../bpf/ipip-decapsulate.ts";
+import { encapsulation } from "../../bpf/ipip-encapsulate.ts";
 import type { IpipLink } from "../../compile/node-state.ts";
+import { ipv4Of } from "../../ip/address.ts";
 import type { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import type { RtnetlinkEvent } from "../../netlink/rtnetlink/event.ts";
 import type { Link } from "../../netlink/rtnetlink/link.ts";
-import type { KernelError } from "../../port/netlink.ts";
+import type { Bpf, BpfObject } from "../../port/bpf.ts";
+import { KernelError } from "../../port/netlink.ts";
+import type { TunnelServer } from "../../port/tunnel-server.ts";
 
 export interface IpipCarrier {
   /** What the kernel holds under the tunnel's name, or of it elsewhere. Throws KernelError. */
@@ -30,4 +35,41 @@ export async function hasKernelIpip(rtnetlink: Rtnetlink): Promise<boolean> {
   if (!refusal || refusal.errno === "EINVAL") return true;
   if (refusal.errno === "EOPNOTSUPP") return false;
   throw refusal;
+}
+
+/** Whether the two programs can be had; if not, what the kernel says to them. */
+export function whyNoPrograms(bpf: Bpf): string | undefined {
+  const held: BpfObject[] = [];
+  try {
+    const sources = bpf.createMap({ name: "ocicat_probe", keyOctets: 4, valueOctets: 1, entries: 1 });
+    held.push(sources);
+    const local = ipv4Of(0);
+    held.push(bpf.loadProgram("ocicat_decap", decapsulation({ local, tunnel: 1, sources: sources.fd })));
+    held.push(bpf.loadProgram("ocicat_encap", encapsulation({ local, parent: 1 })));
+    return undefined;
+  } catch (failure) {
+    if (failure instanceof KernelError) return failure.message;
+    throw failure;
+  } finally {
+    for (const object of held) object.close();
+  }
+}
+
+/** What carries IP-in-IP on this host, and what keeps it from what would be better. */
+export interface IpipChoice {
+  /** `none`: not even a process can. It is tried again whenever the tunnel is wanted. */
+  readonly carrier: "module" | "bpf" | "process" | "none";
+  /** In words. */
+  readonly why: string;
+}
+
+/** Throws KernelError. */
+export async function chooseIpip(rtnetlink: Rtnetlink, bpf: Bpf, server: TunnelServer): Promise<IpipChoice> {
+  if (await hasKernelIpip(rtnetlink)) return { carrier: "module", why: "the kernel has ipip" };
+  const noModule = "the kernel has no ipip";
+  const refusal = whyNoPrograms(bpf);
+  if (refusal === undefined) return { carrier: "bpf", why: noModule };
+  const closed = server.whyNot();
+  if (closed === undefined) return { carrier: "process", why: `${noModule}; ${refusal}` };
+  return { carrier: "none", why: `${noModule}; ${refusal}; ${closed}` };
 }

@@ -1,15 +1,17 @@
 /** The kernel of this host as the dataplane sees it: request layers, the table of devices, one driver per kind of item. */
-import { LinuxBpf } from "../../adapter/linux/bpf.ts";
+import { PRODUCT_VERSION } from "../../base/version.ts";
 import type { NeighbourItem, RouteItem, TunnelSourceItem } from "../../compile/node-state.ts";
 import { IPIP_DEVICE } from "../../compile/tunnels/ipip.ts";
 import { VXLAN_DEVICE } from "../../compile/tunnels/vxlan.ts";
 import { addressDriver } from "../../dataplane/drivers/addresses.ts";
 import type { DriverDeps } from "../../dataplane/drivers/deps.ts";
 import { BpfIpip } from "../../dataplane/drivers/ipip-bpf.ts";
-import { hasKernelIpip } from "../../dataplane/drivers/ipip-carrier.ts";
+import { chooseIpip, type IpipChoice } from "../../dataplane/drivers/ipip-carrier.ts";
 import { KernelIpip } from "../../dataplane/drivers/ipip-kernel.ts";
 import { IpipLinkDriver } from "../../dataplane/drivers/ipip-links.ts";
 import { TunnelSourceDriver } from "../../dataplane/drivers/ipip-sources.ts";
+import { TunIpip } from "../../dataplane/drivers/ipip-tun.ts";
+import { TunSourceDriver } from "../../dataplane/drivers/ipip-tun-sources.ts";
 import { LinkDriver } from "../../dataplane/drivers/links.ts";
 import { fdbDriver, neighbourDriver } from "../../dataplane/drivers/neighbours.ts";
 import { RouteDriver } from "../../dataplane/drivers/routes.ts";
@@ -23,10 +25,12 @@ import { LinkTable } from "../../kernel/link-table.ts";
 import { ForeignChainWatch } from "../../kernel/nftables/foreign-chain-watch.ts";
 import { NftTableDriver } from "../../kernel/nftables/table-driver.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import type { Bpf } from "../../port/bpf.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import type { Metrics } from "../../port/metrics.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
+import type { TunnelServer } from "../../port/tunnel-server.ts";
 import type { Driver } from "../../reconcile/driver.ts";
 import { ownsRoute, ownTables } from "../../reconcile/ownership.ts";
 
@@ -35,6 +39,8 @@ const nftCounters = { commit: ["nftCalls", "nftErrors"], list: ["nftListCalls", 
 
 export interface KernelDeps {
   readonly namespace: NetNamespace;
+  readonly bpf: Bpf;
+  readonly tunnelServer: TunnelServer;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "count">;
@@ -48,6 +54,7 @@ export interface Kernel {
   readonly rtnetlink: Rtnetlink;
   readonly links: LinkTable;
   readonly drivers: Drivers;
+  readonly ipip: IpipChoice;
   /** Devices of pods and tunnels. */
   readonly isOurs: (device: string) => boolean;
   readonly ownsRoute: (route: RouteItem) => boolean;
@@ -65,7 +72,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const tunnels = [VXLAN_DEVICE, IPIP_DEVICE];
   const isVxlan = (name: string): boolean => name === VXLAN_DEVICE;
   const isTunnel = (name: string): boolean => tunnels.includes(name);
-  const ipip = await ipipDrivers(kernel, neighbourDriver(kernel, { isOurs: isTunnel }));
+  const ipip = await ipipDrivers(kernel, deps, neighbourDriver(kernel, { isOurs: isTunnel }));
   const workloadPrefixes = ["cali"];
   const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
   const owns = (route: RouteItem): boolean => ownsRoute(ownership, route);
@@ -93,6 +100,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   return {
     ...kernel,
     drivers,
+    ipip: ipip.choice,
     isOurs: (name) => isTunnel(name) || workloadPrefixes.some((prefix) => name.startsWith(prefix)),
     ownsRoute: owns,
     foreignChains,
@@ -105,18 +113,34 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
 }
 
 /** The kernel's own ipip wants neither neighbours nor sources. */
-async function ipipDrivers(deps: DriverDeps, neighbours: Driver<NeighbourItem>) {
-  if (await hasKernelIpip(deps.rtnetlink)) {
+async function ipipDrivers(
+  kernel: DriverDeps,
+  { bpf, tunnelServer: server, log }: KernelDeps,
+  neighbours: Driver<NeighbourItem>,
+) {
+  const choice = await chooseIpip(kernel.rtnetlink, bpf, server);
+  log.info("IP-in-IP is carried by", { ...choice });
+  if (choice.carrier === "module") {
     return {
-      links: new IpipLinkDriver(deps, new KernelIpip(deps, IPIP_DEVICE)),
+      choice,
+      links: new IpipLinkDriver(kernel, new KernelIpip(kernel, IPIP_DEVICE)),
       neighbours: new UnwrittenDriver(neighbours.name, ({ device }) => device === IPIP_DEVICE, neighbours),
       sources: new UnwrittenDriver<TunnelSourceItem>("tunnel sources"),
     };
   }
-  const bpf = new LinuxBpf();
+  if (choice.carrier === "bpf") {
+    return {
+      choice,
+      links: new IpipLinkDriver(kernel, new BpfIpip(kernel, bpf, IPIP_DEVICE)),
+      neighbours,
+      sources: new TunnelSourceDriver(kernel, { bpf, device: IPIP_DEVICE }),
+    };
+  }
+  const carrier = new TunIpip(kernel, { name: IPIP_DEVICE, version: PRODUCT_VERSION, server, log });
   return {
-    links: new IpipLinkDriver(deps, new BpfIpip(deps, bpf, IPIP_DEVICE)),
+    choice,
+    links: new IpipLinkDriver(kernel, carrier),
     neighbours,
-    sources: new TunnelSourceDriver(deps, { bpf, device: IPIP_DEVICE }),
+    sources: new TunSourceDriver(kernel, { server, device: IPIP_DEVICE }),
   };
 }

@@ -184,7 +184,7 @@ export class NodeAgent {
     const publishing = { store, clock, log, turn: turns.measure };
     const status = () => statusContent(this.agent, kernel.links, this.#installation.problems);
     this.#status = new Publisher("NodeStatus", this.#name, status, publishing);
-    const facts = () => factsContent(this.#local, kernel.isOurs);
+    const facts = () => factsContent(this.#local, kernel);
     this.#facts = new Publisher("NodeFacts", this.#name, facts, publishing);
     kernel.links.listen({ changed: () => this.#status.changed(), lost: () => this.#status.changed() });
     kernel.foreignChains.onChange(() => this.#foreignChainsChanged());
@@ -324,7 +324,9 @@ export class NodeAgent {
   }
 
   #report(): NodeReport {
-    const report = nodeReport(this.agent, endpointReports(this.agent, this.#deps.kernel.links), PRODUCT_VERSION);
+    const { links, ipip } = this.#deps.kernel;
+    const endpoints = endpointReports(this.agent, links);
+    const report = nodeReport(this.agent, { endpoints, version: PRODUCT_VERSION, ipip });
     return { ...report, reports: [...report.reports, ...this.#installation.problems] };
   }
 

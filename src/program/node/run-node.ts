@@ -12,6 +12,8 @@ import { FileLog } from "../../adapter/cni/log-file.ts";
 import { healthHandler } from "../../adapter/health-server.ts";
 import { DiskHostFiles, systemHostFacts, systemHostNames } from "../../adapter/host-facts.ts";
 import { HttpEndpoint } from "../../adapter/http-endpoint.ts";
+import { TunnelProcess } from "../../adapter/ipip/tunnel-process.ts";
+import { LinuxBpf } from "../../adapter/linux/bpf.ts";
 import { LinuxNamespaces } from "../../adapter/linux/namespaces.ts";
 import { StreamLog } from "../../adapter/log.ts";
 import { metricsHandler, PrometheusMetrics } from "../../adapter/metrics.ts";
@@ -32,6 +34,7 @@ import { TurnMeter } from "../../node/turns.ts";
 import { KernelError } from "../../port/netlink.ts";
 import { installCni } from "../cni-install.ts";
 import { dieWithParent } from "../die-with-parent.ts";
+import { ocicatCommand } from "../lab/ocicat-command.ts";
 import type { ProcessHost } from "../process-host.ts";
 import { connectNodeStore } from "./connect.ts";
 import { openKernel } from "./kernel.ts";
@@ -102,6 +105,13 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
   let node: NodeAgent | undefined;
   const kernel = await openKernel({
     namespace: namespaces.own(),
+    bpf: new LinuxBpf(),
+    tunnelServer: new TunnelProcess({
+      folder: path.join(root, "var/run/calico"),
+      command: ocicatCommand(host.env),
+      env: host.env,
+      within: (work) => work(),
+    }),
     clock,
     log,
     metrics,

@@ -2,6 +2,7 @@
 import type { JsonObject } from "../../base/json.ts";
 import type { Readiness } from "../../cni/server.ts";
 import type { Agent } from "../../dataplane/agent.ts";
+import type { IpipChoice } from "../../dataplane/drivers/ipip-carrier.ts";
 import { reportsOf } from "../../insight/node-report.ts";
 import { formatPrefix } from "../../ip/prefix.ts";
 import type { LinkTable } from "../../kernel/link-table.ts";
@@ -35,8 +36,14 @@ export function statusContent(
   return { status: { endpoints, failures, reports: [...reportsOf(agent), ...problems] } };
 }
 
-/** NodeFacts: what other nodes must know of this one; `isOurs`: devices of pods and tunnels, which they need not. */
-export function factsContent(node: LocalNode | undefined, isOurs: (device: string) => boolean): JsonObject {
+/**
+ * NodeFacts: what other nodes must know of this one; `isOurs`: devices of pods and tunnels, which they need not; `ipip`: what
+ * carries IP-in-IP here.
+ */
+export function factsContent(
+  node: LocalNode | undefined,
+  { isOurs, ipip }: { readonly isOurs: (device: string) => boolean; readonly ipip: IpipChoice },
+): JsonObject {
   const own = (node?.interfaces ?? []).filter(({ name }) => !isOurs(name));
   const interfaces = own.map(({ name, mtu, addresses }) => ({
     name,
@@ -44,5 +51,11 @@ export function factsContent(node: LocalNode | undefined, isOurs: (device: strin
     addresses: addresses.map(formatPrefix),
   }));
   const local = node?.addresses.ipv4?.local;
-  return { spec: { ...(local ? { localAddress: formatPrefix(local), device: local.device } : {}), interfaces } };
+  return {
+    spec: {
+      ...(local ? { localAddress: formatPrefix(local), device: local.device } : {}),
+      interfaces,
+      ipip: ipip.carrier,
+    },
+  };
 }

@@ -1,0 +1,98 @@
+/** What the tests of IP-in-IP say: agents on the bed's nodes, captures, pings, a stream that is known. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import net from "node:net";
+import path from "node:path";
+import type { TestContext } from "node:test";
+import { type BedNode, IpipBed } from "../../src/testing/ipip-bed.ts";
+import type { TestNamespace } from "../../src/testing/netns.ts";
+import { Running } from "../scenario/running.ts";
+
+const agentFile = path.join(import.meta.dirname, "../../src/testing/ipip-agent.ts");
+
+const DEADLINE_MS = 20_000;
+
+/** Starts a command in a namespace; it is killed after the test. */
+export function started(t: TestContext, at: TestNamespace, command: string, args: readonly string[]): Running {
+  const running = at.net.run(() => Running.start(command, args, process.env));
+  t.after(() => running.end("SIGKILL"));
+  return running;
+}
+
+export function bedFor(t: TestContext): IpipBed {
+  const bed = new IpipBed();
+  t.after(() => bed.close());
+  return bed;
+}
+
+/** What carries on the bed. */
+export type Carrier = "bpf" | "process";
+
+/** Starts the processes that make the tunnel's two ends. */
+export async function agents(t: TestContext, bed: IpipBed, carrier: Carrier): Promise<readonly Running[]> {
+  const running = [bed.one, bed.two].map((node) => startedAgent(t, bed, node, carrier));
+  for (const agent of running) await agent.says(/^ready$/m);
+  return running;
+}
+
+export function startedAgent(t: TestContext, bed: IpipBed, node: BedNode, carrier: Carrier): Running {
+  const other = bed.other(node);
+  const args = [node.address, node.tunnelAddress, other.address, other.block, carrier, node.folder];
+  return started(t, node.host, process.execPath, [agentFile, ...args]);
+}
+
+/** What `tcpdump` prints of so many packets, once it is ready. */
+export async function capture(
+  t: TestContext,
+  at: TestNamespace,
+  count: number,
+  ...filter: readonly string[]
+): Promise<Running> {
+  const args = ["-nn", "-v", "-l", "--immediate-mode", "-c", `${count}`, ...filter];
+  const tcpdump = started(t, at, "tcpdump", args);
+  await tcpdump.says(/listening on/);
+  return tcpdump;
+}
+
+export const ping = (from: BedNode, to: string, ...options: readonly string[]): string =>
+  from.pod.run("ping", "-n", "-c", "1", "-W", "5", ...options, to);
+
+export const pings = (from: BedNode, to: BedNode): boolean => {
+  try {
+    from.pod.run("ping", "-n", "-c", "1", "-W", "0.5", to.podAddress);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** What `seq` prints: octets that are known, and different everywhere. */
+const LAST = 4_000_000;
+
+export function expected(): { readonly octets: number; readonly digest: string } {
+  const hash = createHash("sha256");
+  let octets = 0;
+  for (let number = 1; number <= LAST; number++) {
+    const line = `${number}\n`;
+    octets += line.length;
+    hash.update(line);
+  }
+  return { octets, digest: hash.digest("hex") };
+}
+
+/** Sends them from a pod to another over TCP; returns the digest of what has come. */
+export async function sends(t: TestContext, from: BedNode, to: BedNode): Promise<string> {
+  const server = net.createServer();
+  to.pod.net.run(() => server.listen(0));
+  try {
+    const { port } = server.address() as net.AddressInfo;
+    started(t, from.pod, "bash", ["-c", `seq 1 ${LAST} > /dev/tcp/${to.podAddress}/${port}`]);
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const [peer] = (await once(server, "connection", { signal })) as [net.Socket];
+    const hash = createHash("sha256");
+    for await (const piece of peer) hash.update(piece as Buffer);
+    return hash.digest("hex");
+  } finally {
+    server.close();
+  }
+}
