@@ -119,7 +119,8 @@ async function ipipDrivers(
   neighbours: Driver<NeighbourItem>,
 ) {
   const choice = await chooseIpip(kernel.rtnetlink, bpf, server);
-  log.info("IP-in-IP is carried by", { ...choice });
+  if (choice.carrier === "none") log.warn("IP-in-IP can be carried by nothing here", { why: choice.why });
+  else log.info("IP-in-IP is carried by", { ...choice });
   if (choice.carrier === "module") {
     return {
       choice,

@@ -1,0 +1,108 @@
+/**
+ * A lab whose nodes carry IP-in-IP although there is neither the module nor, without root, bpf(2): a process serves `tunl0`. The
+ * machine's own /dev/net/tun may be closed to users; the lab sees one that is open, in a mount namespace of its own.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { whyNoTap } from "../../src/testing/why-no-tap.ts";
+import { eventually } from "./eventually.ts";
+import { cannotRunLabs, run } from "./testbed.ts";
+
+const checkout = path.resolve(import.meta.dirname, "../..");
+const ocicatCommand = path.join(checkout, "bin/ocicat");
+const NOBODY = 65_534;
+
+const TOPOLOGY = `
+name: rootless
+cluster: { backend: bird, ipipMode: Always, vxlanMode: Never }
+subnets: [{ name: lan, router: core, cidr: 10.9.0.0/24, gateway: 10.9.0.1 }]
+hosts:
+  - { name: a, subnet: lan, address: 10.9.0.11 }
+  - { name: b, subnet: lan, address: 10.9.0.12 }
+pods: [{ name: web, on: a }, { name: db, on: b }]
+`;
+
+const skip = cannotRunLabs() ?? whyNoTap() ?? false;
+
+describe("IP-in-IP without root", { skip, timeout: 300_000, concurrency: false }, () => {
+  let root: string;
+
+  before(() => {
+    root = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-rootless-"));
+    fs.chmodSync(root, 0o755);
+    fs.mkdirSync(path.join(root, "labs"));
+    fs.chownSync(path.join(root, "labs"), NOBODY, NOBODY);
+    fs.writeFileSync(path.join(root, "rootless.yaml"), TOPOLOGY);
+    execFileSync("mknod", ["-m", "666", path.join(root, "tun"), "c", "10", "200"]);
+  });
+  after(async () => {
+    await asNobody("lab", "down", "--all");
+    fs.rmSync(root, { recursive: true, force: true });
+  });
+
+  const env = () => ({
+    OCICAT_LAB_DIR: path.join(root, "labs"),
+    HOME: root,
+    NODE_COMPILE_CACHE: path.join(root, "cache"),
+  });
+  const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", ocicatCommand];
+  const asNobody = (...args: readonly string[]) => run("setpriv", [...user, ...args], { env: env() });
+  /** The same with another file in place of /dev/net/tun. */
+  const withTun = (file: string, ...args: readonly string[]) => {
+    const script = 'mount --bind "$1" /dev/net/tun && shift && exec setpriv "$@"';
+    return run("unshare", ["--mount", "sh", "-c", script, "sh", file, ...user, ...args], { env: env() });
+  };
+  const up = (tun: string, name: string) =>
+    withTun(path.join(root, tun), "lab", "up", path.join(root, "rootless.yaml"), "--detach", "--name", name);
+  const showNode = async (lab: string) => (await asNobody("node", "show", "a", "--lab", lab)).stdout;
+
+  test("a process carries it, survives the agent's death, and is started again after its own", async (t) => {
+    if ((await asNobody("lab", "--help")).code !== 0) return t.skip("another user cannot read this checkout");
+    const started = await up("tun", "open");
+    if (/needs a user namespace/.test(started.stderr)) return t.skip("user namespaces are forbidden here");
+    assert.equal(started.code, 0, started.stderr);
+    const fullMatrix = () =>
+      eventually(async () => {
+        const { code, stdout, stderr } = await asNobody("lab", "check", "--lab", "open");
+        assert.equal(code, 0, stdout + stderr);
+        assert.match(stdout, /2 of 2 pairs/);
+        return stdout;
+      }, 60_000);
+    assert.match(await fullMatrix(), /ipip/);
+    assert.match(await showNode("open"), /^IP-in-IP: by a process \(the kernel has no ipip; bpf.*EPERM \(.*\)\)$/m);
+    const onHost = async (script: string) =>
+      (await asNobody("lab", "exec", "--lab", "open", "a", "--", "sh", "-c", script)).stdout;
+    assert.match(await onHost("ip route"), /via 10\.9\.0\.12 dev tunl0 proto bird onlink/);
+    const lock = "/var/run/calico/ipip-tun.lock";
+    const pid = await onHost(`cat ${lock}`);
+    assert.equal((await asNobody("lab", "break", "agent", "a", "--lab", "open")).code, 0);
+    await fullMatrix();
+    assert.equal((await asNobody("lab", "heal", "--lab", "open")).code, 0);
+    await fullMatrix();
+    assert.equal(await onHost(`cat ${lock}`), pid);
+    await onHost(`kill -9 $(cat ${lock})`);
+    await eventually(async () => assert.notEqual(await onHost(`cat ${lock}`), pid));
+    await fullMatrix();
+    await asNobody("lab", "down", "open");
+    await eventually(() => assert.equal(fs.existsSync(`/proc/${pid.trim()}`), false));
+  });
+
+  test("where /dev/net/tun is closed, the lab says what helps", async (t) => {
+    if ((await asNobody("lab", "--help")).code !== 0) return t.skip("another user cannot read this checkout");
+    fs.writeFileSync(path.join(root, "closed"), "", { mode: 0o600 });
+    const started = await up("closed", "closed");
+    if (/needs a user namespace/.test(started.stderr)) return t.skip("user namespaces are forbidden here");
+    await eventually(async () => {
+      assert.match(
+        await showNode("closed"),
+        /tunl0: EACCES \(open of \/dev\/net\/tun; .*chmod 666 \/dev\/net\/tun/,
+        started.stderr,
+      );
+    }, 60_000);
+    assert.match(await showNode("closed"), /^IP-in-IP: carried by nothing \(.*open of \/dev\/net\/tun: EACCES\)$/m);
+  });
+});
