@@ -93,9 +93,9 @@ export class TunSourceDriver implements Driver<TunnelSourceItem> {
     observer.attach(sink);
     this.#stopListening = this.#deps.links.listen({
       changed: ({ before, after }) => {
-        if (before?.index === after?.index || ![before?.name, after?.name].includes(this.#device)) return;
-        observer.resync("the IP-in-IP device came or went");
-        observer.retry(this.#device);
+        if (before?.index === after?.index && before?.name === after?.name) return;
+        if (before?.name === this.#device) observer.resync("the IP-in-IP device went, and its process");
+        if (after?.name === this.#device) observer.retry(this.#device);
       },
       lost: (reason) => observer.resync(reason),
     });
