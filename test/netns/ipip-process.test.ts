@@ -17,7 +17,18 @@ import { SilentLog } from "../../src/testing/silent-log.ts";
 import { tunnelProcessAt } from "../../src/testing/tunnel-process-at.ts";
 import { whyNoTap } from "../../src/testing/why-no-tap.ts";
 import { eventually } from "../scenario/eventually.ts";
-import { agents, bedFor, capture, expected, ping, pings, sends, started, startedAgent } from "./ipip-words.ts";
+import {
+  agents,
+  bedFor,
+  capture,
+  exceedsMtu,
+  expected,
+  ping,
+  pings,
+  sends,
+  started,
+  startedAgent,
+} from "./ipip-words.ts";
 
 const skip = whyNoNamespaces() ?? whyNoTap() ?? false;
 
@@ -142,15 +153,7 @@ test("packets of a node that is not known do not come in", { skip }, async (t) =
 
 test("what does not fit is told of with DF, and fragmented without", { skip }, async (t) => {
   const bed = await carried(t);
-  ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1480 - 28}`);
-  for (const { host, pod } of [bed.one, bed.two]) {
-    host.ip("link set cali1 mtu 1500");
-    pod.ip("link set eth0 mtu 1500");
-  }
-  const refusals = await capture(t, bed.one.pod, 1, "-i", "eth0", "icmp[icmptype]", "==", "icmp-unreach");
-  assert.throws(() => ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1500 - 28}`));
-  await refusals.says(/unreachable - need to frag \(mtu 1480\)/);
-  assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "4000"), /4008 bytes from/);
+  await exceedsMtu(t, bed);
 });
 
 for (const other of ["process", "bpf"] as const) {

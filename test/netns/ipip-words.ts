@@ -1,4 +1,5 @@
 /** What the tests of IP-in-IP say: agents on the bed's nodes, captures, pings, a stream that is known. */
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";
@@ -65,6 +66,19 @@ export const pings = (from: BedNode, to: BedNode): boolean => {
     return false;
   }
 };
+
+/** What a device's MTU does to packets that it has no room for: with DF their sender is told, without they are fragmented. */
+export async function exceedsMtu(t: TestContext, bed: IpipBed): Promise<void> {
+  ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1480 - 28}`);
+  for (const { host, pod } of [bed.one, bed.two]) {
+    host.ip("link set cali1 mtu 1500");
+    pod.ip("link set eth0 mtu 1500");
+  }
+  const refusals = await capture(t, bed.one.pod, 1, "-i", "eth0", "icmp[icmptype]", "==", "icmp-unreach");
+  assert.throws(() => ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1500 - 28}`));
+  await refusals.says(/unreachable - need to frag \(mtu 1480\)/);
+  assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "4000"), /4008 bytes from/);
+}
 
 /** What `seq` prints: octets that are known, and different everywhere. */
 const LAST = 4_000_000;

@@ -13,7 +13,7 @@ import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { whyNoBpf } from "../../src/testing/bpf-run.ts";
 import { type BedNode, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
 import { type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
-import { agents, bedFor, capture, expected, ping, pings, sends, started } from "./ipip-words.ts";
+import { agents, bedFor, capture, exceedsMtu, expected, ping, pings, sends, started } from "./ipip-words.ts";
 
 const skip = whyNoNamespaces() ?? whyNoBpf() ?? false;
 
@@ -108,15 +108,7 @@ test("programs are exchanged, and the tunnel's MTU changed, with a packet every 
 test("what does not fit is told of with DF, and fragmented without", { skip }, async (t) => {
   const bed = bedFor(t);
   await agents(t, bed, "bpf");
-  ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1480 - 28}`);
-  for (const { host, pod } of [bed.one, bed.two]) {
-    host.ip("link set cali1 mtu 1500");
-    pod.ip("link set eth0 mtu 1500");
-  }
-  const refusals = await capture(t, bed.one.pod, 1, "-i", "eth0", "icmp[icmptype]", "==", "icmp-unreach");
-  assert.throws(() => ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1500 - 28}`));
-  await refusals.says(/unreachable - need to frag \(mtu 1480\)/);
-  assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "4000"), /4008 bytes from/);
+  await exceedsMtu(t, bed);
 });
 
 /** Packets that a device has sent. */
