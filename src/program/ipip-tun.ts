@@ -1,5 +1,6 @@
 /** `ocicat ipip-tun`: IP-in-IP in user space, started by an agent whose kernel carries none. */
 import fs from "node:fs";
+import os from "node:os";
 import { Command } from "commander";
 import { listenForAgent } from "../adapter/ipip/control-server.ts";
 import { encodeRefusal, tunnelFiles } from "../adapter/ipip/control-words.ts";
@@ -54,6 +55,7 @@ async function serve({ device, folder }: Options, host: ProcessHost, scope: Scop
   if (!lock) throw new KernelError({ call: "lock", errno: "EBUSY", number: 16, subject: files.lock });
   scope.defer(() => lock.release());
   fs.writeFileSync(files.lock, `${process.pid}\n`);
+  takePrecedence();
   return new Promise((resolve, reject) => {
     const end = (why?: string): void => {
       if (why !== undefined) host.stderr.write(`ocicat ipip-tun: ${why}; ends\n`);
@@ -69,6 +71,15 @@ async function serve({ device, folder }: Options, host: ProcessHost, scope: Scop
       host.stdout.write(`${TUNNEL_READY}\n`);
     }, reject);
   });
+}
+
+/** All packets of the host wait for this process, as for the kernel, which waits for nobody. Without the right it is one of many. */
+function takePrecedence(): void {
+  try {
+    os.setPriority(os.constants.priority.PRIORITY_HIGH);
+  } catch (failure) {
+    if (!(failure instanceof Error && "code" in failure)) throw failure;
+  }
 }
 
 /** The forwarder, and what it was told. */
