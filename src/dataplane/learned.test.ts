@@ -32,6 +32,7 @@ const side = (): BgpSide & { readonly seen: string[]; passes: number } => {
     seen,
     passes: 0,
     compiled: (key) => void seen.push(key),
+    contributed: () => () => true,
     settled() {
       this.passes++;
     },
