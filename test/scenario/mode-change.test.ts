@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "./eventually.ts";
+import { type ModeName, modes, patchTo, sendsBy } from "./modes.ts";
 import { cannotRunLabs, type Outcome, Testbed } from "./testbed.ts";
 import { assertNothingLost, underTraffic } from "./traffic.ts";
 
@@ -14,11 +15,86 @@ const routeToSameSubnet = {
 } as const;
 /** So many flow in a mode before it is left again. */
 const DATAGRAMS_IN_EACH = 500;
-type Mode = keyof typeof routeToSameSubnet;
+type VxlanMode = keyof typeof routeToSameSubnet;
 
 const skip = cannotRunLabs() ?? false;
 
-describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () => {
+/** Each of the modes that carry to every host to each other, once. */
+const TOUR: readonly ModeName[] = [
+  ...(["IPIP CrossSubnet", "VXLAN Always", "VXLAN CrossSubnet", "IPIP Always"] as const),
+  ...(["VXLAN CrossSubnet", "IPIP CrossSubnet", "IPIP Always", "VXLAN Always"] as const),
+  ...(["IPIP CrossSubnet", "VXLAN CrossSubnet", "VXLAN Always", "IPIP Always"] as const),
+];
+const HOSTS = ["master", "worker-1", "worker-2", "worker-3"];
+
+describe("every mode is changed to every other on the running lab, with BGP", { skip, timeout: 240_000 }, () => {
+  let bed: Testbed;
+
+  before(async () => {
+    bed = await Testbed.up("aws-two-subnets");
+    assert.equal((await bed.ocicat("lab", "underlay", "set", "all", "srcdst=off")).code, 0);
+    await sendsBy(bed, "IPIP Always");
+  });
+  after(() => bed?.close());
+
+  const tunnels = async (): Promise<readonly string[]> => {
+    const links = await bed.json<{ ifname: string }>("worker-1", "ip", "-j", "link", "show");
+    return links.flatMap(({ ifname }) => (["tunl0", "vxlan.calico"].includes(ifname) ? [ifname] : []));
+  };
+
+  test("no packet is lost, and no connection", async () => {
+    for (const [index, to] of TOUR.entries()) {
+      const from = TOUR.at(index - 1);
+      const traffic = await underTraffic(bed, "pod-1", TARGETS, async ({ more }) => {
+        await patchTo(bed, to);
+        await sendsBy(bed, to);
+        await more(DATAGRAMS_IN_EACH);
+      });
+      assertNothingLost(traffic, `from ${from} to ${to}`);
+      assert.equal((await bed.ocicat("verify")).code, 0, to);
+    }
+  });
+
+  test("to no encapsulation at all and back, where both ends are in one subnet", async () => {
+    for (const to of ["Direct", "VXLAN Always", "Direct", "IPIP Always"] as const) {
+      const traffic = await underTraffic(bed, "pod-1", { "pod-2": TARGETS["pod-2"] }, async ({ more }) => {
+        await patchTo(bed, to);
+        await sendsBy(bed, to);
+        await more(DATAGRAMS_IN_EACH);
+      });
+      assertNothingLost(traffic, `to ${to}`);
+    }
+  });
+
+  test("a device that no pool needs goes when nobody can send by it any more, under traffic", async () => {
+    const { "pod-2": address } = TARGETS;
+    for (const [to, left] of [
+      ["VXLAN Always", ["vxlan.calico"]],
+      ["Direct", []],
+    ] as const) {
+      const traffic = await underTraffic(bed, "pod-1", { "pod-2": address }, async ({ more }) => {
+        await patchTo(bed, to);
+        await sendsBy(bed, to);
+        await eventually(async () => assert.deepEqual(await tunnels(), left, to), 60_000);
+        await more(DATAGRAMS_IN_EACH);
+      });
+      assertNothingLost(traffic, `to ${to}`);
+      const { stdout } = await bed.ocicat("get", "node", "worker-1", "-o", "yaml");
+      assert.equal(stdout.includes("ipv4VXLANTunnelAddr"), modes[to].vxlanMode !== "Never", to);
+      assert.equal(stdout.includes("ipv4IPIPTunnelAddr"), modes[to].ipipMode !== "Never", to);
+      assert.equal((await bed.ocicat("verify")).code, 0, to);
+    }
+  });
+
+  test("nothing was repaired", async () => {
+    for (const host of HOSTS) {
+      const { stdout } = await bed.ocicat("node", "show", host, "-o", "json");
+      assert.deepEqual((JSON.parse(stdout) as { repairs: unknown[] }).repairs, [], host);
+    }
+  });
+});
+
+describe("a mode is changed on the running lab without BGP", { skip, timeout: 120_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
@@ -27,7 +103,7 @@ describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () 
   });
   after(() => bed?.close());
 
-  const isIn = (mode: Mode) =>
+  const isIn = (mode: VxlanMode) =>
     eventually(async () => {
       const routes = await bed.routes("worker-1");
       assert.ok(routes.includes(routeToSameSubnet[mode]), routes.join("\n"));
@@ -36,7 +112,7 @@ describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () 
     });
 
   /** From pod-1, while the mode goes to CrossSubnet and back. */
-  const thereAndBack = (change: (from: Mode, to: Mode) => Promise<Outcome>, answer: string) =>
+  const thereAndBack = (change: (from: VxlanMode, to: VxlanMode) => Promise<Outcome>, answer: string) =>
     underTraffic(bed, "pod-1", TARGETS, async ({ more }) => {
       for (const [from, to] of [
         ["Always", "CrossSubnet"],
@@ -84,7 +160,7 @@ describe("a mode is changed on the running lab", { skip, timeout: 120_000 }, () 
 
   test("all hosts are as compiled afterwards, and repaired nothing", async () => {
     assert.equal((await bed.ocicat("verify")).code, 0);
-    for (const host of ["master", "worker-1", "worker-2", "worker-3"]) {
+    for (const host of HOSTS) {
       const { stdout } = await bed.ocicat("node", "show", host, "-o", "json");
       assert.deepEqual((JSON.parse(stdout) as { repairs: unknown[] }).repairs, [], host);
     }
