@@ -27,7 +27,7 @@ const TOUR: readonly ModeName[] = [
 ];
 const HOSTS = ["master", "worker-1", "worker-2", "worker-3"];
 
-describe("every mode is changed to every other on the running lab, with BGP", { skip, timeout: 240_000 }, () => {
+describe("every mode is changed to every other on the running lab, with BGP", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

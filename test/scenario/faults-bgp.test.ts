@@ -1,0 +1,73 @@
+/** What goes wrong on a running lab with BGP: agents end in every way, the store goes away. Running pods lose no packet. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { eventually } from "./eventually.ts";
+import { sendsBy } from "./modes.ts";
+import { cannotRunLabs, Testbed } from "./testbed.ts";
+import { assertNothingLost, underTraffic } from "./traffic.ts";
+
+const TARGETS = { "pod-2": "192.168.133.194", "pod-3": "192.168.97.193" } as const;
+
+const skip = cannotRunLabs() ?? false;
+
+describe("faults on a running lab with BGP", { skip, timeout: 240_000 }, () => {
+  let bed: Testbed;
+
+  before(async () => {
+    bed = await Testbed.up("aws-two-subnets");
+    await sendsBy(bed, "IPIP Always");
+  });
+  after(() => bed?.close());
+
+  const agentPid = async (): Promise<number> => {
+    const { hosts } = JSON.parse((await bed.ocicat("lab", "status", "-o", "json")).stdout) as {
+      hosts: { name: string; agentPid?: number }[];
+    };
+    return hosts.find(({ name }) => name === "worker-1")?.agentPid ?? 0;
+  };
+  const isUp = (host: string) =>
+    eventually(async () => {
+      const { stdout } = await bed.ocicat("node", "status", host);
+      assert.equal(stdout.split("| up ").length, 4, stdout);
+    }, 60_000);
+
+  for (const [how, signal] of [
+    ["is killed", "SIGKILL"],
+    ["is restarted in order", "SIGTERM"],
+  ] as const) {
+    test(`an agent ${how}: learned routes stay on all hosts, and its sessions come again`, async () => {
+      const was = await agentPid();
+      const routes = await Promise.all(["worker-1", "worker-2"].map((host) => bed.routes(host)));
+      const traffic = await underTraffic(bed, "pod-1", TARGETS, async ({ more }) => {
+        process.kill(was, signal);
+        await eventually(async () => assert.ok(![0, was].includes(await agentPid())));
+        await isUp("worker-1");
+        await isUp("worker-2");
+        await more(500);
+      });
+      assertNothingLost(traffic, how);
+      assert.deepEqual(await Promise.all(["worker-1", "worker-2"].map((host) => bed.routes(host))), routes);
+    });
+  }
+
+  test("the store goes away and an agent is killed meanwhile: its routes stay, and it peers again when the store is back", async () => {
+    const traffic = await underTraffic(bed, "pod-1", TARGETS, async ({ more }) => {
+      assert.equal((await bed.ocicat("lab", "break", "store")).code, 0);
+      process.kill(await agentPid(), "SIGKILL");
+      await more(2_000);
+      await sendsBy(bed, "IPIP Always");
+      assert.equal((await bed.ocicat("lab", "heal")).code, 0);
+      await isUp("worker-1");
+      await more(500);
+    });
+    assertNothingLost(traffic);
+    await sendsBy(bed, "IPIP Always");
+  });
+
+  test("nothing differs from what is compiled", async () => {
+    await eventually(async () => {
+      const { code, stdout } = await bed.ocicat("verify");
+      assert.equal(code, 0, stdout);
+    });
+  });
+});
