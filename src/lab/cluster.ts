@@ -31,18 +31,18 @@ export function withBackend(topology: Topology, backend: Backend): Topology {
 }
 
 /**
- * What a lab can carry for this user: without root the kernel refuses the programs that IP-in-IP is made of, and VXLAN takes
- * its place. `note` says so.
+ * What a lab can carry for this user: without root the kernel refuses BPF programs, a process wants TAP devices, and where those
+ * are refused too (`whyNoTap`), VXLAN takes the place of IP-in-IP. `note` says so.
  */
 export function carriedFor(
   topology: Topology,
-  isRoot: boolean,
+  whyNoTap: string | undefined,
 ): { readonly topology: Topology; readonly note?: string } {
   const { cluster } = topology;
-  if (isRoot || cluster.ipipMode === "Never") return { topology };
+  if (whyNoTap === undefined || cluster.ipipMode === "Never") return { topology };
   return {
     topology: { ...topology, cluster: { ...cluster, ...everywhereBy.vxlan } },
-    note: `without root the kernel takes no BPF programs, which carry IP-in-IP: vxlanMode Always instead of ipipMode ${cluster.ipipMode}`,
+    note: `without root the kernel takes no BPF programs, and a process that carries IP-in-IP instead is refused its device (${whyNoTap}; chmod 666 /dev/net/tun helps): vxlanMode Always instead of ipipMode ${cluster.ipipMode}`,
   };
 }
 

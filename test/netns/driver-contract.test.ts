@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
+import { whyNoTap } from "../../src/adapter/linux/tap-device.ts";
 import type { TunnelServer } from "../../src/port/tunnel-server.ts";
 import { driverContract } from "../../src/testing/driver-contract.ts";
 import type { KernelUnderTest } from "../../src/testing/driver-ground.ts";
@@ -16,7 +17,6 @@ import { runs } from "../../src/testing/runs.ts";
 import { sysctlWorld } from "../../src/testing/settings-world.ts";
 import { tableLine, tableWorld } from "../../src/testing/table-world.ts";
 import { tunnelProcessAt } from "../../src/testing/tunnel-process-at.ts";
-import { whyNoTap } from "../../src/testing/why-no-tap.ts";
 
 function realNamespace(): { readonly namespace: TestNamespace; readonly kernel: KernelUnderTest } {
   const namespace = createNamespace();

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
+import { whyNoTap } from "../../src/adapter/linux/tap-device.ts";
 import { PRODUCT_VERSION } from "../../src/base/version.ts";
 import { keyOf } from "../../src/compile/items.ts";
 import { IpipLinkDriver } from "../../src/dataplane/drivers/ipip-links.ts";
@@ -15,7 +16,6 @@ import { type BedNode, type IpipBed, sourceOf, tunnelOf } from "../../src/testin
 import { whyNoNamespaces } from "../../src/testing/netns.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
 import { tunnelProcessAt } from "../../src/testing/tunnel-process-at.ts";
-import { whyNoTap } from "../../src/testing/why-no-tap.ts";
 import { eventually } from "../scenario/eventually.ts";
 import {
   agents,

@@ -13,7 +13,7 @@ import { KernelError } from "../../port/netlink.ts";
 import type { TunnelChange, TunnelServer, TunnelState } from "../../port/tunnel-server.ts";
 import type { OcicatCommand } from "../lab/programs.ts";
 import { isLocked } from "../linux/file-lock.ts";
-import { tryTunFile } from "../linux/tap-device.ts";
+import { whyNoTap } from "../linux/tap-device.ts";
 import { decodeRefusal, decodeState, encodeChange, TUNNEL_PATH, tunnelFiles } from "./control-words.ts";
 
 const ANSWER_MS = 2_000;
@@ -46,13 +46,7 @@ export class TunnelProcess implements TunnelServer {
   }
 
   whyNot(): string | undefined {
-    try {
-      tryTunFile();
-      return undefined;
-    } catch (failure) {
-      if (failure instanceof KernelError) return failure.message;
-      throw failure;
-    }
+    return whyNoTap();
   }
 
   async state(): Promise<TunnelState | undefined> {

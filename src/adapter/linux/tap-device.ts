@@ -1,4 +1,5 @@
 /** A TAP device that lives as long as its descriptor is open. Documentation/networking/tuntap.rst; linux/if_tun.h. */
+import { KernelError } from "../../port/netlink.ts";
 import { call } from "./libc.ts";
 
 const O_RDWR = 2;
@@ -16,11 +17,17 @@ const TUN_F_TSO4 = 0x02;
 const NAME_OCTETS = 16;
 const REQUEST_OCTETS = 40;
 
-export const TUN_FILE = "/dev/net/tun";
+const TUN_FILE = "/dev/net/tun";
 
-/** Opens the file that makes such devices, to see whether this process may. Throws KernelError. */
-export function tryTunFile(): void {
-  call("close", [openTunFile()]);
+/** Why this process may not open the file that makes such devices; undefined when it may. */
+export function whyNoTap(): string | undefined {
+  try {
+    call("close", [openTunFile()]);
+    return undefined;
+  } catch (failure) {
+    if (failure instanceof KernelError) return failure.message;
+    throw failure;
+  }
 }
 
 const openTunFile = (): number => call("open", [TUN_FILE, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0], TUN_FILE);

@@ -1,6 +1,7 @@
 /** The topology that a command names, one that ships with ocicat or a YAML file, and what of it can be built here. */
 import fs from "node:fs";
 import path from "node:path";
+import { whyNoTap } from "../../adapter/linux/tap-device.ts";
 import { CodedError } from "../../base/errors.ts";
 import { nearest } from "../../base/nearest.ts";
 import { carriedFor, withBackend } from "../../lab/cluster.ts";
@@ -15,7 +16,8 @@ export class TopologyError extends CodedError<"noTopology", { name: string }> {}
 /** The topology to build for this user, with another backend where one is asked for. Throws as `findTopology`. */
 export function topologyToBuild(host: ProcessHost, name: string, backend?: Backend): Topology {
   const named = findTopology(host, name);
-  const { topology, note } = carriedFor(backend === undefined ? named : withBackend(named, backend), userId() === 0);
+  const wanted = backend === undefined ? named : withBackend(named, backend);
+  const { topology, note } = carriedFor(wanted, userId() === 0 ? undefined : whyNoTap());
   if (note !== undefined) host.stderr.write(`  ${note}\n`);
   return topology;
 }
