@@ -4,23 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { expectPaths, matrix } from "./check-matrix.ts";
 import { eventually } from "./eventually.ts";
 import { cannotRunLabs, Testbed } from "./testbed.ts";
-
-interface Pair {
-  readonly from: string;
-  readonly to: string;
-  readonly ok: boolean;
-  readonly path: string;
-  readonly reasons: readonly string[];
-}
-
-/** `lab check -o json`, by pair of pod names. */
-async function matrix(bed: Testbed): Promise<ReadonlyMap<string, Pair>> {
-  const { stdout } = await bed.ocicat("lab", "check", "-o", "json");
-  const { pairs } = JSON.parse(stdout) as { pairs: readonly Pair[] };
-  return new Map(pairs.map((pair) => [`${pair.from}→${pair.to}`, pair]));
-}
 
 const skip = cannotRunLabs() ?? false;
 
@@ -109,13 +95,14 @@ describe("aws-two-subnets by VXLAN", { skip, timeout: 240_000 }, () => {
     test(`Always, check ${check}: everybody reaches everybody, by VXLAN between hosts`, async () => {
       await setMode("Always");
       await setCheck(check);
-      await eventually(async () => {
-        const pairs = await matrix(bed);
-        for (const pair of ["pod-1→pod-2", "pod-2→pod-1", "pod-1→pod-3", "pod-3→pod-1", "pod-2→pod-3", "pod-3→pod-2"]) {
-          const found = pairs.get(pair);
-          assert.deepEqual({ ok: found?.ok, path: found?.path }, { ok: true, path: "vxlan" }, pair);
-        }
-      }, 60_000);
+      await expectPaths(bed, {
+        "pod-1→pod-2": "vxlan",
+        "pod-2→pod-1": "vxlan",
+        "pod-1→pod-3": "vxlan",
+        "pod-3→pod-1": "vxlan",
+        "pod-2→pod-3": "vxlan",
+        "pod-3→pod-2": "vxlan",
+      });
     });
   }
 
@@ -126,21 +113,13 @@ describe("aws-two-subnets by VXLAN", { skip, timeout: 240_000 }, () => {
       "192.168.133.192/26 via 10.30.0.56 dev ens5 proto 80",
       "192.168.97.192/26 via 192.168.97.192 dev vxlan.calico onlink",
     );
-    await eventually(async () => {
-      const pairs = await matrix(bed);
-      assert.deepEqual([pairs.get("pod-1→pod-2")?.ok, pairs.get("pod-1→pod-2")?.path], [true, "bare"]);
-      assert.deepEqual([pairs.get("pod-1→pod-3")?.ok, pairs.get("pod-1→pod-3")?.path], [true, "vxlan"]);
-    }, 60_000);
+    await expectPaths(bed, { "pod-1→pod-2": "bare", "pod-1→pod-3": "vxlan" });
   });
 
   test("CrossSubnet, check on: the same subnet is lost at the NIC, and the check says why", async () => {
     await setCheck("on");
-    await eventually(async () => {
-      const pairs = await matrix(bed);
-      assert.equal(pairs.get("pod-1→pod-2")?.ok, false);
-      assert.match(pairs.get("pod-1→pod-2")?.reasons.join() ?? "", /source\/destination check/);
-      assert.equal(pairs.get("pod-1→pod-3")?.ok, true);
-    }, 60_000);
+    await expectPaths(bed, { "pod-1→pod-2": "no", "pod-1→pod-3": "vxlan" });
+    assert.match((await matrix(bed)).get("pod-1→pod-2")?.reasons.join() ?? "", /source\/destination check/);
     const curl = await bed.tryOn("pod-1", "curl", "-s", "192.168.133.194", "--max-time", "2");
     assert.equal(curl.code, 28, "what a cloud drops, it drops silently");
   });
