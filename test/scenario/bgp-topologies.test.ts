@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { expectPaths, matrix } from "./check-matrix.ts";
 import { eventually } from "./eventually.ts";
 import { descendants, isRunning } from "./process-tree.ts";
-import { cannotRunLabs, Testbed } from "./testbed.ts";
+import { cannotRunLabs, rows, Testbed } from "./testbed.ts";
 import { assertNothingLost, underTraffic } from "./traffic.ts";
 
 const skip = cannotRunLabs() ?? false;
@@ -79,13 +79,10 @@ describe("kans-cross-subnet", { skip, timeout: 240_000 }, () => {
     );
     assert.equal(stdout, "Successfully patched 1 'IPPool' resource\n");
     const wide = await bed.on("k8s-m", "ocicat", "get", "ippool", "-o", "wide");
-    assert.deepEqual(
-      wide.split("\n").flatMap((line) => (line.trim() === "" ? [] : line.trim().split(/\s+/).join(" "))),
-      [
-        "NAME CIDR NAT IPIPMODE VXLANMODE DISABLED DISABLEBGPEXPORT SELECTOR",
-        "default-ipv4-ippool 172.16.0.0/16 true CrossSubnet Never false false all()",
-      ],
-    );
+    assert.deepEqual(rows(wide), [
+      "NAME CIDR NAT IPIPMODE VXLANMODE DISABLED DISABLEBGPEXPORT SELECTOR",
+      "default-ipv4-ippool 172.16.0.0/16 true CrossSubnet Never false false all()",
+    ]);
     await expectRoutes(
       bed,
       "k8s-w1",

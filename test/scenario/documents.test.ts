@@ -1,17 +1,13 @@
 /**
- * The command sessions of the founding documents, typed as they stand with `ocicat` for `calicoctl`, as far as they need
- * neither Kubernetes nor BGP nor IP in IP; VXLAN stands where the documents have tunl0.
+ * The command sessions of the founding documents, typed as they stand with `ocicat` for `calicoctl`, by VXLAN where the
+ * documents have tunl0. None needs Kubernetes; `documents-bgp.test.ts` has those that need BGP and IP in IP.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "./eventually.ts";
-import { cannotRunLabs, Testbed } from "./testbed.ts";
+import { cannotRunLabs, rows, Testbed } from "./testbed.ts";
 
 const skip = cannotRunLabs() ?? false;
-
-/** Rows of what is printed, blanks made one. */
-const rows = (text: string): string[] =>
-  text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim().replaceAll(/\s+/g, " ")]));
 
 describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { skip, timeout: 120_000 }, () => {
   let bed: Testbed;
@@ -21,24 +17,18 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
   });
   after(() => bed?.close());
 
-  /** At a terminal of a host or pod; what it printed. */
-  const types = async (place: string, text: string): Promise<string> => {
-    const outcome = await bed.terminal(place, text);
-    assert.equal(outcome.code, 0, `${place}$ ${text}\n${outcome.stdout}${outcome.stderr}`);
-    return outcome.stdout;
-  };
-  const routesTo = async (place: string, block: string): Promise<string[]> =>
-    rows(await types(place, "route -n")).filter((row) => row.startsWith(`${block} `));
+  const routesTo = async (place: string, block: string): Promise<readonly string[]> =>
+    rows(await bed.types(place, "route -n")).filter((row) => row.startsWith(`${block} `));
 
   test("curl 192.168.133.194", async () => {
     assert.match(
-      await types("pod-1", "curl 192.168.133.194"),
+      await bed.types("pod-1", "curl 192.168.133.194"),
       /pod-2 \(192\.168\.133\.194\) on worker-2, hello 192\.168\.226\.65/,
     );
   });
 
   test("route -n", async () => {
-    const table = rows(await types("master", "route -n"));
+    const table = rows(await bed.types("master", "route -n"));
     assert.equal(table[1], "Destination Gateway Genmask Flags Metric Ref Use Iface");
     for (const row of [
       "0.0.0.0 10.30.0.1 0.0.0.0 UG 100 0 0 ens5",
@@ -57,21 +47,21 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
   });
 
   test("ocicat get ippool -o wide", async () => {
-    assert.deepEqual(rows(await types("master", "ocicat get ippool -o wide")), [
+    assert.deepEqual(rows(await bed.types("master", "ocicat get ippool -o wide")), [
       "NAME CIDR NAT IPIPMODE VXLANMODE DISABLED DISABLEBGPEXPORT SELECTOR",
       "default-ipv4-ippool 192.168.0.0/16 true Never Always false false all()",
     ]);
   });
 
   test("the tunnel device, its neighbours and its forwarding database", async () => {
-    const device = await types("worker-1", "ip -d link show vxlan.calico");
+    const device = await bed.types("worker-1", "ip -d link show vxlan.calico");
     assert.match(device, /vxlan id 4096 local 10\.30\.0\.206 dev ens5 .*dstport 4789 nolearning .*udpcsum/);
-    const neighbours = rows(await types("worker-1", "ip neigh show | grep vxlan.calico"));
+    const neighbours = rows(await bed.types("worker-1", "ip neigh show | grep vxlan.calico"));
     assert.ok(
       neighbours.some((row) => /^192\.168\.97\.192 dev vxlan\.calico lladdr 66:[0-9a-f:]{14} PERMANENT$/.test(row)),
       neighbours.join("\n"),
     );
-    const forwarding = rows(await types("worker-1", "bridge fdb | grep vxlan.calico"));
+    const forwarding = rows(await bed.types("worker-1", "bridge fdb | grep vxlan.calico"));
     assert.ok(
       forwarding.some((row) => /^66:[0-9a-f:]{14} dev vxlan\.calico dst 10\.30\.1\.66 self permanent$/.test(row)),
       forwarding.join("\n"),
@@ -79,14 +69,14 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
   });
 
   test("from a node's own terminal a pod of another node is reached, from the tunnel's address", async () => {
-    assert.match(await types("worker-1", "ping -c 1 192.168.97.193"), / 0% packet loss/);
-    assert.match(await types("worker-1", "curl -s 192.168.97.193"), /hello 192\.168\.226\.64/);
+    assert.match(await bed.types("worker-1", "ping -c 1 192.168.97.193"), / 0% packet loss/);
+    assert.match(await bed.types("worker-1", "curl -s 192.168.97.193"), /hello 192\.168\.226\.64/);
   });
 
   test("get, edit, apply; curl times out while nothing carries, and works in CrossSubnet with the check off", async () => {
-    await types("master", "cd /tmp && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml");
-    await types("master", 'sed -i -e "s/vxlanMode: Always/vxlanMode: Never/" /tmp/ippool.yaml');
-    const applied = await types("master", "cd /tmp && ocicat apply -f ippool.yaml");
+    await bed.types("master", "cd /tmp && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml");
+    await bed.types("master", 'sed -i -e "s/vxlanMode: Always/vxlanMode: Never/" /tmp/ippool.yaml');
+    const applied = await bed.types("master", "cd /tmp && ocicat apply -f ippool.yaml");
     assert.equal(applied, "Successfully applied 1 'IPPool' resource(s)\n");
     await eventually(async () => assert.deepEqual(await routesTo("worker-1", "192.168.133.192"), []));
     const [same, other] = await Promise.all([
@@ -97,7 +87,7 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
     assert.match(same.stderr, /curl: \(28\)/);
 
     assert.equal((await bed.shell("ocicat lab underlay set all srcdst=off")).code, 0);
-    const piped = await types(
+    const piped = await bed.types(
       "master",
       'ocicat get ippool default-ipv4-ippool -o yaml | sed -e "s/vxlanMode: Never/vxlanMode: CrossSubnet/" | ocicat apply -f -',
     );
@@ -107,17 +97,17 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
         "192.168.133.192 10.30.0.56 255.255.255.192 UG 0 0 0 ens5",
       ]),
     );
-    await eventually(async () => assert.match(await types("pod-1", "curl -v4 192.168.133.194"), /hello/));
-    assert.match(await types("pod-1", "curl 192.168.97.193 --max-time 10"), /hello/);
+    await eventually(async () => assert.match(await bed.types("pod-1", "curl -v4 192.168.133.194"), /hello/));
+    assert.match(await bed.types("pod-1", "curl 192.168.97.193 --max-time 10"), /hello/);
   });
 
   test("tcpdump at the NIC sees the pods' own addresses only where nothing encapsulates", async () => {
     const bare = await bed.capture("worker-1", "ens5", "src 192.168.226.65 and dst 192.168.133.194", () =>
-      types("pod-1", "curl -s 192.168.133.194"),
+      bed.types("pod-1", "curl -s 192.168.133.194"),
     );
     assert.match(bare, /192\.168\.226\.65\.\d+ > 192\.168\.133\.194\.80/);
     const tunnelled = await bed.capture("worker-1", "ens5", "src 192.168.226.65 and dst 192.168.97.193", () =>
-      types("pod-1", "curl -s 192.168.97.193"),
+      bed.types("pod-1", "curl -s 192.168.97.193"),
     );
     assert.equal(tunnelled.trim(), "");
   });
@@ -132,26 +122,23 @@ describe("a packet's life, as document 002 types it", { skip, timeout: 120_000 }
   });
   after(() => bed?.close());
 
-  const types = async (place: string, text: string): Promise<string> => {
-    const outcome = await bed.terminal(place, text);
-    assert.equal(outcome.code, 0, `${place}$ ${text}\n${outcome.stdout}${outcome.stderr}`);
-    return outcome.stdout;
-  };
-
   test("on the host", async () => {
-    assert.equal(await types("controlplane", "cat /proc/sys/net/ipv4/conf/cali9861acf9f07/proxy_arp"), "1\n");
-    assert.equal(await types("controlplane", "cd /etc/cni/net.d/; ls"), "10-calico.conflist\n");
+    assert.equal(await bed.types("controlplane", "cat /proc/sys/net/ipv4/conf/cali9861acf9f07/proxy_arp"), "1\n");
+    assert.equal(await bed.types("controlplane", "cd /etc/cni/net.d/; ls"), "10-calico.conflist\n");
     assert.match(
-      await types("controlplane", "cd /etc/cni/net.d/; cat 10-calico.conflist"),
+      await bed.types("controlplane", "cd /etc/cni/net.d/; cat 10-calico.conflist"),
       /"name": "k8s-pod-network"/,
     );
-    assert.match(await types("controlplane", "cd /opt/cni/bin; ls"), /\bcalico\n(.*\n)*calico-ipam\n(.*\n)*install\n/);
-    const device = await types("controlplane", "ifconfig cali9861acf9f07");
+    assert.match(
+      await bed.types("controlplane", "cd /opt/cni/bin; ls"),
+      /\bcalico\n(.*\n)*calico-ipam\n(.*\n)*install\n/,
+    );
+    const device = await bed.types("controlplane", "ifconfig cali9861acf9f07");
     assert.match(device, /^cali9861acf9f07: flags=4163<UP,BROADCAST,RUNNING,MULTICAST> {2}mtu 1450$/m);
     assert.match(device, /inet6 fe80::ecee:eeff:feee:eeee {2}prefixlen 64 {2}scopeid 0x20<link>/);
     assert.match(device, /ether ee:ee:ee:ee:ee:ee/);
     assert.doesNotMatch(device, /inet /);
-    assert.deepEqual(rows(await types("controlplane", "ocicat get workloadendpoints")), [
+    assert.deepEqual(rows(await bed.types("controlplane", "ocicat get workloadendpoints")), [
       "WORKLOAD NODE NETWORKS INTERFACE",
       "busybox-deployment-8c7dc8548-x6ljh controlplane 192.168.49.66/32 cali9861acf9f07",
       "busybox-deployment-8c7dc8548-btnkv node01 192.168.196.131/32 calib673e730d42",
@@ -160,20 +147,20 @@ describe("a packet's life, as document 002 types it", { skip, timeout: 120_000 }
 
   test("in the pod", async () => {
     assert.match(
-      await types(pod, "ifconfig"),
+      await bed.types(pod, "ifconfig"),
       /^eth0: flags=4163<[A-Z,]+> {2}mtu 1450\n +inet 192\.168\.49\.66 {2}netmask 255\.255\.255\.255/m,
     );
-    assert.deepEqual(rows(await types(pod, "ip route")), [
+    assert.deepEqual(rows(await bed.types(pod, "ip route")), [
       "default via 169.254.1.1 dev eth0",
       "169.254.1.1 dev eth0 scope link",
     ]);
-    assert.equal(await types(pod, "arp"), "");
+    assert.equal(await bed.types(pod, "arp"), "");
     assert.match(
-      await types(pod, "ping 192.168.196.131 -c 1"),
+      await bed.types(pod, "ping 192.168.196.131 -c 1"),
       /ttl=62 .*\n(.*\n)*1 packets transmitted, 1 received, 0% packet loss/,
     );
     // net-tools prints as a table what busybox prints as lines, unless asked by -a.
-    assert.match(await types(pod, "arp -a -n"), /^\? \(169\.254\.1\.1\) at ee:ee:ee:ee:ee:ee \[ether\] +on eth0$/m);
-    assert.match(await types(pod, "ping 8.8.8.8 -c 1"), / 0% packet loss/);
+    assert.match(await bed.types(pod, "arp -a -n"), /^\? \(169\.254\.1\.1\) at ee:ee:ee:ee:ee:ee \[ether\] +on eth0$/m);
+    assert.match(await bed.types(pod, "ping 8.8.8.8 -c 1"), / 0% packet loss/);
   });
 });

@@ -38,6 +38,11 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
+/** Lines of what is printed, blanks made one, empty ones left out. */
+export function rows(text: string): readonly string[] {
+  return text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim().replaceAll(/\s+/g, " ")]));
+}
+
 /** Why a lab cannot run here, undefined when it can. */
 export function cannotRunLabs(): string | undefined {
   if (os.platform() !== "linux") return "needs Linux";
@@ -105,6 +110,13 @@ export class Testbed {
     return this.tryOn(place, "bash", "-c", text);
   }
 
+  /** As `terminal`; what it printed. Fails when what is typed does. */
+  async types(place: string, text: string): Promise<string> {
+    const outcome = await this.terminal(place, text);
+    assert.equal(outcome.code, 0, `${place}$ ${text}\n${outcome.stdout}${outcome.stderr}`);
+    return outcome.stdout;
+  }
+
   /** A command on a host or in a pod that goes on; whoever starts it ends it. */
   start(place: string, ...command: readonly string[]): Running {
     return this.running("lab", "exec", place, "--", ...command);
@@ -140,7 +152,6 @@ export class Testbed {
 
   /** The lines of `ip route` on a host, trimmed: what the founding documents list. */
   async routes(host: string): Promise<readonly string[]> {
-    const text = await this.on(host, "ip", "route");
-    return text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim().replaceAll(/\s+/g, " ")]));
+    return rows(await this.on(host, "ip", "route"));
   }
 }
