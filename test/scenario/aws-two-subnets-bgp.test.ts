@@ -34,7 +34,7 @@ const TABLE: readonly (readonly [ModeName, Check, same: Way, other: Way])[] = [
 
 const skip = cannotRunLabs() ?? false;
 
-describe("aws-two-subnets by BGP", { skip, timeout: 400_000 }, () => {
+describe("aws-two-subnets by BGP", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

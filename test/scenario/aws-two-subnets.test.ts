@@ -10,7 +10,7 @@ import { cannotRunLabs, Testbed } from "./testbed.ts";
 
 const skip = cannotRunLabs() ?? false;
 
-describe("aws-two-subnets by VXLAN", { skip, timeout: 240_000 }, () => {
+describe("aws-two-subnets by VXLAN", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

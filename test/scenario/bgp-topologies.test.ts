@@ -43,7 +43,7 @@ const expectSessions = (bed: Testbed, host: string, ...wanted: readonly string[]
 /** Founding scenario B. */
 const PODS = { pod1: "172.16.158.3", pod2: "172.16.184.4", pod3: "172.16.34.1" };
 
-describe("kans-cross-subnet", { skip, timeout: 240_000 }, () => {
+describe("kans-cross-subnet", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
@@ -109,7 +109,7 @@ describe("kans-cross-subnet", { skip, timeout: 240_000 }, () => {
   });
 });
 
-describe("kans-router-peer", { skip, timeout: 240_000 }, () => {
+describe("kans-router-peer", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
@@ -157,7 +157,7 @@ describe("kans-router-peer", { skip, timeout: 240_000 }, () => {
   });
 });
 
-describe("reflectors", { skip, timeout: 240_000 }, () => {
+describe("reflectors", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
   let targets: Readonly<Record<string, string>> = {};
   const toReflectors = ["10.50.0.11 node specific up", "10.50.1.12 node specific up"];
@@ -257,7 +257,7 @@ const expectRackRoutes = (bed: Testbed, withinRack: string) =>
     `${BLOCKS["r1-a"]} via 10.60.2.1 dev eth0 proto bird`,
   );
 
-describe("tor-per-rack", { skip, timeout: 240_000 }, () => {
+describe("tor-per-rack", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
@@ -283,7 +283,7 @@ describe("tor-per-rack", { skip, timeout: 240_000 }, () => {
 const missing = ["/usr/sbin/bird", "/usr/lib/frr/bgpd"].find((file) => !existsSync(file));
 const skipMixed = skip || (missing === undefined ? false : `needs ${missing} (packages bird2, frr)`);
 
-describe("tor-per-rack-mixed", { skip: skipMixed, timeout: 240_000 }, () => {
+describe("tor-per-rack-mixed", { skip: skipMixed, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

@@ -35,7 +35,7 @@ const expectMesh = (bed: Testbed, host: string, ...peers: readonly string[]): Pr
 const listed = async (bed: Testbed, host: string, command: string): Promise<readonly string[]> =>
   rows((await bed.types(host, command)).replaceAll(/cali[0-9a-f]{11}/g, "cali…"));
 
-describe("routing modes of a cloud, as document 000 types them", { skip, timeout: 240_000 }, () => {
+describe("routing modes of a cloud, as document 000 types them", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
@@ -139,7 +139,7 @@ spec:
   });
 });
 
-describe("a packet's life, as document 002 types it", { skip, timeout: 240_000 }, () => {
+describe("a packet's life, as document 002 types it", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
   const pod = "busybox-deployment-8c7dc8548-x6ljh";
 

@@ -9,7 +9,7 @@ import { cannotRunLabs, rows, Testbed } from "./testbed.ts";
 
 const skip = cannotRunLabs() ?? false;
 
-describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { skip, timeout: 120_000 }, () => {
+describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
@@ -113,7 +113,7 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
   });
 });
 
-describe("a packet's life, as document 002 types it", { skip, timeout: 120_000 }, () => {
+describe("a packet's life, as document 002 types it", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
   const pod = "busybox-deployment-8c7dc8548-x6ljh";
 

@@ -10,7 +10,7 @@ const TARGETS = { "pod-2": "192.168.133.194", "pod-3": "192.168.97.193" } as con
 
 const skip = cannotRunLabs() ?? false;
 
-describe("faults on a running lab with BGP", { skip, timeout: 240_000 }, () => {
+describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

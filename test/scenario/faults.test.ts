@@ -136,7 +136,7 @@ const CUT_OFF =
 
 const skip = cannotRunLabs() ?? false;
 
-describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
+describe("faults on a running lab", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
@@ -256,7 +256,7 @@ describe("faults on a running lab", { skip, timeout: 180_000 }, () => {
   test("a firewall of others drops what a host forwards: every command names it, until it is gone", async () => {
     const table = "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }";
     const chain = "chain ip filter FORWARD (policy drop, priority 0; iptables) is not ours";
-    assert.equal((await bed.ocicat("lab", "check")).code, 0);
+    await eventually(async () => assert.equal((await bed.ocicat("lab", "check")).code, 0), 60_000);
     await typed(`nft '${table}'`);
     await eventually(async () => {
       const { forwardDrops, reports } = await report("worker-1");

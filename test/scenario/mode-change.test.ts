@@ -94,7 +94,7 @@ describe("every mode is changed to every other on the running lab, with BGP", { 
   });
 });
 
-describe("a mode is changed on the running lab without BGP", { skip, timeout: 120_000 }, () => {
+describe("a mode is changed on the running lab without BGP", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

@@ -37,7 +37,7 @@ const DIRECT = listings("172.17.0.40 dev ens3 proto bird", "172.17.0.32 dev ens3
 
 const skip = cannotRunLabs() ?? false;
 
-describe("packet-life by BGP", { skip, timeout: 300_000 }, () => {
+describe("packet-life by BGP", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

@@ -23,7 +23,7 @@ interface LinkJson {
 
 const skip = cannotRunLabs() ?? false;
 
-describe("packet-life by VXLAN", { skip, timeout: 120_000 }, () => {
+describe("packet-life by VXLAN", { skip, timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {
