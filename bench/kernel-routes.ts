@@ -15,7 +15,6 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
-import { setTimeout as setTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import v8 from "node:v8";
@@ -32,6 +31,7 @@ import { beginMessage, ControlType, endMessage, Flag } from "../src/netlink/mess
 import { plan } from "../src/reconcile/plan.ts";
 import { createNamespace, type TestNamespace } from "../src/testing/netns.ts";
 import { Writer } from "../src/wire/writer.ts";
+import { Turns } from "./turns.ts";
 
 const BARS = { ip: 0.4, limit: 1.3, turnMs: 20 } as const;
 const DEVICE = "vxlan.calico";
@@ -223,7 +223,7 @@ async function byDriver({ routes }: Load): Promise<DriverResult> {
     const stop = measure();
     const failures = await driver.apply(ops);
     const took = stop();
-    const longestTurnMs = turns.stop();
+    const longestTurnMs = turns.take();
     if (failures.length > 0) throw failures[0]?.error;
     countRoutes(namespace, routes.length);
     return { ...took, longestTurnMs };
@@ -233,38 +233,6 @@ async function byDriver({ routes }: Load): Promise<DriverResult> {
     links.close();
     rtnetlink.close();
   }
-}
-
-/** The longest turn of the event loop, in CPU time of the main thread. */
-class Turns {
-  #longest = 0;
-  #before = 0;
-  #isRunning = false;
-
-  start(): void {
-    this.#isRunning = true;
-    this.#before = threadMicros();
-    const turn = (): void => {
-      if (!this.#isRunning) return;
-      const now = threadMicros();
-      this.#longest = Math.max(this.#longest, now - this.#before);
-      this.#before = now;
-      setTimer(turn, 1);
-    };
-    setTimer(turn, 1);
-  }
-
-  /** Milliseconds. */
-  stop(): number {
-    if (this.#isRunning) this.#longest = Math.max(this.#longest, threadMicros() - this.#before);
-    this.#isRunning = false;
-    return this.#longest / 1_000;
-  }
-}
-
-function threadMicros(): number {
-  const { user, system } = process.threadCpuUsage();
-  return user + system;
 }
 
 /** The best of several rounds: other work on the machine only ever adds. */
