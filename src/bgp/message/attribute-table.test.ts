@@ -154,7 +154,7 @@ test("what nobody refers to is swept away, octets included, while what is held s
   for (let index = 1; index <= 1000; index++) decodedSet(octetsAt(index), context);
   assert.equal(table.size, 1001);
   await collectGarbage();
-  // Two for each that is added: half of the dead ones.
+  // Four for each that is added from 1,024 on.
   for (let index = 1; index <= 250; index++) decodedSet(octetsAt(-index >>> 0), context);
   assert.ok(table.size < 1001, `${table.size} sets`);
   await collectGarbage();

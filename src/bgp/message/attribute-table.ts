@@ -4,7 +4,8 @@
  *
  * The table holds its sets weakly: a set lives as long as a route, a message or anything else refers to it, and nobody
  * counts references. What is left of a set that the collector took (a map entry, its octets) is swept away a little with
- * every set that is added, two entries for one, and by `sweep` where somebody has time.
+ * every set that is added, four entries for one, once the table holds twice what the last pass left, and by `sweep` where somebody
+ * has time.
  */
 import { equalAttributes, hashAttributes } from "./attribute-equality.ts";
 import type { AttributeSet } from "./types.ts";
@@ -21,13 +22,18 @@ interface Entry {
   form: { readonly kind: OctetsKind; readonly octets: string } | undefined;
 }
 
-const SWEPT_FOR_EACH_ADDED = 2;
+const SWEPT_FOR_EACH_ADDED = 4;
+/** A table of so few is not swept. */
+const FEW = 1024;
 
 export class AttributeTable {
   readonly #byHash = new Map<number, Entry>();
   readonly #byOctets: readonly Map<string, Entry>[] = Array.from({ length: 8 }, () => new Map<string, Entry>());
   #sweeper = this.#byHash.values();
   #size = 0;
+  /** The next pass begins at this size; one that has begun goes on to its end. */
+  #sweptFrom = FEW;
+  #isSweeping = false;
 
   /** Sets in the table, those included that the collector took and no sweep has met. */
   get size(): number {
@@ -65,6 +71,8 @@ export class AttributeTable {
       const { value, done } = this.#sweeper.next();
       if (done) {
         this.#sweeper = this.#byHash.values();
+        this.#sweptFrom = Math.max(FEW, 2 * this.#size);
+        this.#isSweeping = false;
         break;
       }
       this.#dropDead(value);
@@ -78,7 +86,8 @@ export class AttributeTable {
       const known = entry.set.deref();
       if (known && (known === set || equalAttributes(known, set))) return { entry, set: known };
     }
-    this.sweep(SWEPT_FOR_EACH_ADDED);
+    if (this.#size >= this.#sweptFrom) this.#isSweeping = true;
+    if (this.#isSweeping) this.sweep(SWEPT_FOR_EACH_ADDED);
     const entry: Entry = { set: new WeakRef(set), hash, next: this.#byHash.get(hash), form: undefined };
     this.#byHash.set(hash, entry);
     this.#size++;
