@@ -141,6 +141,24 @@ test("a peer is not told its own routes, and is told to forget another's when it
   assert.equal(known(rib, "b").size, 1);
 });
 
+test("what the only session told is told to one that joins later, before its End-of-RIB", () => {
+  const rib = ribWith(["a"]);
+  const set = attributes("10.0.0.1");
+  rib.update("a", announce(set, P1, P2));
+  assert.deepEqual(known(rib, "a"), new Map());
+  rib.update("a", withdraw(P2));
+  settle(rib);
+  rib.sessionUp(facts("b"));
+  const batches = all(rib, "b");
+  assert.deepEqual(
+    batches.map(({ announced, endOfRib }) => [announced.flatMap(({ prefixes }) => prefixes), endOfRib]),
+    [
+      [[P1], []],
+      [[], [4, 6]],
+    ],
+  );
+});
+
 test("End-of-RIB comes after all that was there, once for each family, and not before routes are decided", () => {
   const rib = ribWith(["a"]);
   rib.update("a", announce(attributes("10.0.0.1"), P1));

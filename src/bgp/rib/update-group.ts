@@ -15,6 +15,7 @@ import { IdQueue } from "./id-queue.ts";
 import { IdSet } from "./id-set.ts";
 import type { LocRib } from "./loc-rib.ts";
 import type { Member } from "./member.ts";
+import type { Path } from "./path.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import type { Batch, Interner } from "./types.ts";
 
@@ -36,6 +37,8 @@ export class UpdateGroup {
   #told: (Exported | undefined)[] = [];
   readonly #toldIds = new IdSet();
   readonly #pending = new IdQueue();
+  /** While there is one member alone: its own routes, which nobody is told: worked out when another joins. */
+  readonly #unheard = new IdSet();
   /** Ids from here to `#scanEnd` have not been looked at since the group was made. */
   #scan = 0;
   readonly #scanEnd: number;
@@ -71,7 +74,8 @@ export class UpdateGroup {
   }
 
   get #isIdle(): boolean {
-    return this.#pending.size === 0 && this.#scan >= this.#scanEnd;
+    const isHeard = this.#members.size < 2 || this.#unheard.size === 0;
+    return isHeard && this.#pending.size === 0 && this.#scan >= this.#scanEnd;
   }
 
   get #isWanted(): boolean {
@@ -142,11 +146,14 @@ export class UpdateGroup {
     const ids: number[] = [];
     let looked = 0;
     for (; looked < limit; looked++) {
-      const id = this.#scan < this.#scanEnd ? this.#scan++ : this.#pending.shift();
+      const id = this.#shift();
       if (id < 0) break;
       const path = locRib.best(id);
       const before = this.#told[id];
-      if (!path && !before) continue;
+      if (!before && this.#isUnheard(path)) {
+        if (path) this.#unheard.add(id);
+        continue;
+      }
       const prefix = table.prefixOf(id);
       const after = path && this.exporter.exported(path, prefix);
       if (isSame(before, after)) continue;
@@ -181,6 +188,19 @@ export class UpdateGroup {
 
   #isCopyOf(group: UpdateGroup): boolean {
     return this.#origin?.group === group && this.#origin.version === group.#version;
+  }
+
+  /** The next prefix to be looked at; −1: none. */
+  #shift(): number {
+    if (this.#scan < this.#scanEnd) return this.#scan++;
+    const id = this.#pending.shift();
+    return id < 0 && this.#members.size > 1 ? this.#unheard.shift() : id;
+  }
+
+  /** No route, or one that is the only member's own. */
+  #isUnheard(path: Path | undefined): boolean {
+    if (!path?.peer) return path === undefined;
+    return this.#members.size === 1 && this.#members.values().next().value?.peer === path.peer;
   }
 
   #tell(id: number, exported: Exported | undefined): void {
