@@ -8,17 +8,19 @@ const SLICE_MS: Millis = 8;
 
 export class TurnBudget {
   readonly #clock: Clock;
+  readonly #sliceMs: Millis;
   #start: Millis;
 
   /** Begins with a whole slice. */
-  constructor(clock: Clock) {
+  constructor(clock: Clock, sliceMs: Millis = SLICE_MS) {
     this.#clock = clock;
+    this.#sliceMs = sliceMs;
     this.#start = clock.now();
   }
 
   /** Whether the slice is used up. */
   get isSpent(): boolean {
-    return this.#clock.now() - this.#start >= SLICE_MS;
+    return this.#clock.now() - this.#start >= this.#sliceMs;
   }
 
   /** Lets others have their turns, and begins a new slice. */

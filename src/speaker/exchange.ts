@@ -5,6 +5,8 @@
  *     streams ─▶ read ─▶ Rib ─▶ work ─▶ onBest
  *                                └────▶ next ─▶ encode once ─▶ streams that have room
  *
+ * A turn takes in first and tells afterwards, so that what came together leaves together.
+ *
  * Also what RFC 4724 asks of both ends of a restart: whose routes stay for how long, and when routes are chosen.
  */
 import type { SessionConfig } from "../bgp/config.ts";
@@ -39,6 +41,10 @@ export interface ExchangeDeps {
 /** What is done between two looks at the clock: a message may hold a thousand prefixes. */
 const MESSAGES = 2;
 const PREFIXES = 512;
+/** Read before they are decided: as many as make a batch for those who are told, where ten prefixes come in a message. */
+const MESSAGES_TOGETHER = 64;
+/** Of a turn, for taking in and for telling each. */
+const STRETCH_MS = 5;
 /** A peer that has so much to read is given no more for now. */
 const MOST_WAITING_OCTETS = 1 << 18;
 /** RFC 4724 section 4.2: how long a peer that is back may take to tell everything again. */
@@ -192,34 +198,59 @@ export class Exchange implements SessionHooks {
   }
 
   async #work(): Promise<void> {
-    const budget = new TurnBudget(this.#deps.clock);
-    await budget.rest();
-    while (!this.#isClosed && this.#slice(budget)) if (budget.isSpent) await budget.rest();
+    const { clock } = this.#deps;
+    do await clock.yield();
+    while (!this.#isClosed && this.#turn());
     this.#isWorking = false;
   }
 
-  /** A piece of every stage; whether there is more to do. */
-  #slice(budget: TurnBudget): boolean {
-    let isMore = this.#read(budget);
+  /** Whether there is more to do. */
+  #turn(): boolean {
+    const { clock } = this.#deps;
+    let isMore = this.#takeIn(new TurnBudget(clock, STRETCH_MS));
     if (this.#deferral) return isMore;
-    if (this.rib.work(PREFIXES)) isMore = true;
+    const budget = new TurnBudget(clock, STRETCH_MS);
+    while (this.#send(budget)) {
+      isMore = true;
+      if (budget.isSpent) break;
+      this.rib.work(PREFIXES);
+    }
+    return isMore;
+  }
+
+  /** Reads and decides until the budget is spent, or nothing is left to do; whether there is more, or nobody knows. */
+  #takeIn(budget: TurnBudget): boolean {
+    for (;;) {
+      let isMore = this.#read(budget);
+      if (!this.#deferral && this.#decide(!isMore)) isMore = true;
+      if (!isMore) return false;
+      if (budget.isSpent) return true;
+    }
+  }
+
+  /** Whether something was decided, and there may be more. */
+  #decide(isAllRead: boolean): boolean {
+    const isMore = this.rib.work(PREFIXES);
     const changes = this.rib.takeChanges(PREFIXES);
     if (changes.length > 0) {
       this.sink(changes);
-      isMore = true;
-    } else if (!isMore && !this.#isSettled) {
+      return true;
+    }
+    if (isAllRead && !isMore && !this.#isSettled) {
       this.#isSettled = true;
       this.settled();
     }
-    return this.#send(budget) || isMore;
+    return isMore;
   }
 
-  /** Each session with something to read has its turn; those that the budget leaves out come first the next time. */
+  /** Each session with something to read has its turn; those that are left out come first the next time. */
   #read(budget: TurnBudget): boolean {
-    for (const session of [...this.#readable]) {
-      if (budget.isSpent) break;
+    let read = 0;
+    for (const session of this.#readable) {
+      if (read >= MESSAGES_TOGETHER || budget.isSpent) break;
       this.#readable.delete(session);
       if (session.read(MESSAGES)) this.#readable.add(session);
+      read += MESSAGES;
     }
     return this.#readable.size > 0;
   }
