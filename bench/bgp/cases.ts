@@ -66,13 +66,7 @@ export const reflect = (clients: number): Case => ({
     await quiet(bed, sinks);
     const stop = measure(bed);
     feeder?.send(octets);
-    const { ms, cpuMs } = stop(await untilAll(sinks, ({ announced }) => announced >= HUNDRED_THOUSAND.routes));
-    return {
-      "told ms": ms,
-      "CPU ms": cpuMs,
-      "RSS MB": bed.daemon.residentMb(),
-      "UPDATEs each": sinks[0]?.updates ?? 0,
-    };
+    return untilTold(bed, sinks, stop);
   },
 });
 
@@ -85,16 +79,14 @@ export const late = (clients: number): Case => ({
     feeder?.send(announcements(HUNDRED_THOUSAND));
     await quiet(bed, feeder ? [feeder] : []);
     const stop = measure(bed);
-    const sinks = await connectAll(bed.ground, 1, clients);
-    const { ms, cpuMs } = stop(await untilAll(sinks, ({ announced }) => announced >= HUNDRED_THOUSAND.routes));
-    return {
-      "told ms": ms,
-      "CPU ms": cpuMs,
-      "RSS MB": bed.daemon.residentMb(),
-      "UPDATEs each": sinks[0]?.updates ?? 0,
-    };
+    return untilTold(bed, await connectAll(bed.ground, 1, clients), stop);
   },
 });
+
+async function untilTold({ daemon }: Bed, sinks: readonly Peer[], stop: ReturnType<typeof measure>): Promise<Figures> {
+  const { ms, cpuMs } = stop(await untilAll(sinks, ({ announced }) => announced >= HUNDRED_THOUSAND.routes));
+  return { "told ms": ms, "CPU ms": cpuMs, "RSS MB": daemon.residentMb(), "UPDATEs each": sinks[0]?.updates ?? 0 };
+}
 
 /** Each node announces its block and learns all others. */
 export const cluster = (nodes: number): Case => ({
