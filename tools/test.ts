@@ -129,7 +129,7 @@ function runTests(): Counted {
   say(`${files.length} test files`);
   const counted = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-test-")), "counts.json");
   const isSoak = mode === "soak";
-  const args = ["--test", "--test-concurrency=2", `--test-timeout=${isSoak ? 3_600_000 : 300_000}`];
+  const args = ["--test", "--test-concurrency=2", `--test-timeout=${isSoak ? 3_600_000 : 600_000}`];
   if (isSoak) args.push(`--import=${path.join(root, "tools/soak-defaults.ts")}`);
   args.push(`--test-reporter=${path.join(root, "tools/test-reporter.ts")}`, "--test-reporter-destination=stdout");
   const { status } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", ...args, ...files], {
