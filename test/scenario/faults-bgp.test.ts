@@ -1,6 +1,7 @@
-/** What goes wrong on a running lab with BGP: agents end in every way, the store goes away. Running pods lose no packet. */
+/** What goes wrong on a running lab with BGP: agents end in every way, the store or a link goes away. Running pods lose no packet. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { expectPaths } from "./check-matrix.ts";
 import { eventually } from "./eventually.ts";
 import { sendsBy } from "./modes.ts";
 import { cannotRunLabs, Testbed } from "./testbed.ts";
@@ -19,11 +20,11 @@ describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
   });
   after(() => bed?.close());
 
-  const agentPid = async (): Promise<number> => {
+  const agentPid = async (host = "worker-1"): Promise<number> => {
     const { hosts } = JSON.parse((await bed.ocicat("lab", "status", "-o", "json")).stdout) as {
       hosts: { name: string; agentPid?: number }[];
     };
-    return hosts.find(({ name }) => name === "worker-1")?.agentPid ?? 0;
+    return hosts.find(({ name }) => name === host)?.agentPid ?? 0;
   };
   const isUp = (host: string) =>
     eventually(async () => {
@@ -62,6 +63,33 @@ describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
     });
     assertNothingLost(traffic);
     await sendsBy(bed, "IPIP Always");
+  });
+
+  test("a peer's host loses its link, then its agent: the others lose nothing, and with the link its sessions and routes are right again", async () => {
+    const hosts = ["master", "worker-1", "worker-2", "worker-3"];
+    const listings = () => Promise.all(hosts.map((host) => bed.routes(host)));
+    const routes = await listings();
+    const was = await agentPid("worker-2");
+    const traffic = await underTraffic(bed, "pod-1", { "pod-3": TARGETS["pod-3"] }, async ({ more }) => {
+      assert.equal((await bed.ocicat("lab", "break", "link", "worker-2")).code, 0);
+      await expectPaths(bed, {
+        "pod-1→pod-2": "no",
+        "pod-2→pod-1": "no",
+        "pod-1→pod-3": "ipip",
+        "pod-3→pod-1": "ipip",
+      });
+      process.kill(was, "SIGKILL");
+      await eventually(async () => assert.ok(![0, was].includes(await agentPid("worker-2"))));
+      await more(500);
+      const meanwhile = (await listings()).map((lines) => lines.map((line) => line.replace(/ linkdown$/, "")));
+      assert.deepEqual(meanwhile, routes);
+      assert.equal((await bed.ocicat("lab", "heal")).code, 0);
+      await Promise.all(hosts.map(isUp));
+      await more(500);
+    });
+    assertNothingLost(traffic);
+    await eventually(async () => assert.deepEqual(await listings(), routes), 60_000);
+    await expectPaths(bed, { "pod-1→pod-2": "ipip", "pod-2→pod-1": "ipip", "pod-3→pod-2": "ipip" });
   });
 
   test("nothing differs from what is compiled", async () => {
