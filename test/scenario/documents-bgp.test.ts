@@ -84,10 +84,10 @@ describe("routing modes of a cloud, as document 000 types them", { skip, timeout
   test("curl 192.168.133.194 by IP-in-IP", () => curl("curl 192.168.133.194"));
 
   test("get, edit and apply of ippool.yaml: no route by tunl0, worker-3's by the gateway, and curl times out", async () => {
-    await bed.types("master", "cd /tmp && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml");
-    await bed.types("master", 'sed -i -e "s/ipipMode: Always/ipipMode: Never/" /tmp/ippool.yaml');
+    await bed.types("master", `cd ${bed.folder} && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml`);
+    await bed.types("master", `sed -i -e "s/ipipMode: Always/ipipMode: Never/" ${bed.folder}/ippool.yaml`);
     assert.equal(
-      await bed.types("master", "cd /tmp && ocicat apply -f ippool.yaml"),
+      await bed.types("master", `cd ${bed.folder} && ocicat apply -f ippool.yaml`),
       "Successfully applied 1 'IPPool' resource(s)\n",
     );
     await expectRoutes(
@@ -124,9 +124,9 @@ spec:
   nodeSelector: all()
   vxlanMode: Never
 `;
-    await bed.types("master", `cat > /tmp/ippool.yaml <<'END'\n${file}END`);
+    await bed.types("master", `cat > ${bed.folder}/ippool.yaml <<'END'\n${file}END`);
     assert.equal(
-      await bed.types("master", "cd /tmp && ocicat apply -f ippool.yaml"),
+      await bed.types("master", `cd ${bed.folder} && ocicat apply -f ippool.yaml`),
       "Successfully applied 1 'IPPool' resource(s)\n",
     );
     await expectRoutes(
@@ -180,10 +180,10 @@ describe("a packet's life, as document 002 types it", { skip, timeout: 600_000 }
   });
 
   test("get, vi, apply of ippool.yaml: the route goes to ens3, and the ping again", async () => {
-    await bed.types("controlplane", "cd /tmp && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml");
-    await bed.types("controlplane", 'sed -i -e "s/ipipMode: Always/ipipMode: Never/" /tmp/ippool.yaml');
+    await bed.types("controlplane", `cd ${bed.folder} && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml`);
+    await bed.types("controlplane", `sed -i -e "s/ipipMode: Always/ipipMode: Never/" ${bed.folder}/ippool.yaml`);
     assert.equal(
-      await bed.types("controlplane", "cd /tmp && ocicat apply -f ippool.yaml"),
+      await bed.types("controlplane", `cd ${bed.folder} && ocicat apply -f ippool.yaml`),
       "Successfully applied 1 'IPPool' resource(s)\n",
     );
     await expectWay("192.168.196.128/26 via 172.17.0.40 dev ens3 proto bird");

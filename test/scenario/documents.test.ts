@@ -74,9 +74,9 @@ describe("routing modes of a cloud, as documents 000, 001 and 004 type them", { 
   });
 
   test("get, edit, apply; curl times out while nothing carries, and works in CrossSubnet with the check off", async () => {
-    await bed.types("master", "cd /tmp && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml");
-    await bed.types("master", 'sed -i -e "s/vxlanMode: Always/vxlanMode: Never/" /tmp/ippool.yaml');
-    const applied = await bed.types("master", "cd /tmp && ocicat apply -f ippool.yaml");
+    await bed.types("master", `cd ${bed.folder} && ocicat get ippool default-ipv4-ippool -o yaml > ippool.yaml`);
+    await bed.types("master", `sed -i -e "s/vxlanMode: Always/vxlanMode: Never/" ${bed.folder}/ippool.yaml`);
+    const applied = await bed.types("master", `cd ${bed.folder} && ocicat apply -f ippool.yaml`);
     assert.equal(applied, "Successfully applied 1 'IPPool' resource(s)\n");
     await eventually(async () => assert.deepEqual(await routesTo("worker-1", "192.168.133.192"), []));
     const [same, other] = await Promise.all([

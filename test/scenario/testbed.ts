@@ -51,11 +51,14 @@ export function cannotRunLabs(): string | undefined {
 
 export class Testbed {
   readonly name: string;
+  /** A folder of this lab's alone: its hosts share the machine's file system, and with it `/tmp`. */
+  readonly folder: string;
   readonly #env: Readonly<Record<string, string>>;
 
   private constructor(name: string, folder: string) {
     this.name = name;
-    this.#env = { OCICAT_LAB_DIR: folder, OCICAT_LAB: name };
+    this.folder = folder;
+    this.#env = { OCICAT_LAB_DIR: path.join(folder, "labs"), OCICAT_LAB: name };
   }
 
   /** Brings a lab up, with more words for `lab up`. It must be closed, also when a test fails. */
@@ -70,7 +73,7 @@ export class Testbed {
 
   async close(): Promise<void> {
     await this.ocicat("lab", "down", this.name);
-    fs.rmSync(this.#env["OCICAT_LAB_DIR"] ?? "", { recursive: true, force: true });
+    fs.rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Process id of what holds the lab. */
