@@ -159,6 +159,20 @@ test("what the only session told is told to one that joins later, before its End
   );
 });
 
+test("what the only session told is told to one that is alone after it, whose own routes wait in turn", () => {
+  const rib = ribWith(["a", "b"]);
+  rib.configure(facts("b", { exportFilter: onlyP1 }));
+  rib.update("a", announce(attributes("10.0.0.1"), P1));
+  known(rib, "a");
+  const heard = known(rib, "b");
+  rib.configure(facts("b"));
+  rib.update("b", announce(attributes("10.0.0.2"), P2));
+  rib.configure(facts("a", { exportFilter: onlyP1 }));
+  assert.deepEqual([...known(rib, "b", heard).keys()], [P1]);
+  rib.configure(facts("a"));
+  assert.deepEqual([...known(rib, "a").keys()], [P2]);
+});
+
 test("End-of-RIB comes after all that was there, once for each family, and not before routes are decided", () => {
   const rib = ribWith(["a"]);
   rib.update("a", announce(attributes("10.0.0.1"), P1));

@@ -16,6 +16,7 @@ import { IdSet } from "./id-set.ts";
 import type { LocRib } from "./loc-rib.ts";
 import type { Member } from "./member.ts";
 import type { Path } from "./path.ts";
+import type { Peer } from "./peer.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import type { Batch, Interner } from "./types.ts";
 
@@ -39,6 +40,7 @@ export class UpdateGroup {
   readonly #pending = new IdQueue();
   /** While there is one member alone: its own routes, which nobody is told: worked out when another joins. */
   readonly #unheard = new IdSet();
+  #unheardOf: Peer | undefined;
   /** Ids from here to `#scanEnd` have not been looked at since the group was made. */
   #scan = 0;
   readonly #scanEnd: number;
@@ -74,8 +76,17 @@ export class UpdateGroup {
   }
 
   get #isIdle(): boolean {
-    const isHeard = this.#members.size < 2 || this.#unheard.size === 0;
-    return isHeard && this.#pending.size === 0 && this.#scan >= this.#scanEnd;
+    return !this.#hasListeners && this.#pending.size === 0 && this.#scan >= this.#scanEnd;
+  }
+
+  /** Whether somebody is to be told what nobody heard. */
+  get #hasListeners(): boolean {
+    return this.#unheard.size > 0 && this.#loner !== this.#unheardOf;
+  }
+
+  /** The only member. */
+  get #loner(): Peer | undefined {
+    return this.#members.size === 1 ? this.#members.values().next().value?.peer : undefined;
   }
 
   get #isWanted(): boolean {
@@ -152,6 +163,7 @@ export class UpdateGroup {
       const before = this.#told[id];
       if (!before && this.#isUnheard(path)) {
         if (path) this.#unheard.add(id);
+        this.#unheardOf = path?.peer ?? this.#unheardOf;
         continue;
       }
       const prefix = table.prefixOf(id);
@@ -194,13 +206,13 @@ export class UpdateGroup {
   #shift(): number {
     if (this.#scan < this.#scanEnd) return this.#scan++;
     const id = this.#pending.shift();
-    return id < 0 && this.#members.size > 1 ? this.#unheard.shift() : id;
+    return id < 0 && this.#hasListeners ? this.#unheard.shift() : id;
   }
 
   /** No route, or one that is the only member's own. */
   #isUnheard(path: Path | undefined): boolean {
     if (!path?.peer) return path === undefined;
-    return this.#members.size === 1 && this.#members.values().next().value?.peer === path.peer;
+    return this.#loner === path.peer && !this.#hasListeners;
   }
 
   #tell(id: number, exported: Exported | undefined): void {
