@@ -95,6 +95,24 @@ test("a foreign hand is put right and named; our own changes are not", async () 
   ]);
 });
 
+test("what was yet to be made when everything is read again is no foreign hand's", async () => {
+  const { driver, pass, want, repairs, reconciler } = make();
+  await pass();
+  driver.refused.add("refused");
+  want("refused", 1);
+  await pass();
+  driver.refused.clear();
+  want("new", 1);
+  reconciler.resync("its device changed");
+  await pass();
+  assert.deepEqual(Object.fromEntries(driver.kernel), { refused: 1, new: 1 });
+  assert.deepEqual(repairs, []);
+  driver.silentHand("new", undefined);
+  reconciler.resync("somebody was there");
+  await pass();
+  assert.deepEqual(repairs, [{ kind: "things", key: "new", found: "gone", now: "1" }]);
+});
+
 test("a key that fails is tried again after its back-off and holds up nothing else", async () => {
   const { driver, pass, want, clock, reconciler } = make();
   driver.refused.add("bad");

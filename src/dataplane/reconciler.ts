@@ -142,12 +142,17 @@ export class Reconciler<V> {
     let seen = 0;
     for (const op of plan(desired, this.#actual, driver.equal.bind(driver))) {
       if (op) {
-        if (!isFirst) this.#observed.set(op.key, this.#observed.get(op.key));
+        if (!isFirst && !this.#isPending(op.key)) this.#observed.set(op.key, this.#observed.get(op.key));
         this.#dirty.add(op.key);
       }
       if (++seen % BATCH === 0) await clock.yield();
     }
     return true;
+  }
+
+  /** Whether a change of ours is yet to be made there: a difference is nobody else's doing. */
+  #isPending(key: string): boolean {
+    return this.#dirty.has(key) || this.#retries.error(key) !== undefined;
   }
 
   /** Carries out what adds or replaces. */
