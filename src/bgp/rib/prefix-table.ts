@@ -9,6 +9,8 @@ import type { PrefixCode } from "../../ip/prefix-code.ts";
 
 const PARTS = 256;
 const FIRST_SLOTS = 8;
+/** A part of fewer slots grows by four. */
+const FEW_SLOTS = 512;
 /** No id, and where no code is. */
 const NONE = -1;
 /** Of a code that was here: the search goes on behind it. */
@@ -72,16 +74,41 @@ export class PrefixTable {
 
   /** Its id, held once more. */
   hold(prefix: PrefixCode): number {
-    const known = this.idOf(prefix);
-    if (known >= 0) {
+    return typeof prefix === "number" ? this.#hold4(prefix) : this.#hold6(prefix);
+  }
+
+  #hold4(prefix: PrefixCode & number): number {
+    const hash = hashOf(prefix);
+    const part = this.#partOf(hash);
+    const slot = find(part.codes, hash, prefix);
+    if (part.codes[slot] === prefix) {
+      const known = part.ids[slot] ?? NONE;
       this.holdId(known);
       return known;
     }
+    const id = this.#give(prefix);
+    part.codes[slot] = prefix;
+    part.ids[slot] = id;
+    if (++part.used * 3 > part.codes.length * 2) rebuild(part);
+    return id;
+  }
+
+  #hold6(prefix: PrefixCode): number {
+    const known = this.#ids6.get(prefix);
+    if (known !== undefined) {
+      this.holdId(known);
+      return known;
+    }
+    const id = this.#give(prefix);
+    this.#ids6.set(prefix, id);
+    return id;
+  }
+
+  /** An id for a prefix that has none, held once. */
+  #give(prefix: PrefixCode): number {
     const id = this.#free.pop() ?? this.#codes.length;
     this.#codes[id] = prefix;
     this.#holds[id] = 1;
-    if (typeof prefix === "number") this.#insert(prefix, id);
-    else this.#ids6.set(prefix, id);
     return id;
   }
 
@@ -107,13 +134,6 @@ export class PrefixTable {
     return part;
   }
 
-  #insert(code: number, id: number): void {
-    const hash = hashOf(code);
-    const part = this.#partOf(hash);
-    if ((part.used + 1) * 3 > part.codes.length * 2) rebuild(part);
-    put(part, hash, code, id);
-  }
-
   #remove(code: number): void {
     const hash = hashOf(code);
     const { codes } = this.#partOf(hash);
@@ -129,19 +149,23 @@ function find(codes: Float64Array, hash: number, code: number): number {
   return slot;
 }
 
-/** A code that is not there. */
-function put(part: Part, hash: number, code: number, id: number): void {
-  const slot = find(part.codes, hash, code);
-  part.codes[slot] = code;
-  part.ids[slot] = id;
-  part.used++;
-}
-
-/** Twice as large where most slots are in use, else only without the gaps. */
+/** Larger where most slots are in use, a small part at once by much; else only without the gaps. */
 function rebuild(part: Part): void {
   const { codes, ids } = part;
   let live = 0;
-  for (const code of codes) if (code >= 0) live++;
-  Object.assign(part, partOf(codes.length * (live * 3 > codes.length ? 2 : 1)));
-  for (const [slot, code] of codes.entries()) if (code >= 0) put(part, hashOf(code), code, ids[slot] ?? NONE);
+  for (let slot = 0; slot < codes.length; slot++) if (isCode(codes[slot])) live++;
+  const growth = live * 3 <= codes.length ? 1 : codes.length < FEW_SLOTS ? 4 : 2;
+  const into = partOf(codes.length * growth);
+  for (let slot = 0; slot < codes.length; slot++) {
+    const code = codes[slot];
+    if (!isCode(code)) continue;
+    const at = find(into.codes, hashOf(code), code);
+    into.codes[at] = code;
+    into.ids[at] = ids[slot] ?? NONE;
+  }
+  part.codes = into.codes;
+  part.ids = into.ids;
+  part.used = live;
 }
+
+const isCode = (code: number | undefined): code is number => code !== undefined && code >= 0;
