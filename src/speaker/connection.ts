@@ -62,6 +62,11 @@ export class Connection {
     stream.start(handlers);
   }
 
+  /** Octets that came and were not decoded yet. */
+  get waitingOctets(): number {
+    return this.#framer.waitingOctets;
+  }
+
   /** Whether something came that `next` was not asked for yet. */
   get isUnread(): boolean {
     return this.#isUnread;

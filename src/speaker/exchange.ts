@@ -38,11 +38,11 @@ export interface ExchangeDeps {
   readonly maxPaths: number;
 }
 
-/** What is done between two looks at the clock: a message may hold a thousand prefixes. */
-const MESSAGES = 2;
+/** What is done between two looks at the clock: one message of a thousand prefixes, or twenty of ten. */
+const OCTETS = 2048;
 const PREFIXES = 512;
 /** Read before they are decided: as many as make a batch for those who are told, where ten prefixes come in a message. */
-const MESSAGES_TOGETHER = 64;
+const OCTETS_TOGETHER = 8192;
 /** Of a turn, for taking in and for telling each. */
 const STRETCH_MS = 5;
 /** A peer that has so much to read is given no more for now. */
@@ -52,12 +52,11 @@ const STALE_MS = 360_000;
 
 export class Exchange implements SessionHooks {
   readonly attributes = new AttributeTable();
-  /** Told of the routes to use as they change; not while a restart is deferred. */
-  sink: (changes: readonly BestChange[]) => void = () => undefined;
   /** Told once: what was learned until now is told whole, and what an earlier run left may go. */
   settled: () => void = () => undefined;
   rib: Rib;
   readonly #deps: ExchangeDeps;
+  #sink: ((changes: readonly BestChange[]) => void) | undefined;
   #routerId: Ipv4;
   readonly #encoder = new BatchEncoder();
   readonly #established = new Map<Session, Negotiated>();
@@ -86,7 +85,15 @@ export class Exchange implements SessionHooks {
       costOf: (nextHop: IpAddress) => surroundings.costOf(nextHop),
       isOwnAddress: (address: IpAddress) => surroundings.isOwnAddress(address),
     };
-    return new Rib(world, { routerId: this.#routerId, maxPaths });
+    const rib = new Rib(world, { routerId: this.#routerId, maxPaths });
+    if (this.#sink) rib.keepChanges();
+    return rib;
+  }
+
+  /** Told of the routes to use as they change; not while a restart is deferred. */
+  set sink(sink: (changes: readonly BestChange[]) => void) {
+    this.#sink = sink;
+    this.rib.keepChanges();
   }
 
   /** Another router id: what the tables hold is of the one before. No session may be up. */
@@ -233,7 +240,7 @@ export class Exchange implements SessionHooks {
     const isMore = this.rib.work(PREFIXES);
     const changes = this.rib.takeChanges(PREFIXES);
     if (changes.length > 0) {
-      this.sink(changes);
+      this.#sink?.(changes);
       return true;
     }
     if (isAllRead && !isMore && !this.#isSettled) {
@@ -247,10 +254,10 @@ export class Exchange implements SessionHooks {
   #read(budget: TurnBudget): boolean {
     let read = 0;
     for (const session of this.#readable) {
-      if (read >= MESSAGES_TOGETHER || budget.isSpent) break;
+      if (read >= OCTETS_TOGETHER || budget.isSpent) break;
       this.#readable.delete(session);
-      if (session.read(MESSAGES)) this.#readable.add(session);
-      read += MESSAGES;
+      if (session.read(OCTETS)) this.#readable.add(session);
+      read += OCTETS;
     }
     return this.#readable.size > 0;
   }

@@ -105,11 +105,14 @@ export class Links {
     this.#connections[slot] = undefined;
   }
 
-  /** Tells at most `limit` messages that wait, of a connection that ends meanwhile no more; whether there are more. */
-  read(slot: Slot, limit: number, received: (decoded: Decoded) => void): boolean {
+  /**
+   * Tells messages that wait until they have been `octets` octets, of a connection that ends meanwhile no more; whether there may
+   * be more.
+   */
+  read(slot: Slot, octets: number, received: (decoded: Decoded) => void): boolean {
     const connection = this.#connections[slot];
     if (!connection) return false;
-    for (let count = 0; count < limit; count++) {
+    for (const least = connection.waitingOctets - octets; connection.waitingOctets > least; ) {
       const decoded = decodeNext(connection);
       if (!decoded) {
         if (connection.failure) this.#events.failed(slot, connection.failure);

@@ -75,6 +75,8 @@ export class Session {
   readonly #links: Links;
   readonly #events: PeerEvent[] = [];
   #isStepping = false;
+  /** Where an UPDATE of those read together was heard: one of them is enough for the hold timer. */
+  #heard: Slot | undefined;
   #peer: PeerState = newPeer;
 
   constructor(config: SessionConfig, deps: SessionDeps, hooks: SessionHooks) {
@@ -110,7 +112,11 @@ export class Session {
   }
 
   get #establishedSlot(): Slot | undefined {
-    return slots.find((slot) => this.#peer.machines[slot].name === "established");
+    return slots.find((slot) => this.#isEstablished(slot));
+  }
+
+  #isEstablished(slot: Slot): boolean {
+    return this.#peer.machines[slot].name === "established";
   }
 
   start(): void {
@@ -170,11 +176,12 @@ export class Session {
     this.#links.write(slot, octets, this.config);
   }
 
-  /** Takes in at most `limit` messages that wait; whether there are more. */
-  read(limit: number): boolean {
+  /** Takes in messages that wait, until they have been `octets` octets; whether there may be more. */
+  read(octets: number): boolean {
     let isMore = false;
+    this.#heard = undefined;
     for (const slot of slots) {
-      const wantsMore = this.#links.read(slot, limit, (decoded) => {
+      const wantsMore = this.#links.read(slot, octets, (decoded) => {
         this.record.counters.messagesReceived++;
         if (this.#deps.tap.isOn) this.#deps.tap.received(this.name, decoded);
         if (decoded.ok) return this.#received(slot, decoded.message);
@@ -198,13 +205,14 @@ export class Session {
         this.#on(slot, { type: "notificationReceived", notification: message });
         break;
       case "update":
-        this.#on(slot, { type: "updateReceived" });
+        if (this.#heard !== slot || !this.#isEstablished(slot)) this.#on(slot, { type: "updateReceived" });
+        this.#heard = slot;
         this.#note(message);
-        if (this.#establishedSlot === slot) this.#hooks.update(this, message);
+        if (this.#isEstablished(slot)) this.#hooks.update(this, message);
         break;
       case "routeRefresh":
         this.#on(slot, { type: "updateReceived" });
-        if (this.#establishedSlot === slot) this.#hooks.refresh(this, message);
+        if (this.#isEstablished(slot)) this.#hooks.refresh(this, message);
         break;
       case "ignored":
         this.#on(slot, { type: "updateReceived" });

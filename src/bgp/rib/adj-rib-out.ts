@@ -3,6 +3,7 @@ import type { Family } from "../../ip/address.ts";
 import type { Filter } from "../filter/types.ts";
 import type { ExportPolicy } from "./export.ts";
 import { Member } from "./member.ts";
+import type { Path } from "./path.ts";
 import type { Peer } from "./peer.ts";
 import type { Batch, RibSession } from "./types.ts";
 import { type GroupContext, UpdateGroup } from "./update-group.ts";
@@ -36,8 +37,9 @@ export class AdjRibOut {
     return this.#places.get(session)?.group;
   }
 
-  touch(id: number): void {
-    for (const group of this.#groups.values()) group.touch(id);
+  /** The best path of the prefix is another one now. */
+  touch(id: number, best: Path | undefined): void {
+    for (const group of this.#groups.values()) group.touch(id, best);
   }
 
   /** The peer is up and was told nothing yet. */

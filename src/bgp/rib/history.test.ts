@@ -168,6 +168,10 @@ class Trial {
   readonly used = new Map<PrefixCode, BestChange["routes"]>();
   readonly marks = new Map<string, Family[]>();
 
+  constructor() {
+    this.rib.keepChanges();
+  }
+
   carryOut(done: Step): void {
     switch (done.do) {
       case "up": {

@@ -17,7 +17,8 @@ export class LocRib {
   readonly #maxPaths: number;
   readonly #chosen: Chosen[] = [];
   readonly #undecided = new IdQueue();
-  readonly #untold = new IdQueue();
+  /** Undefined: nobody asks for changes. */
+  #untold: IdQueue | undefined;
   #size = 0;
 
   constructor(table: PrefixTable, maxPaths: number) {
@@ -39,8 +40,7 @@ export class LocRib {
   }
 
   best(id: number): Path | undefined {
-    const chosen = this.#chosen[id];
-    return chosen === undefined || chosen instanceof Path ? chosen : chosen[0];
+    return bestOf(this.#chosen[id]);
   }
 
   /** The best first, then those used beside it. */
@@ -48,21 +48,31 @@ export class LocRib {
     return listOf(this.#chosen[id]);
   }
 
+  /** Changes are kept for `takeChanges` from now on; what is chosen already is one. */
+  keepChanges(): void {
+    if (this.#untold) return;
+    this.#untold = new IdQueue();
+    for (const [id, chosen] of this.#chosen.entries()) if (chosen) this.#noteChange(id);
+  }
+
   /** Decides `limit` prefixes at most. `changed` is told where the best path is another one. */
-  work(limit: number, candidates: AdjRibIn, changed: (id: number) => void): void {
+  work(limit: number, candidates: AdjRibIn, changed: (id: number, best: Path | undefined) => void): void {
     for (let done = 0; done < limit; done++) {
       const id = this.#undecided.shift();
       if (id < 0) break;
-      const best = this.best(id);
-      this.#choose(id, this.#decide(id, candidates));
-      if (this.best(id) !== best) changed(id);
+      const before = this.#chosen[id];
+      const chosen = this.#decide(id, candidates);
+      if (chosen === before) continue;
+      this.#choose(id, before, chosen);
+      const best = bestOf(chosen);
+      if (best !== bestOf(before)) changed(id, best);
     }
   }
 
   /** Prefixes whose routes have changed since they were last taken, `limit` at most. */
   takeChanges(limit: number): BestChange[] {
     const changes: BestChange[] = [];
-    while (changes.length < limit) {
+    while (this.#untold && changes.length < limit) {
       const id = this.#untold.shift();
       if (id < 0) break;
       changes.push({ prefix: this.#table.prefixOf(id), routes: learned(this.#chosen[id]) });
@@ -80,21 +90,27 @@ export class LocRib {
     return chosen.length > 1 ? chosen : chosen[0];
   }
 
-  #choose(id: number, chosen: Chosen): void {
-    const was = this.#chosen[id];
+  #choose(id: number, was: Chosen, chosen: Chosen): void {
     while (this.#chosen.length < id) this.#chosen.push(undefined);
     this.#chosen[id] = chosen;
     if (chosen && !was) {
       this.#table.holdId(id);
       this.#size++;
     }
-    if (!isSame(was, chosen) && this.#untold.push(id)) this.#table.holdId(id);
+    if (this.#untold && !isSame(was, chosen)) this.#noteChange(id);
     if (was && !chosen) {
       this.#size--;
       this.#table.release(id);
     }
   }
+
+  #noteChange(id: number): void {
+    if (this.#untold?.push(id)) this.#table.holdId(id);
+  }
 }
+
+const bestOf = (chosen: Chosen): Path | undefined =>
+  chosen === undefined || chosen instanceof Path ? chosen : chosen[0];
 
 const NONE: readonly Path[] = [];
 

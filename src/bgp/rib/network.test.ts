@@ -214,6 +214,7 @@ class Network {
     of.own.add(address);
     const options = { routerId: address, maxPaths: 2 };
     const rib = new Rib(of, options);
+    rib.keepChanges();
     this.nodes.push({ name: `n${host}`, as, world: of, options, rib, sessions: new Map(), originated: new Map() });
   }
 

@@ -41,6 +41,7 @@ const endOfRib = (family: Family): Update => ({
 /** A reflector with some clients up, and what came from `a`. */
 function ribWith(names: readonly string[], over: Partial<RibOptions> = {}, of: TestWorld = world()): Rib {
   const rib = new Rib(of, { routerId: ipv4("10.0.0.254"), maxPaths: 1, ...over });
+  rib.keepChanges();
   for (const name of names) rib.sessionUp(facts(name));
   return rib;
 }

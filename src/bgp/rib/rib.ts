@@ -116,9 +116,14 @@ export class Rib {
   /** Carries each stage on with `limit` prefixes at most; whether there is more to do. */
   work(limit: number): boolean {
     this.#adjRibIn.work(limit);
-    this.#locRib.work(limit, this.#adjRibIn, (id) => this.#adjRibOut.touch(id));
+    this.#locRib.work(limit, this.#adjRibIn, (id, best) => this.#adjRibOut.touch(id, best));
     this.#adjRibOut.work(limit);
     return this.hasWork;
+  }
+
+  /** Somebody uses the routes: changes are kept for `takeChanges` from now on, all that is chosen already at first. */
+  keepChanges(): void {
+    this.#locRib.keepChanges();
   }
 
   /** Routes to use that have changed since they were last taken, `limit` prefixes at most. */

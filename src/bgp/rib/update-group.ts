@@ -104,9 +104,9 @@ export class UpdateGroup {
     return this.#told[id];
   }
 
-  /** The best path of the prefix has changed. */
-  touch(id: number): void {
-    this.#pending.push(id);
+  /** The best path of the prefix is another one now. */
+  touch(id: number, best: Path | undefined): void {
+    if (!this.#leavesUnheard(id, best)) this.#pending.push(id);
   }
 
   /** A member that was told nothing yet. */
@@ -161,11 +161,7 @@ export class UpdateGroup {
       if (id < 0) break;
       const path = locRib.best(id);
       const before = this.#told[id];
-      if (!before && this.#isUnheard(path)) {
-        if (path) this.#unheard.add(id);
-        this.#unheardOf = path?.peer ?? this.#unheardOf;
-        continue;
-      }
+      if (this.#leavesUnheard(id, path)) continue;
       const prefix = table.prefixOf(id);
       const after = path && this.exporter.exported(path, prefix);
       if (isSame(before, after)) continue;
@@ -209,10 +205,14 @@ export class UpdateGroup {
     return id < 0 && this.#hasListeners ? this.#unheard.shift() : id;
   }
 
-  /** No route, or one that is the only member's own. */
-  #isUnheard(path: Path | undefined): boolean {
+  /** Whether there is nothing to tell of what was never told: no route, or one that is the only member's own, which is noted. */
+  #leavesUnheard(id: number, path: Path | undefined): boolean {
+    if (this.#told[id]) return false;
     if (!path?.peer) return path === undefined;
-    return this.#loner === path.peer && !this.#hasListeners;
+    if (this.#loner !== path.peer || this.#hasListeners) return false;
+    this.#unheard.add(id);
+    this.#unheardOf = path.peer;
+    return true;
   }
 
   #tell(id: number, exported: Exported | undefined): void {
