@@ -10,8 +10,8 @@ import type { Announcement, Batch } from "./types.ts";
 
 export class ChangeBatch {
   readonly prefixes: PrefixCode[] = [];
-  /** What those who hear it have been told until now, by the place of the prefix; `all`: something, each of them. */
-  readonly before: (Exported | "all" | undefined)[] = [];
+  /** What those who hear it have been told until now, by the place of the prefix. */
+  readonly before: (Exported | undefined)[] = [];
   readonly #after: (Exported | undefined)[] = [];
   readonly #announcements = new Map<Exported, Announcement & { readonly prefixes: PrefixCode[] }>();
   readonly #withdrawn: PrefixCode[] = [];
@@ -25,11 +25,11 @@ export class ChangeBatch {
   }
 
   /** `before` and `after` differ. */
-  add(prefix: PrefixCode, before: Exported | "all" | undefined, after: Exported | undefined): void {
+  add(prefix: PrefixCode, before: Exported | undefined, after: Exported | undefined): void {
     this.prefixes.push(prefix);
     this.before.push(before);
     this.#after.push(after);
-    if (before && before !== "all") this.#concerns(before);
+    if (before) this.#concerns(before);
     if (!after) {
       this.#withdrawn.push(prefix);
       return;
@@ -51,7 +51,7 @@ export class ChangeBatch {
     const withdrawn = this.prefixes.filter((_, at) => {
       const before = this.before[at];
       const after = this.#after[at];
-      const wasTold = before === "all" || (before && !hiddenFrom(before, peer));
+      const wasTold = before && !hiddenFrom(before, peer);
       return wasTold && !(after && !hiddenFrom(after, peer));
     });
     const announced = [...this.#announcements].filter(([exported]) => !hiddenFrom(exported, peer));

@@ -18,7 +18,8 @@ import { PrefixTable } from "./prefix-table.ts";
 import type { Batch, BestChange, RibCounts, RibOptions, RibSession, RibWorld } from "./types.ts";
 import { type ExportReport, type PrefixReport, reportOf } from "./why.ts";
 
-const QUEUE_BATCHES = 64;
+/** What a peer misses that is this far behind is taken in at once, some milliseconds. */
+const QUEUE_BATCHES = 32;
 
 export class Rib {
   readonly #table = new PrefixTable();

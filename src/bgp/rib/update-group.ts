@@ -113,14 +113,10 @@ export class UpdateGroup {
   join(member: Member): void {
     this.#members.add(member);
     if (this.#toldIds.size === 0) return;
-    let fresh = [...this.#catchUps].find(({ isFresh }) => isFresh);
-    if (!fresh) {
-      fresh = new CatchUp(this.#context.table);
-      fresh.pending.addAll(this.#toldIds);
-      this.#catchUps.add(fresh);
-    }
-    fresh.members.add(member);
-    member.catchUp = fresh;
+    const known = [...this.#catchUps].find(({ isFresh }) => isFresh);
+    const fresh = known ?? CatchUp.fresh(this.#context.table, this.#toldIds);
+    this.#catchUps.add(fresh);
+    fresh.add(member);
   }
 
   leave(member: Member): void {
@@ -133,19 +129,32 @@ export class UpdateGroup {
     from.#members.delete(member);
     this.#members.add(member);
     if (!member.catchUp && this.#isCopyOf(from)) return;
-    const apart = from.#toldTo(member);
-    for (const id of apart.toldIds()) if (!isSame(from.#told[id], this.#told[id])) apart.pending.add(id);
-    for (const id of this.#toldIds) if (!apart.told(id)) apart.pending.add(id);
+    const apart = this.#differenceTo(member, from);
     from.#part(member);
     this.#catchUps.add(apart);
-    member.catchUp = apart;
+    apart.add(member);
+  }
+
+  /** What a member of the other group was told otherwise than the members of this one. */
+  #differenceTo({ catchUp: before }: Member, from: UpdateGroup): CatchUp {
+    const apart = new CatchUp(this.#context.table);
+    before?.catchUpWithMissed();
+    const toldTo = (id: number): Exported | undefined => (before ? before.told(id, from.#told[id]) : from.#told[id]);
+    const compare = (id: number): void => {
+      const told = toldTo(id);
+      if (!isSame(told, this.#told[id])) apart.changed(id, told);
+    };
+    for (const ids of [from.#toldIds, this.#toldIds, before?.differing() ?? []]) for (const id of ids) compare(id);
+    for (const id of before?.pending ?? []) apart.tellAgain(id);
+    return apart;
   }
 
   /** It wants to hear everything of the family again (RFC 2918). */
   refresh(member: Member, family: Family): void {
     const apart = this.#detach(member);
-    for (const id of apart.toldIds())
-      if (familyOfCode(this.#context.table.prefixOf(id)) === family) apart.pending.add(id);
+    const isOnly = this.exporter.policy.families.every((other) => other === family);
+    if (isOnly) apart.tellAllAgain(this.#toldIds);
+    else for (const id of this.#toldIds) if (this.#familyOf(id) === family) apart.tellAgain(id);
     member.oweRefreshed(family);
   }
 
@@ -154,7 +163,6 @@ export class UpdateGroup {
     if (!this.#isWanted) return 0;
     const { table, locRib } = this.#context;
     const batch = new ChangeBatch();
-    const ids: number[] = [];
     let looked = 0;
     for (; looked < limit; looked++) {
       const id = this.#shift();
@@ -166,10 +174,10 @@ export class UpdateGroup {
       const after = path && this.exporter.exported(path, prefix);
       if (isSame(before, after)) continue;
       batch.add(prefix, before, after);
-      ids.push(id);
+      for (const catchUp of this.#catchUps) catchUp.changed(id, before);
       this.#tell(id, after);
     }
-    if (batch.size > 0) this.#publish(batch, ids);
+    if (batch.size > 0) this.#publish(batch);
     return looked;
   }
 
@@ -198,6 +206,10 @@ export class UpdateGroup {
     return this.#origin?.group === group && this.#origin.version === group.#version;
   }
 
+  #familyOf(id: number): Family {
+    return familyOfCode(this.#context.table.prefixOf(id));
+  }
+
   /** The next prefix to be looked at; −1: none. */
   #shift(): number {
     if (this.#scan < this.#scanEnd) return this.#scan++;
@@ -223,51 +235,46 @@ export class UpdateGroup {
     } else if (this.#toldIds.delete(id)) this.#context.table.release(id);
   }
 
-  #publish(batch: ChangeBatch, ids: readonly number[]): void {
+  #publish(batch: ChangeBatch): void {
     this.#version++;
     this.#origin = undefined;
-    for (const { pending } of this.#catchUps) for (const id of ids) pending.add(id);
-    for (const member of this.#members) if (!member.catchUp) this.#hand(member, batch);
+    this.#hand(
+      [...this.#members].filter(({ catchUp }) => !catchUp),
+      batch,
+    );
   }
 
-  #hand(member: Member, batch: ChangeBatch): void {
-    member.queue.push(batch);
-    if (member.queue.length > this.#context.queueBatches) this.#detach(member);
+  /** Those that are too slow go their own way, together where they are equally far. */
+  #hand(members: readonly Member[], batch: ChangeBatch): void {
+    const late: { readonly queue: readonly ChangeBatch[]; readonly apart: CatchUp }[] = [];
+    for (const member of members) {
+      const { queue } = member;
+      queue.push(batch);
+      if (queue.length <= this.#context.queueBatches) continue;
+      const known = late.find((other) => isSameQueue(other.queue, queue));
+      if (!known) late.push({ queue, apart: this.#detach(member) });
+      else {
+        member.queue = [];
+        this.#part(member);
+        known.apart.add(member);
+      }
+    }
   }
 
   #advance(catchUp: CatchUp, limit: number): void {
     const batch = catchUp.take(limit, (id) => this.#told[id]);
-    if (batch) for (const member of [...catchUp.members]) this.#hand(member, batch);
+    if (batch) this.#hand([...catchUp.members], batch);
     else for (const member of [...catchUp.members]) this.#part(member);
-  }
-
-  /** What the member has been told when it has taken its queue. */
-  #toldTo(member: Member): CatchUp {
-    const apart = new CatchUp(this.#context.table, member);
-    const { catchUp } = member;
-    if (catchUp) {
-      for (const id of catchUp.toldIds()) apart.setTold(id, catchUp.told(id));
-      apart.pending.addAll(catchUp.pending);
-    } else for (const id of this.#toldIds) apart.setTold(id, this.#told[id]);
-    return apart;
   }
 
   /** It goes its own way from what it has taken: what waits for it is forgotten, and told as it is by then. */
   #detach(member: Member): CatchUp {
-    const { table } = this.#context;
-    const apart = this.#toldTo(member);
-    for (const { prefixes, before } of member.queue.toReversed()) {
-      for (const [at, prefix] of prefixes.entries()) {
-        const id = table.hold(prefix);
-        apart.setTold(id, before[at]);
-        apart.pending.add(id);
-        table.release(id);
-      }
-    }
+    const apart = member.catchUp?.copy() ?? new CatchUp(this.#context.table);
+    apart.miss(member.queue);
     member.queue = [];
     this.#part(member);
     this.#catchUps.add(apart);
-    member.catchUp = apart;
+    apart.add(member);
     return apart;
   }
 
@@ -285,3 +292,6 @@ export class UpdateGroup {
 /** Whether a member would hear nothing new. */
 const isSame = (a: Exported | undefined, b: Exported | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && a.attributes === b.attributes && a.peer === b.peer);
+
+const isSameQueue = (a: readonly ChangeBatch[], b: readonly ChangeBatch[]): boolean =>
+  a.length === b.length && a.every((batch, at) => batch === b[at]);
