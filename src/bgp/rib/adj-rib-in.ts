@@ -7,6 +7,7 @@ import type { Family, IpAddress, Ipv4 } from "../../ip/address.ts";
 import { familyOfCode, type PrefixCode } from "../../ip/prefix-code.ts";
 import type { Origination } from "../config.ts";
 import type { AttributeSet, Update } from "../message/types.ts";
+import { IdTable } from "./id-table.ts";
 import type { ImportContext } from "./import.ts";
 import { NextHops } from "./next-hops.ts";
 import { ownAttributes, Path } from "./path.ts";
@@ -22,7 +23,7 @@ export class AdjRibIn {
   readonly #world: RibWorld;
   readonly #routerId: Ipv4;
   readonly #touched: (id: number) => void;
-  readonly #paths: (Path | Path[] | undefined)[] = [];
+  readonly #paths = new IdTable<Path | Path[]>();
   readonly #peers = new Map<string, Peer>();
   /** Peers with something to take out or to revisit. */
   readonly #busy = new Set<Peer>();
@@ -51,13 +52,13 @@ export class AdjRibIn {
 
   /** All who have something to say of a prefix, in no order. */
   paths(id: number): readonly Path[] {
-    const there = this.#paths[id];
+    const there = this.#paths.get(id);
     return there === undefined ? NONE : there instanceof Path ? [there] : there;
   }
 
   /** The path where there is one alone: spares the common case a list. */
   onlyPath(id: number): Path | undefined {
-    const there = this.#paths[id];
+    const there = this.#paths.get(id);
     return there instanceof Path ? there : undefined;
   }
 
@@ -192,7 +193,7 @@ export class AdjRibIn {
   /** The id, held once for all candidates of it together: `#set` releases it with the last. */
   #hold(prefix: PrefixCode): number {
     const id = this.#table.hold(prefix);
-    if (this.#paths[id] !== undefined) this.#table.release(id);
+    if (this.#paths.get(id) !== undefined) this.#table.release(id);
     return id;
   }
 
@@ -202,22 +203,22 @@ export class AdjRibIn {
     if (path) path.uses++;
     if (was && --was.uses === 0) was.peer?.drop(was, this.hops);
     this.#touched(id);
-    if (this.#paths[id] === undefined) this.#table.release(id);
+    if (this.#paths.get(id) === undefined) this.#table.release(id);
   }
 
   /** The path in whose place it is. */
   #put(id: number, peer: Peer | undefined, path: Path | undefined): Path | undefined {
-    const there = this.#paths[id];
+    const there = this.#paths.get(id);
     if (there === undefined || (there instanceof Path && there.peer === peer)) {
-      if (there !== path) this.#paths[id] = path;
+      if (there !== path) this.#paths.set(id, path);
       return there;
     }
     const all = there instanceof Path ? [there] : there;
     const at = all.findIndex((one) => one.peer === peer);
     const was = all[at];
     const left = at < 0 ? all : all.toSpliced(at, 1);
-    if (path) this.#paths[id] = [...left, path];
-    else if (left !== all) this.#paths[id] = left.length === 1 ? left[0] : left;
+    if (path) this.#paths.set(id, [...left, path]);
+    else if (left !== all) this.#paths.set(id, left.length === 1 ? left[0] : left);
     return was;
   }
 

@@ -6,6 +6,7 @@
 import type { AdjRibIn } from "./adj-rib-in.ts";
 import { decide, multipath } from "./decision.ts";
 import { IdQueue } from "./id-queue.ts";
+import { IdTable } from "./id-table.ts";
 import { Path } from "./path.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import type { BestChange } from "./types.ts";
@@ -15,7 +16,7 @@ type Chosen = Path | readonly Path[] | undefined;
 export class LocRib {
   readonly #table: PrefixTable;
   readonly #maxPaths: number;
-  readonly #chosen: Chosen[] = [];
+  readonly #chosen = new IdTable<Path | readonly Path[]>();
   readonly #undecided = new IdQueue();
   /** Undefined: nobody asks for changes. */
   #untold: IdQueue | undefined;
@@ -40,19 +41,19 @@ export class LocRib {
   }
 
   best(id: number): Path | undefined {
-    return bestOf(this.#chosen[id]);
+    return bestOf(this.#chosen.get(id));
   }
 
   /** The best first, then those used beside it. */
   chosen(id: number): readonly Path[] {
-    return listOf(this.#chosen[id]);
+    return listOf(this.#chosen.get(id));
   }
 
   /** Changes are kept for `takeChanges` from now on; what is chosen already is one. */
   keepChanges(): void {
     if (this.#untold) return;
     this.#untold = new IdQueue();
-    for (const [id, chosen] of this.#chosen.entries()) if (chosen) this.#noteChange(id);
+    for (let id = 0; id < this.#table.bound; id++) if (this.#chosen.get(id)) this.#noteChange(id);
   }
 
   /** Decides `limit` prefixes at most. `changed` is told where the best path is another one. */
@@ -60,7 +61,7 @@ export class LocRib {
     for (let done = 0; done < limit; done++) {
       const id = this.#undecided.shift();
       if (id < 0) break;
-      const before = this.#chosen[id];
+      const before = this.#chosen.get(id);
       const chosen = this.#decide(id, candidates);
       if (chosen === before) continue;
       this.#choose(id, before, chosen);
@@ -75,7 +76,7 @@ export class LocRib {
     while (this.#untold && changes.length < limit) {
       const id = this.#untold.shift();
       if (id < 0) break;
-      changes.push({ prefix: this.#table.prefixOf(id), routes: learned(this.#chosen[id]) });
+      changes.push({ prefix: this.#table.prefixOf(id), routes: learned(this.#chosen.get(id)) });
       this.#table.release(id);
     }
     return changes;
@@ -91,8 +92,7 @@ export class LocRib {
   }
 
   #choose(id: number, was: Chosen, chosen: Chosen): void {
-    while (this.#chosen.length < id) this.#chosen.push(undefined);
-    this.#chosen[id] = chosen;
+    this.#chosen.set(id, chosen);
     if (chosen && !was) {
       this.#table.holdId(id);
       this.#size++;

@@ -6,6 +6,7 @@
  * the event loop.
  */
 import type { PrefixCode } from "../../ip/prefix-code.ts";
+import { IdTable } from "./id-table.ts";
 
 const PARTS = 256;
 const FIRST_SLOTS = 8;
@@ -40,20 +41,22 @@ function hashOf(code: number): number {
 }
 
 export class PrefixTable {
-  readonly #codes: PrefixCode[] = [];
-  readonly #holds: number[] = [];
+  readonly #codes = new IdTable<PrefixCode>();
+  readonly #holds = new IdTable<number>();
+  /** Ids that were ever given. */
+  #bound = 0;
   readonly #free: number[] = [];
   readonly #parts = Array.from({ length: PARTS }, () => partOf(FIRST_SLOTS));
   readonly #ids6 = new Map<PrefixCode, number>();
 
   /** Prefixes that somebody holds. */
   get size(): number {
-    return this.#codes.length - this.#free.length;
+    return this.#bound - this.#free.length;
   }
 
   /** No id is, or was ever, this high. */
   get bound(): number {
-    return this.#codes.length;
+    return this.#bound;
   }
 
   /** −1: nobody holds it. */
@@ -67,7 +70,7 @@ export class PrefixTable {
 
   /** The prefix of an id that is held. */
   prefixOf(id: number): PrefixCode {
-    const prefix = this.#codes[id];
+    const prefix = this.#codes.get(id);
     if (prefix === undefined) throw new RangeError(`id ${id} was never given`);
     return prefix;
   }
@@ -106,21 +109,21 @@ export class PrefixTable {
 
   /** An id for a prefix that has none, held once. */
   #give(prefix: PrefixCode): number {
-    const id = this.#free.pop() ?? this.#codes.length;
-    this.#codes[id] = prefix;
-    this.#holds[id] = 1;
+    const id = this.#free.pop() ?? this.#bound++;
+    this.#codes.set(id, prefix);
+    this.#holds.set(id, 1);
     return id;
   }
 
   /** Once more; the id must be held already. */
   holdId(id: number): void {
-    this.#holds[id] = (this.#holds[id] ?? 0) + 1;
+    this.#holds.set(id, (this.#holds.get(id) ?? 0) + 1);
   }
 
   /** Takes one hold back. */
   release(id: number): void {
-    const holds = (this.#holds[id] ?? 0) - 1;
-    this.#holds[id] = holds;
+    const holds = (this.#holds.get(id) ?? 0) - 1;
+    this.#holds.set(id, holds);
     if (holds > 0) return;
     const prefix = this.prefixOf(id);
     if (typeof prefix === "number") this.#remove(prefix);

@@ -13,6 +13,7 @@ import type { Exported, ExportPolicy } from "./export.ts";
 import { Exporter } from "./exporter.ts";
 import { IdQueue } from "./id-queue.ts";
 import { IdSet } from "./id-set.ts";
+import { IdTable } from "./id-table.ts";
 import type { LocRib } from "./loc-rib.ts";
 import type { Member } from "./member.ts";
 import type { Path } from "./path.ts";
@@ -35,7 +36,7 @@ export class UpdateGroup {
   readonly exporter: Exporter;
   readonly #context: GroupContext;
   readonly #members = new Set<Member>();
-  #told: (Exported | undefined)[] = [];
+  #told = new IdTable<Exported>();
   readonly #toldIds = new IdSet();
   readonly #pending = new IdQueue();
   /** While there is one member alone: its own routes, which nobody is told: worked out when another joins. */
@@ -56,7 +57,7 @@ export class UpdateGroup {
     this.#scanEnd = context.table.bound;
     if (!origin) return;
     this.#origin = { group: origin, version: origin.#version };
-    this.#told = origin.#told.slice();
+    this.#told = origin.#told.copy();
     this.#toldIds.addAll(origin.#toldIds);
     for (const id of this.#toldIds) context.table.holdId(id);
   }
@@ -101,7 +102,7 @@ export class UpdateGroup {
 
   /** What its members are told of the prefix, where they are up to date. */
   told(id: number): Exported | undefined {
-    return this.#told[id];
+    return this.#told.get(id);
   }
 
   /** The best path of the prefix is another one now. */
@@ -139,10 +140,11 @@ export class UpdateGroup {
   #differenceTo({ catchUp: before }: Member, from: UpdateGroup): CatchUp {
     const apart = new CatchUp(this.#context.table);
     before?.catchUpWithMissed();
-    const toldTo = (id: number): Exported | undefined => (before ? before.told(id, from.#told[id]) : from.#told[id]);
+    const toldTo = (id: number): Exported | undefined =>
+      before ? before.told(id, from.#told.get(id)) : from.#told.get(id);
     const compare = (id: number): void => {
       const told = toldTo(id);
-      if (!isSame(told, this.#told[id])) apart.changed(id, told);
+      if (!isSame(told, this.#told.get(id))) apart.changed(id, told);
     };
     for (const ids of [from.#toldIds, this.#toldIds, before?.differing() ?? []]) for (const id of ids) compare(id);
     for (const id of before?.pending ?? []) apart.tellAgain(id);
@@ -168,7 +170,7 @@ export class UpdateGroup {
       const id = this.#shift();
       if (id < 0) break;
       const path = locRib.best(id);
-      const before = this.#told[id];
+      const before = this.#told.get(id);
       if (this.#leavesUnheard(id, path)) continue;
       const prefix = table.prefixOf(id);
       const after = path && this.exporter.exported(path, prefix);
@@ -199,7 +201,7 @@ export class UpdateGroup {
     this.#origin = undefined;
     for (const id of this.#toldIds) this.#context.table.release(id);
     this.#toldIds.clear();
-    this.#told = [];
+    this.#told = new IdTable();
   }
 
   #isCopyOf(group: UpdateGroup): boolean {
@@ -219,7 +221,7 @@ export class UpdateGroup {
 
   /** Whether there is nothing to tell of what was never told: no route, or one that is the only member's own, which is noted. */
   #leavesUnheard(id: number, path: Path | undefined): boolean {
-    if (this.#told[id]) return false;
+    if (this.#told.get(id)) return false;
     if (!path?.peer) return path === undefined;
     if (this.#loner !== path.peer || this.#hasListeners) return false;
     this.#unheard.add(id);
@@ -228,8 +230,7 @@ export class UpdateGroup {
   }
 
   #tell(id: number, exported: Exported | undefined): void {
-    while (this.#told.length < id) this.#told.push(undefined);
-    this.#told[id] = exported;
+    this.#told.set(id, exported);
     if (exported) {
       if (this.#toldIds.add(id)) this.#context.table.holdId(id);
     } else if (this.#toldIds.delete(id)) this.#context.table.release(id);
@@ -262,7 +263,7 @@ export class UpdateGroup {
   }
 
   #advance(catchUp: CatchUp, limit: number): void {
-    const batch = catchUp.take(limit, (id) => this.#told[id]);
+    const batch = catchUp.take(limit, (id) => this.#told.get(id));
     if (batch) this.#hand([...catchUp.members], batch);
     else for (const member of [...catchUp.members]) this.#part(member);
   }
