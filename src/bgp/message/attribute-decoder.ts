@@ -127,7 +127,7 @@ export function updateError(
 /** Attribute codes met in a block: those below 32, which is nearly all there are, as bits of a number. */
 class SeenCodes {
   #low = 0;
-  #high: number[] = [];
+  #high: number[] | undefined = undefined;
 
   /** Whether the code is new. */
   add(code: number): boolean {
@@ -136,6 +136,7 @@ class SeenCodes {
       this.#low |= 1 << code;
       return isNew;
     }
+    this.#high ??= [];
     if (this.#high.includes(code)) return false;
     this.#high.push(code);
     return true;

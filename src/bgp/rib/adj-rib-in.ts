@@ -117,8 +117,7 @@ export class AdjRibIn {
       if (id >= 0) this.#withdraw(peer, id);
     }
     const context = this.#contextOf(peer);
-    for (const { attributes, prefixes } of update.announced)
-      for (const prefix of prefixes) this.#announce(peer, prefix, attributes, context);
+    for (const { attributes, prefixes } of update.announced) this.#announce(peer, prefixes, attributes, context);
     if (update.endOfRib) this.sweep(peer, [update.endOfRib]);
   }
 
@@ -167,12 +166,17 @@ export class AdjRibIn {
     };
   }
 
-  #announce(peer: Peer, prefix: PrefixCode, received: AttributeSet, context: ImportContext): void {
-    const id = this.#hold(prefix);
-    peer.ids.add(id);
-    if (peer.stale.size > 0) peer.stale.delete(id);
-    if (peer.doomed.size > 0) peer.doomed.delete(id);
-    this.#set(id, peer, peer.pathFor(prefix, received, context, this.hops));
+  #announce(peer: Peer, prefixes: readonly PrefixCode[], received: AttributeSet, context: ImportContext): void {
+    let common: Path | undefined;
+    for (const prefix of prefixes) {
+      const id = this.#hold(prefix);
+      peer.ids.add(id);
+      if (peer.stale.size > 0) peer.stale.delete(id);
+      if (peer.doomed.size > 0) peer.doomed.delete(id);
+      const path = common ?? peer.pathFor(prefix, received, context, this.hops);
+      if (!peer.asksForPrefix) common = path;
+      this.#set(id, peer, path);
+    }
   }
 
   #withdraw(peer: Peer, id: number): void {
@@ -203,7 +207,7 @@ export class AdjRibIn {
     if (path) path.uses++;
     if (was && --was.uses === 0) was.peer?.drop(was, this.hops);
     this.#touched(id);
-    if (this.#paths.get(id) === undefined) this.#table.release(id);
+    if (!path && this.#paths.get(id) === undefined) this.#table.release(id);
   }
 
   /** The path in whose place it is. */

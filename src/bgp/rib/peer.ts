@@ -24,18 +24,19 @@ export class Peer {
   readonly revisited = new IdSet();
   /** Next hops whose cost has changed since `revisited` was last empty. */
   readonly movedHops = new Set<NextHop>();
+  /** Whether its import treats routes with the same attributes differently. */
+  asksForPrefix: boolean;
   #paths = new Map<AttributeSet, Path>();
-  #asksForPrefix: boolean;
 
   constructor(session: RibSession) {
     this.session = session;
-    this.#asksForPrefix = asksForPrefix(session.importFilter);
+    this.asksForPrefix = asksForPrefix(session.importFilter);
   }
 
   /** Another view of the same routes: all paths are made anew, and every route looked at again. */
   reimport(session: RibSession): void {
     this.session = session;
-    this.#asksForPrefix = asksForPrefix(session.importFilter);
+    this.asksForPrefix = asksForPrefix(session.importFilter);
     this.#paths = new Map();
     this.revisited.addAll(this.ids);
   }
@@ -49,7 +50,7 @@ export class Peer {
   /** The path of a route that was received so. */
   pathFor(prefix: PrefixCode, received: AttributeSet, context: ImportContext, hops: NextHops): Path {
     const first = this.#paths.get(received);
-    if (first && !this.#asksForPrefix) return first;
+    if (first && !this.asksForPrefix) return first;
     const base = importAttributes(received, context);
     const imported = base.rejection ? base : importPrefix(prefix, base.attributes, context);
     for (let path = first; path; path = path.sibling) if (isSame(path, imported)) return path;
