@@ -53,9 +53,10 @@ export class RouteDriver implements Driver<RouteItem> {
   #subscription: Subscription | undefined;
   /** Whether a route ever named a source. */
   #usesSources = false;
-  /** Additions by others that were reported, and those of them that were taken in whole. */
+  /** Additions by others that were reported. */
   #reported = 0;
-  #handled = 0;
+  /** What was reported is being taken in: there may be more behind it. */
+  #isTakingIn = false;
   #stopListening = (): void => undefined;
 
   constructor(deps: DriverDeps, options: RouteDriverOptions) {
@@ -181,14 +182,15 @@ export class RouteDriver implements Driver<RouteItem> {
 
   #event(event: RtnetlinkEvent): void {
     if (isAddition(event)) this.#reported++;
+    this.#isTakingIn = true;
     this.#deps.links.drain();
+    this.#isTakingIn = false;
     if (event.type === "route") this.#routeEvent(event);
     else if (event.type === "address" && event.isGone) this.#addressGone(event.address);
     else if (event.type === "nexthop" && NexthopObjects.isOurs(event.nexthop.id)) {
       // Its routes go with it, or lead elsewhere, and the kernel does not say which.
       this.#observer.resync(`nexthop object ${event.nexthop.id} was ${event.isGone ? "removed" : "changed"}`);
     }
-    this.#handled = this.#reported;
   }
 
   #routeEvent({ route, isGone, place }: Extract<RtnetlinkEvent, { type: "route" }>): void {
@@ -237,10 +239,10 @@ export class RouteDriver implements Driver<RouteItem> {
 
   /** Links and routes are reported by two sockets, whose order is lost, and the kernel drops a device's routes in silence. */
   #deviceLost(name: string): void {
-    const taken = this.#handled;
+    const before = this.#reported;
     this.#subscription?.drain();
     this.#observer.deviceLost(name, (key) => this.#held.delete(key));
-    if (this.#reported > taken) this.#observer.resync(`routes were reported while device ${name} went`);
+    if (this.#isTakingIn || this.#reported > before) this.#observer.resync(`routes were reported while device ${name} went`);
   }
 
   close(): void {
