@@ -93,7 +93,7 @@ function check(name: string, command: string, args: readonly string[]): boolean 
 }
 
 /** What a soak has more of: random cases, in the file itself or in a contract that it runs. */
-const IS_RANDOM = /from "(?:fast-check|.*\/runs\.ts|.*-contract\.ts)"/;
+const IS_RANDOM = /from "(?:fast-check|.*\/runs\.ts|.*\/fuzz\.ts|.*-contract\.ts)"/;
 const SOAK_RUNS = "20";
 
 function testFiles(): string[] {

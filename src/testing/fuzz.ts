@@ -1,10 +1,11 @@
-/** How much fuzzing a test run does: the one place that asks. */
+/** How much fuzzing of BGP a test run does, and numbers that look random. */
+import { inSoak } from "./runs.ts";
 
-/** Mutated messages in `npm test`; OCICAT_FUZZ_MESSAGES says more. */
-export const FUZZED_MESSAGES = Number(process.env["OCICAT_FUZZ_MESSAGES"] ?? 100_000);
+/** Mutated messages. */
+export const FUZZED_MESSAGES = inSoak(10_000_000, 100_000);
 
-/** Random histories of one property in `npm test`; OCICAT_HISTORIES says more. */
-export const HISTORIES = Number(process.env["OCICAT_HISTORIES"] ?? 300);
+/** Random histories of one property. */
+export const HISTORIES = inSoak(10_000, 300);
 
 /** Numbers that look random and are the same again for the same seed (32 bits, not 0). */
 export function pseudoRandom(seed: number): (below: number) => number {

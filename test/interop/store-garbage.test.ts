@@ -75,7 +75,7 @@ const unary: readonly Method<object, object>[] = [
 ] as never;
 
 test("random messages to every method are answered with a status, none of them a fault", {
-  timeout: 60_000,
+  timeout: runs(60_000),
 }, async () => {
   const session = http2.connect("http://localhost", { createConnection: () => net.connect(process.socket) });
   const statuses = new Map<string, Set<string>>();
@@ -116,7 +116,7 @@ test("random messages to every method are answered with a status, none of them a
   }
 });
 
-test("random messages on a watch stream end at most the stream", { timeout: 60_000 }, async () => {
+test("random messages on a watch stream end at most the stream", { timeout: runs(60_000) }, async () => {
   const session = http2.connect("http://localhost", { createConnection: () => net.connect(process.socket) });
   await fc.assert(
     fc.asyncProperty(fc.array(messages, { maxLength: 5 }), async (all) => {
