@@ -242,7 +242,8 @@ export class RouteDriver implements Driver<RouteItem> {
     const before = this.#reported;
     this.#subscription?.drain();
     this.#observer.deviceLost(name, (key) => this.#held.delete(key));
-    if (this.#isTakingIn || this.#reported > before) this.#observer.resync(`routes were reported while device ${name} went`);
+    if (this.#isTakingIn || this.#reported > before)
+      this.#observer.resync(`routes were reported while device ${name} went`);
   }
 
   close(): void {
