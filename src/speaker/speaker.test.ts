@@ -188,6 +188,20 @@ test("a peer that falls silent is given up when the hold timer says so, with its
   world.close();
 });
 
+test("routes of a peer that falls silent go with the hold time, though both know graceful restart", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair({ holdTimeSeconds: 9, restartTimeSeconds: 120 });
+  right.originate("192.168.1.0/26");
+  await world.until("the route", () => left.best.size === 1);
+  world.network.silence(left.routerId, right.routerId);
+  await world.clock.advance(10_000);
+  assert.match(left.status(SECOND).sent?.message ?? "", /Hold Timer Expired/);
+  assert.equal(left.best.size, 0);
+  world.network.silence(left.routerId, right.routerId, false);
+  await world.until("the session again", () => isReady(left, right) && left.best.size === 1);
+  world.close();
+});
+
 test("TCP MD5: sessions come up with one password, change it, and name another as what may be wrong", async () => {
   const world = new SpeakerWorld();
   const [left, right] = await world.pair({ password: "one" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openMessage, peerFacts, sessionConfig } from "../../testing/bgp-samples.ts";
 import { notification } from "../message/errors.ts";
-import { CeaseReason } from "../message/iana.ts";
+import { CeaseReason, ErrorCode } from "../message/iana.ts";
 import { cease } from "../message/notification-text.ts";
 import { droppedAtReturn, keptAfterLoss } from "./graceful.ts";
 import { type GracefulRestart, judgeOpen, type Negotiated } from "./negotiate.ts";
@@ -30,7 +30,6 @@ function negotiated(graceful?: Partial<GracefulRestart>): Negotiated {
 }
 
 const reset: Ending = { cause: "tcp", why: "reset" };
-const expired: Ending = { cause: "sent", notification: notification(4, 0), why: "hold" };
 const told: Ending = { cause: "received", notification: cease(CeaseReason.administrativeShutdown), why: "bye" };
 const hard: Ending = { cause: "received", notification: cease(CeaseReason.hardReset), why: "hard" };
 const stopped: Ending = { cause: "stopped", why: "removed" };
@@ -42,11 +41,18 @@ test("a loss of TCP keeps the families that the peer named, without graceful res
 });
 
 test("RFC 8538: a NOTIFICATION keeps routes where the peer has the N bit, a hard reset and our own stop never", () => {
-  for (const ending of [expired, told]) {
-    assert.deepEqual(keptAfterLoss(ending, negotiated({ notification: true })), [4, 6]);
-    assert.deepEqual(keptAfterLoss(ending, negotiated({ notification: false })), []);
-  }
+  assert.deepEqual(keptAfterLoss(told, negotiated({ notification: true })), [4, 6]);
+  assert.deepEqual(keptAfterLoss(told, negotiated({ notification: false })), []);
   for (const ending of [hard, stopped]) assert.deepEqual(keptAfterLoss(ending, negotiated({ notification: true })), []);
+});
+
+test("silence for the hold time keeps nothing, whoever says so", () => {
+  for (const code of [ErrorCode.holdTimerExpired, ErrorCode.sendHoldTimerExpired]) {
+    for (const cause of ["sent", "received"] as const) {
+      const ending: Ending = { cause, notification: notification(code, 0), why: "silence" };
+      assert.deepEqual(keptAfterLoss(ending, negotiated({ notification: true })), []);
+    }
+  }
 });
 
 test("a peer that is back without its forwarding, or without the family, loses its stale routes at once", () => {

@@ -4,6 +4,7 @@
  */
 import type { Family } from "../../ip/address.ts";
 import { CeaseReason, ErrorCode } from "../message/iana.ts";
+import type { Notification } from "../message/types.ts";
 import type { Negotiated } from "./negotiate.ts";
 import type { Ending } from "./types.ts";
 
@@ -17,8 +18,16 @@ export function keptAfterLoss(ending: Ending, { gracefulRestart, families }: Neg
 function isGraceful({ cause, notification }: Ending, isNotificationGraceful: boolean): boolean {
   if (cause === "tcp") return true;
   if (cause === "stopped" || cause === "collision" || !isNotificationGraceful || !notification) return false;
+  if (isSilence(notification)) return false;
   return notification.code !== ErrorCode.cease || notification.subcode !== CeaseReason.hardReset;
 }
+
+/**
+ * Either end has heard nothing for the hold time. A restart would have ended the connection: it is the way that is gone, or the
+ * host, and routes over it lead nowhere. RFC 8538 would keep them for the restart time; RFC 4724 and BIRD do not.
+ */
+const isSilence = ({ code }: Notification): boolean =>
+  code === ErrorCode.holdTimerExpired || code === ErrorCode.sendHoldTimerExpired;
 
 /** RFC 4724 section 4.2: families whose stale routes go at once, since the peer that is back has not kept its forwarding. */
 export function droppedAtReturn(
