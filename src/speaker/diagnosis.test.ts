@@ -7,7 +7,7 @@ import { diagnose } from "./diagnosis.ts";
 import { noCounters } from "./session-record.ts";
 import type { SessionStatus } from "./types.ts";
 
-const at = (seconds: number): Date => new Date(seconds * 1000);
+const said = (seconds: number) => ({ at: new Date(0), monotonicMs: seconds * 1000 });
 
 const down = (changes: Partial<SessionStatus> = {}): SessionStatus => ({
   name: "Mesh_10_0_0_2",
@@ -15,7 +15,7 @@ const down = (changes: Partial<SessionStatus> = {}): SessionStatus => ({
   localAs: 64513,
   passive: false,
   state: "active",
-  since: at(0),
+  since: new Date(0),
   flaps: 0,
   receivedPrefixes: 0,
   stalePrefixes: 0,
@@ -38,7 +38,7 @@ test("what TCP says has a kind and a remedy that names the peer's port or what t
     noLocalAddress: ["noLocalAddress", /sourceAddress None/],
   } as const;
   for (const [reason, [kind, remedy]] of Object.entries(expected)) {
-    const tcp = { at: at(1), reason: reason as keyof typeof expected, message: "so TCP says" };
+    const tcp = { ...said(1), reason: reason as keyof typeof expected, message: "so TCP says" };
     const [found] = diagnose(down({ tcp }), []);
     assert.equal(found?.kind, kind);
     assert.equal(found?.what, "so TCP says");
@@ -47,23 +47,34 @@ test("what TCP says has a kind and a remedy that names the peer's port or what t
 });
 
 test("a peer that was up before is not told to be configured", () => {
-  const tcp = { at: at(1), reason: "closed", message: "the peer closed the connection" } as const;
+  const tcp = { ...said(1), reason: "closed", message: "the peer closed the connection" } as const;
   assert.match(diagnose(down({ tcp, flaps: 1 }), [])[0]?.remedy ?? "", /look whether the speaker of 10\.0\.0\.2 runs/);
 });
 
 test("what was said last counts, and of one moment the NOTIFICATION, which the end of TCP only follows", () => {
-  const tcp = { at: at(2), reason: "closed", message: "the peer closed the connection" } as const;
+  const tcp = { ...said(2), reason: "closed", message: "the peer closed the connection" } as const;
   const wrong = { code: ErrorCode.openMessage, subcode: OpenError.badPeerAs, message: "OPEN Message Error" };
-  assert.deepEqual(kinds(down({ tcp, received: { ...wrong, at: at(1) } })), ["dropped"]);
-  assert.deepEqual(kinds(down({ tcp, received: { ...wrong, at: at(2) } })), ["wrongAs"]);
-  const [found] = diagnose(down({ tcp, sent: { ...wrong, at: at(3) } }), []);
+  assert.deepEqual(kinds(down({ tcp, received: { ...wrong, ...said(1) } })), ["dropped"]);
+  assert.deepEqual(kinds(down({ tcp, received: { ...wrong, ...said(2) } })), ["wrongAs"]);
+  const [found] = diagnose(down({ tcp, sent: { ...wrong, ...said(3) } }), []);
   assert.equal(found?.what, "this node ended it: OPEN Message Error");
   assert.match(found?.remedy ?? "", /says AS 64513 and expects AS 64512/);
 });
 
+test("what was said last counts, though the time of day was set back in between", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair();
+  right.speaker.close("shutdown");
+  await world.until("the end", () => left.status(right.address).received !== undefined);
+  world.clock.setWall(new Date("1999-01-01T00:00:00Z"));
+  await world.until("a dial", () => left.status(right.address).tcp?.at.getUTCFullYear() === 1999);
+  assert.deepEqual(kinds(left.status(right.address)), ["refused"]);
+  world.close();
+});
+
 test("other NOTIFICATIONs by their codes", () => {
   const kindOf = (code: number, subcode: number): readonly string[] =>
-    kinds(down({ received: { at: at(1), code, subcode, message: "" } }));
+    kinds(down({ received: { ...said(1), code, subcode, message: "" } }));
   assert.deepEqual(kindOf(ErrorCode.openMessage, OpenError.badIdentifier), ["badIdentifier"]);
   assert.deepEqual(kindOf(ErrorCode.openMessage, OpenError.unsupportedVersion), ["badOpen"]);
   assert.deepEqual(kindOf(ErrorCode.holdTimerExpired, 0), ["silent"]);

@@ -49,12 +49,12 @@ const finding = (kind: FindingKind, what: string, remedy: string): Finding => ({
 function lastTold(session: SessionStatus): readonly Finding[] {
   const { sent, received, tcp } = session;
   const said = [
-    ...(tcp ? [{ at: tcp.at, found: () => byTcp(tcp.reason, tcp.message, session) }] : []),
-    ...(sent ? [{ at: sent.at, found: () => byNotification(sent, "this node", session) }] : []),
-    ...(received ? [{ at: received.at, found: () => byNotification(received, "the peer", session) }] : []),
+    ...(tcp ? [{ at: tcp.monotonicMs, found: () => byTcp(tcp.reason, tcp.message, session) }] : []),
+    ...(sent ? [{ at: sent.monotonicMs, found: () => byNotification(sent, "this node", session) }] : []),
+    ...(received ? [{ at: received.monotonicMs, found: () => byNotification(received, "the peer", session) }] : []),
   ];
   // A NOTIFICATION is followed by the end of its connection, which says nothing new: of one moment the later row counts.
-  const last = said.toSorted((a, b) => a.at.getTime() - b.at.getTime()).at(-1);
+  const last = said.toSorted((a, b) => a.at - b.at).at(-1);
   return last ? [last.found()] : [];
 }
 

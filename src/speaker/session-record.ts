@@ -2,7 +2,7 @@
 import { describeNotification } from "../bgp/message/notification-text.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { TransportFailure } from "../port/bgp-transport.ts";
-import type { WallClock } from "../port/clock.ts";
+import type { Clock, WallClock } from "../port/clock.ts";
 import type { Notified, SessionCounters, SessionStatus, SessionTotals } from "./types.ts";
 
 export const noCounters: SessionCounters = {
@@ -35,36 +35,42 @@ export class SessionRecord {
   #sent: Notified | undefined;
   #received: Notified | undefined;
   #tcp: SessionStatus["tcp"];
-  readonly #clock: WallClock;
+  readonly #clock: Clock;
+  readonly #wallClock: WallClock;
 
-  constructor(clock: WallClock) {
+  constructor({ clock, wallClock }: { readonly clock: Clock; readonly wallClock: WallClock }) {
     this.#clock = clock;
-    this.#since = clock.now();
+    this.#wallClock = wallClock;
+    this.#since = wallClock.now();
+  }
+
+  get #moment() {
+    return { at: this.#wallClock.now(), monotonicMs: Math.floor(this.#clock.now()) };
   }
 
   /** It came into another state. */
   moved(): void {
-    this.#since = this.#clock.now();
+    this.#since = this.#wallClock.now();
   }
 
   /** How a connection ended. Ours that lost a collision say nothing of the peer. */
   ended({ cause, notification, why }: Ending): void {
     if (!notification) return;
     const { code, subcode } = notification;
-    const at = this.#clock.now();
+    const moment = this.#moment;
     if (cause === "sent") {
       const words = describeNotification(notification);
-      this.#sent = { at, code, subcode, message: words === why ? why : `${words}: ${why}` };
+      this.#sent = { ...moment, code, subcode, message: words === why ? why : `${words}: ${why}` };
     }
-    if (cause === "received") this.#received = { at, code, subcode, message: why };
+    if (cause === "received") this.#received = { ...moment, code, subcode, message: why };
   }
 
   failed({ reason, message }: TransportFailure): void {
-    this.#tcp = { at: this.#clock.now(), reason, message };
+    this.#tcp = { ...this.#moment, reason, message };
   }
 
   rests(afterMs: number): void {
-    this.restsUntil = new Date(this.#clock.now().getTime() + afterMs);
+    this.restsUntil = new Date(this.#wallClock.now().getTime() + afterMs);
   }
 
   get totals(): SessionTotals {

@@ -23,7 +23,7 @@ import {
 import type { Effect, Ending, Event, State, TimerName } from "../bgp/session/types.ts";
 import { formatAddress } from "../ip/address.ts";
 import type { BgpStream, BgpTransport } from "../port/bgp-transport.ts";
-import type { Clock, WallClock } from "../port/clock.ts";
+import type { Clock, Millis, WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { KernelError } from "../port/netlink.ts";
 import { Links } from "./links.ts";
@@ -58,7 +58,10 @@ export interface SessionHooks {
 
 /** RFC 4271 section 10: timers but the hold timer are shortened by up to a quarter. */
 const MOST_JITTER = 0.25;
-/** What came counts as heard when it came: a session that is merely slow in decoding asks again after so long. */
+/**
+ * What came counts as heard when it came: a session that is merely slow in decoding asks again after so long, and so does one
+ * whose process stood still beyond the hold time, since what came meanwhile waits in the kernel.
+ */
 const HOLD_GRACE_MS = 1000;
 
 const slots: readonly Slot[] = [0, 1];
@@ -86,7 +89,8 @@ export class Session {
     this.#hooks = hooks;
     this.#log = new SessionLog(deps.log.child({ session: config.name, peer: formatAddress(config.peer.address) }));
     this.#peerTimers = new Timers(deps.clock, (timer) => this.#peerTimerExpired(timer));
-    const timersOf = (slot: Slot) => new Timers<TimerName>(deps.clock, (timer) => this.#timerExpired(slot, timer));
+    const timersOf = (slot: Slot) =>
+      new Timers<TimerName>(deps.clock, (timer, lateMs) => this.#timerExpired(slot, timer, lateMs));
     this.#timers = [timersOf(0), timersOf(1)];
     this.#links = new Links(deps, {
       acknowledged: (slot) => this.#on(slot, { type: "tcpConnectionAcknowledged" }),
@@ -98,7 +102,7 @@ export class Session {
       readable: () => hooks.readable(this),
       writable: () => hooks.writable(this),
     });
-    this.record = new SessionRecord(deps.wallClock);
+    this.record = new SessionRecord(deps);
   }
 
   get state(): State {
@@ -326,8 +330,9 @@ export class Session {
     this.#tell({ type: timer === "idleHold" ? "idleHoldTimerExpired" : "stableTimerExpired" });
   }
 
-  #timerExpired(slot: Slot, timer: TimerName): void {
-    if (timer === "hold" && this.#links.isUnread(slot)) this.#timers[slot].set(timer, HOLD_GRACE_MS);
+  #timerExpired(slot: Slot, timer: TimerName, lateMs: Millis): void {
+    const mayBeUnread = lateMs > HOLD_GRACE_MS || this.#links.isUnread(slot);
+    if (timer === "hold" && mayBeUnread) this.#timers[slot].set(timer, HOLD_GRACE_MS);
     else this.#on(slot, { type: "timerExpired", timer });
   }
 }

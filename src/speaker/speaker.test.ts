@@ -202,6 +202,39 @@ test("routes of a peer that falls silent go with the hold time, though both know
   world.close();
 });
 
+test("a process that stood still beyond the hold time reads what came meanwhile before it gives a peer up", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair({ holdTimeSeconds: 9 });
+  right.originate("192.168.1.0/26");
+  await world.until("the route", () => left.best.size === 1);
+  world.clock.stall(60_000);
+  await world.clock.advance(30_000);
+  assert.deepEqual([left.status(SECOND).flaps, right.status(FIRST).flaps, left.best.size], [0, 0, 1]);
+  world.network.silence(left.routerId, right.routerId);
+  world.clock.stall(60_000);
+  await world.clock.advance(2_000);
+  assert.ok(!left.isUp(SECOND), "nothing had come, and that is soon found");
+  world.close();
+});
+
+test("the time of day is set back and forth: sessions and routes stay, and timers keep their time", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair({ holdTimeSeconds: 9 });
+  right.originate("192.168.1.0/26");
+  await world.until("the route", () => left.best.size === 1);
+  for (const time of ["2027-01-01T00:00:00Z", "1999-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]) {
+    world.clock.setWall(new Date(time));
+    await world.clock.advance(60_000);
+    assert.deepEqual([left.status(SECOND).flaps, right.status(FIRST).flaps, left.best.size], [0, 0, 1], time);
+  }
+  world.clock.setWall(new Date("1999-01-01T00:00:00Z"));
+  world.network.silence(left.routerId, right.routerId);
+  await world.clock.advance(10_000);
+  assert.ok(!left.isUp(SECOND));
+  assert.equal(left.best.size, 0);
+  world.close();
+});
+
 test("TCP MD5: sessions come up with one password, change it, and name another as what may be wrong", async () => {
   const world = new SpeakerWorld();
   const [left, right] = await world.pair({ password: "one" });

@@ -40,3 +40,17 @@ test("a cancelled timer does not fire", async () => {
   assert.deepEqual(fired, []);
   assert.equal(clock.pending, 0);
 });
+
+test("a timer says how late it is, after time in which nothing ran", async () => {
+  const clock = new FakeClock();
+  const late: number[] = [];
+  const all = new Timers<"a">(clock, (_name, lateMs) => late.push(lateMs));
+  all.set("a", 100);
+  await clock.advance(50);
+  all.set("a", 100);
+  clock.stall(1000);
+  await clock.advance(0);
+  all.set("a", 100);
+  await clock.advance(100);
+  assert.deepEqual(late, [900, 0]);
+});

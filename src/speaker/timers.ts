@@ -11,10 +11,11 @@ interface Running {
 
 export class Timers<Name extends string> {
   readonly #clock: Clock;
-  readonly #expired: (name: Name) => void;
+  readonly #expired: (name: Name, lateMs: Millis) => void;
   readonly #running = new Map<Name, Running>();
 
-  constructor(clock: Clock, expired: (name: Name) => void) {
+  /** `lateMs`: how long ago it was due; more than a moment where the process stood still. */
+  constructor(clock: Clock, expired: (name: Name, lateMs: Millis) => void) {
     this.#clock = clock;
     this.#expired = expired;
   }
@@ -54,6 +55,6 @@ export class Timers<Name extends string> {
       return;
     }
     this.#running.delete(name);
-    this.#expired(name);
+    this.#expired(name, this.#clock.now() - running.at);
   }
 }

@@ -8,6 +8,8 @@ import type { FailureReason } from "../port/bgp-transport.ts";
 /** A moment and what was said then. */
 export interface Said {
   readonly at: Date;
+  /** The same moment in whole milliseconds of the clock that nobody sets: what was said last is found by it. */
+  readonly monotonicMs: number;
   readonly message: string;
 }
 

@@ -9,7 +9,7 @@ interface Due {
 }
 
 export class FakeClock implements Clock {
-  readonly #epoch: Millis;
+  #epoch: Millis;
   #now: Millis = 0;
   #order = 0;
   readonly #due = new Set<Due>();
@@ -32,6 +32,16 @@ export class FakeClock implements Clock {
     const due: Due = { at: this.#now + Math.max(delayMs, 0), order: this.#order++, fire };
     this.#due.add(due);
     return { cancel: () => void this.#due.delete(due) };
+  }
+
+  /** The time of day is set; what is timed goes on as it was. */
+  setWall(time: Date): void {
+    this.#epoch = time.getTime() - this.#now;
+  }
+
+  /** Time passes and nothing gets its turn, as in a process that stands still; what is due by then fires late, at the next `advance`. */
+  stall(ms: Millis): void {
+    this.#now += ms;
   }
 
   cpuMicros(): number {

@@ -165,7 +165,7 @@ function negotiatedReport(negotiated: Negotiated): NonNullable<BgpSessionReport[
 
 function lastErrorOf({ sent, received, tcp }: SessionStatus): string | undefined {
   const all = [sent, received, tcp].filter((said) => said !== undefined);
-  return all.sort((a, b) => b.at.getTime() - a.at.getTime())[0]?.message;
+  return all.sort((a, b) => b.monotonicMs - a.monotonicMs)[0]?.message;
 }
 
 const TYPES = { Mesh: "node-to-node mesh", Node: "node specific", Global: "global" } as const;
