@@ -44,14 +44,13 @@ const memoryDrivers = () => ({
 });
 
 /** worker-1: what outlives its agent. */
-export function agentHost(store: MemoryStore) {
+export function agentHost(store: MemoryStore, clock = new FakeClock()) {
   const drivers = memoryDrivers();
   const stateFile = new MemoryStateFile();
-  const clock = new FakeClock();
   const log = new SilentLog();
   let passes = 0;
-  const start = (given: Partial<AgentDeps> = {}) => {
-    const agent = new Agent(local, {
+  const start = (given: Partial<AgentDeps> = {}, facts: Local = local) => {
+    const agent = new Agent(facts, {
       store,
       clock,
       log,

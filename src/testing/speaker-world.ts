@@ -121,9 +121,14 @@ const wordsOf = (host: string, { name, state, tcp, sent, received }: SessionStat
   [host, name, state, tcp?.message, sent?.message, received?.message].join(" ");
 
 export class SpeakerWorld {
-  readonly clock = new FakeClock();
-  readonly network = new MemoryBgpNetwork(this.clock);
+  readonly clock: FakeClock;
+  readonly network: MemoryBgpNetwork;
   readonly hosts: SpeakerHost[] = [];
+
+  constructor(clock = new FakeClock()) {
+    this.clock = clock;
+    this.network = new MemoryBgpNetwork(clock);
+  }
 
   host(address: string, asn = 64512, deps: Partial<SpeakerDeps> = {}): SpeakerHost {
     const host = new SpeakerHost(this, address, asn, deps);

@@ -1,0 +1,104 @@
+/** worker-1's agent with its speaker, against a peer at worker-2, under a clock of the test's: what hours do that nobody waits for. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { parseAddress } from "../../ip/address.ts";
+import { LinkTable } from "../../kernel/link-table.ts";
+import { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import { agentHost, put } from "../../testing/agent-host.ts";
+import { sessionConfig } from "../../testing/bgp-samples.ts";
+import { awsObjects, birdLocal } from "../../testing/bgp-world.ts";
+import { Ground, underTest } from "../../testing/driver-ground.ts";
+import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
+import { MemoryStore } from "../../testing/memory-store.ts";
+import { blockObject, poolObject } from "../../testing/objects.ts";
+import { SpeakerWorld, SteadyRandom } from "../../testing/speaker-world.ts";
+import { NodeBgp } from "./node-bgp.ts";
+
+const OWN = "10.30.0.206";
+const PEER = "10.30.0.56";
+const SESSION = "Mesh_10_30_0_56";
+const BLOCK = "192.168.133.192/26";
+const MORE = "192.168.134.0/26";
+const HOUR_MS = 3_600_000;
+
+async function nodes(t: TestContext) {
+  const world = new SpeakerWorld();
+  const { clock } = world;
+  const store = new MemoryStore();
+  await put(store, ...awsObjects("Always"));
+  const away = store.client();
+  const host = agentHost(away, clock);
+  const kernel = new MemoryKernel();
+  const ground = Ground.withDevices(underTest(kernel));
+  ground.addAddress("eth0", `${OWN}/24`);
+  const subnet = { hops: [{ device: ground.index("eth0") }], scope: 253, protocol: 2 };
+  ground.run({ type: "replaceRoute", route: ground.route("10.30.0.0/24", subnet) });
+  const rtnetlink = new Rtnetlink(kernel, clock);
+  const links = new LinkTable(rtnetlink);
+  await links.start();
+  const own = parseAddress(OWN);
+  const bgp = new NodeBgp({
+    ...{ rtnetlink, links, clock, log: host.log, wallClock: clock.wall, random: new SteadyRandom(1) },
+    ownsRoute: () => false,
+    transport: world.network.host(own),
+    password: () => undefined,
+    turn: (_name, work) => work(),
+    isOwnAddress: (address) => address === own,
+  });
+  const agent = host.start({ bgp }, birdLocal("worker-1", `${OWN}/24`, "eth0"));
+  await bgp.start(agent);
+  const peer = world.host(PEER);
+  const session = { peer: { address: own, port: 179, asn: 64512 }, holdTimeSeconds: 240, restartTimeSeconds: 120 };
+  peer.configure({ sessions: new Map([[OWN, sessionConfig({ name: OWN, localAs: 64512, ...session })]]) });
+  peer.originate(BLOCK);
+  t.after(async () => {
+    await bgp.close();
+    await agent.close();
+    links.close();
+    rtnetlink.close();
+    ground.close();
+    world.close();
+  });
+  const learned = () => host.routes().filter((route) => route === BLOCK || route === MORE);
+  const flaps = () => bgp.status?.sessions.find(({ name }) => name === SESSION)?.flaps;
+  await world.until("the route", () => learned().length === 1);
+  return { world, clock, store, away, agent, peer, own, learned, flaps };
+}
+
+test("the store is away for an hour: sessions and routes stay, what peers tell counts at once, and what was missed is caught up", async (t) => {
+  const { world, clock, store, away, agent, peer, own, learned, flaps } = await nodes(t);
+  away.isAway = true;
+  await clock.advance(HOUR_MS / 2);
+  assert.equal(agent.store.state, "away");
+  assert.deepEqual([learned(), flaps()], [[BLOCK], 0]);
+  peer.originate(BLOCK, MORE);
+  await world.until("what is new", () => learned().length === 2);
+  peer.originate(BLOCK);
+  await world.until("the withdrawal", () => learned().length === 1);
+  world.network.silence(own, peer.routerId);
+  await world.until("the end of the hold time", () => learned().length === 0, 240_000);
+  world.network.silence(own, peer.routerId, false);
+  await world.until("the peer", () => learned().length === 1);
+  await clock.advance(HOUR_MS / 2);
+  assert.deepEqual([learned(), flaps()], [[BLOCK], 1]);
+  await put(
+    store,
+    poolObject("more", "172.16.0.0/16", { ipipMode: "Always" }),
+    blockObject("172.16.1.0/26", "worker-1"),
+  );
+  away.isAway = false;
+  await world.until("the own block that was made meanwhile", () => peer.best.has("172.16.1.0/26"));
+  assert.deepEqual([learned(), flaps()], [[BLOCK], 1]);
+});
+
+test("the time of day jumps, and the machine stands still for an hour: nothing is lost", async (t) => {
+  const { clock, learned, flaps } = await nodes(t);
+  for (const time of ["2036-02-07T06:28:16Z", "1970-01-01T00:00:00Z"]) {
+    clock.setWall(new Date(time));
+    await clock.advance(600_000);
+    assert.deepEqual([learned(), flaps()], [[BLOCK], 0], time);
+  }
+  clock.stall(HOUR_MS);
+  await clock.advance(600_000);
+  assert.deepEqual([learned(), flaps()], [[BLOCK], 0]);
+});
