@@ -27,12 +27,21 @@ export interface Verification {
   /** Items compared, of all kinds. */
   readonly compared: number;
   readonly differences: readonly Difference[];
+  /** Where packets may be lost although all is as compiled, in words. */
+  readonly dangers: readonly string[];
   /** What compile could not turn into items, in words. */
   readonly reports: readonly string[];
 }
 
-/** Rejects with NotOpenError where nothing is applied yet. */
-export async function verify(dataplane: Dataplane, drivers: Drivers, view: View): Promise<Verification> {
+const nothingElse = { dangers: [], reports: [] };
+
+/** `bgp`: what was found there beside routes. Rejects with NotOpenError where nothing is applied yet. */
+export async function verify(
+  dataplane: Dataplane,
+  drivers: Drivers,
+  view: View,
+  bgp: () => Promise<Pick<Verification, "dangers" | "reports">> = async () => nothingElse,
+): Promise<Verification> {
   await dataplane.applied();
   let { compared, differences } = await compare(dataplane, drivers, view);
   if (differences.length > 0) {
@@ -42,7 +51,9 @@ export async function verify(dataplane: Dataplane, drivers: Drivers, view: View)
     compared = again.compared;
     differences = again.differences.filter((difference) => before.has(identity(difference)));
   }
-  return { node: view.local.node, compared, differences, reports: [...dataplane.reports.values()].flat() };
+  const { dangers, reports } = await bgp();
+  const notes = new Set([...[...dataplane.reports.values()].flat(), ...reports]);
+  return { node: view.local.node, compared, differences, dangers, reports: [...notes] };
 }
 
 const identity = ({ kind, key, found }: Difference): string => `${kind} ${key} ${found}`;

@@ -71,6 +71,8 @@ export interface BgpStream {
   write(octets: Uint8Array): void;
   /** Octets that were written and that the kernel has not taken yet. A writer who heeds it needs no other bound. */
   readonly pendingOctets: number;
+  /** Whether the other host has acknowledged all that was written: its kernel, whatever its process does. True once it is over. */
+  readonly isAcknowledged: boolean;
   /** Stops reading, so that the peer is slowed down. What was read already may still be told. */
   pause(): void;
   resume(): void;

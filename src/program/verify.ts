@@ -1,4 +1,4 @@
-/** `ocicat verify`: compiled against actual, on every host. Exit code 0: all as it shall be; 1: differences; 2: a host did not answer. */
+/** `ocicat verify`: compiled against actual, on every host. Exit code 0: all as it shall be; 1: differences or dangers; 2: a host did not answer. */
 import { Command } from "commander";
 import { AgentError, askAgent } from "../adapter/agent-client.ts";
 import { formatJson } from "../base/json.ts";
@@ -16,13 +16,15 @@ type Answer = { readonly host: string } & ({ readonly verification: Verification
 
 export async function main(args: readonly string[], host: ProcessHost): Promise<number> {
   const command = new Command("ocicat verify")
-    .description("Compares what is compiled for each host with what its kernel holds.")
+    .description(
+      "Compares what is compiled for each host with what its kernel holds, and names where packets may be lost.",
+    )
     .argument("[HOST...]", "hosts to verify (default: all of the lab, or this host)")
     .option("--lab <name>", "the lab to act on, when several run")
     .option("-o, --output <format>", "json: everything, as one document")
     .addHelpText(
       "after",
-      "\nExit code: 0 all as it shall be, 1 differences, 2 a host does not answer.\n\nExamples:\n  ocicat verify\n  ocicat verify worker-1 -o json",
+      "\nExit code: 0 all as it shall be, 1 differences or dangers, 2 a host does not answer.\n\nExamples:\n  ocicat verify\n  ocicat verify worker-1 -o json",
     );
   const ended = await parseCommandLine(command, args, host);
   if (ended !== undefined) return ended;
@@ -31,8 +33,10 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
   if (output === "json") host.stdout.write(`${formatJson(answers, 2)}\n`);
   else for (const answer of answers) host.stdout.write(print(answer));
   if (answers.some((answer) => "error" in answer)) return 2;
-  return answers.some((answer) => "verification" in answer && answer.verification.differences.length > 0) ? 1 : 0;
+  return answers.some((answer) => "verification" in answer && isAmiss(answer.verification)) ? 1 : 0;
 }
+
+const isAmiss = ({ differences, dangers }: Verification): boolean => differences.length > 0 || dangers.length > 0;
 
 async function ask({ host, socket }: AgentAddress): Promise<Answer> {
   try {
@@ -45,10 +49,11 @@ async function ask({ host, socket }: AgentAddress): Promise<Answer> {
 
 function print(answer: Answer): string {
   if ("error" in answer) return `${answer.host}: ${answer.error}\n`;
-  const { compared, differences, reports } = answer.verification;
+  const { compared, differences, dangers, reports } = answer.verification;
   const lines = [
     `${answer.host}: ${differences.length === 0 ? "as compiled" : `${differences.length} differences`} (${compared} items compared)`,
     ...differences.flatMap(printDifference),
+    ...dangers.map((danger) => `  danger: ${danger}`),
     ...reports.map((report) => `  note: ${report}`),
   ];
   return `${lines.join("\n")}\n`;

@@ -33,7 +33,8 @@ export class SessionCandidates {
 
   /**
    * The sessions that are opened, by name, and those that are not since another leads to the same end or has its name (two
-   * nodes of the mesh with one address and two ports); a mirrored half gives way without a word.
+   * nodes of the mesh with one address and two ports); a mirrored half gives way without a word, save
+   * to one with another node.
    */
   choose(): { readonly winners: ReadonlyMap<string, SessionPiece>; readonly conflicts: readonly string[] } {
     const winners = new Map<string, SessionPiece>();
@@ -63,10 +64,14 @@ export class SessionCandidates {
   *#sameEnds(): Iterable<string> {
     for (const [first, ...others] of this.#byEnd.values()) {
       if (!first) continue;
-      for (const other of others) if (other.piece.rank !== SessionRank.reverse) yield conflict(other, first);
+      for (const other of others) if (isTold(other.piece, first.piece)) yield conflict(other, first);
     }
   }
 }
+
+/** A mirrored half beside another session with the same node is none; two nodes with one address are. */
+const isTold = (loser: SessionPiece, winner: SessionPiece): boolean =>
+  loser.rank !== SessionRank.reverse || (winner.node !== undefined && loser.node !== winner.node);
 
 function conflict(loser: Entry, winner: Entry): string {
   const { address, port } = winner.piece.session.peer;

@@ -146,6 +146,18 @@ test("two nodes with one address are one session, and both are named", () => {
   ]);
 });
 
+test("two nodes with one address are named too where both halves answer another's peering, as on a reflector", () => {
+  const twin = bgpNodeObject("worker-9", "10.30.0.56/24", "192.168.7.64");
+  const meshOff = resourceObject("BGPConfiguration", "default", { nodeToNodeMeshEnabled: false });
+  const reflector = peer("rr", { nodeSelector: "!has(rr)", peerIP: "10.30.0.206", asNumber: 64512 });
+  const { config, reports } = new Speaker(twin, meshOff, reflector).wish();
+  assert.ok(config.sessions.has("Node_10_30_0_56"));
+  const mirrored = (node: string) => `BGPPeer(rr), mirrored with node ${node}`;
+  assert.deepEqual(reports, [
+    `${mirrored("worker-9")} and ${mirrored("worker-2")} both lead to 10.30.0.56 port 179: ${mirrored("worker-2")} is used`,
+  ]);
+});
+
 test("two nodes with one address and ports of their own are one session too, whoever came first", () => {
   const twin = bgpNodeObject("worker-0", "10.30.0.56/24", "192.168.7.64");
   const port = resourceObject("BGPConfiguration", "node.worker-2", { listenPort: 1790 });

@@ -51,12 +51,15 @@ test("a peer that was up before is not told to be configured", () => {
   assert.match(diagnose(down({ tcp, flaps: 1 }), [])[0]?.remedy ?? "", /look whether the speaker of 10\.0\.0\.2 runs/);
 });
 
-test("what was said last counts, and of one moment the NOTIFICATION, which the end of TCP only follows", () => {
-  const tcp = { ...said(2), reason: "closed", message: "the peer closed the connection" } as const;
+test("what was said last counts, save that an end of TCP without a word says nothing while a refusal is young", () => {
+  const tcp = { ...said(200), reason: "closed", message: "the peer closed the connection" } as const;
   const wrong = { code: ErrorCode.openMessage, subcode: OpenError.badPeerAs, message: "OPEN Message Error" };
   assert.deepEqual(kinds(down({ tcp, received: { ...wrong, ...said(1) } })), ["dropped"]);
-  assert.deepEqual(kinds(down({ tcp, received: { ...wrong, ...said(2) } })), ["wrongAs"]);
-  const [found] = diagnose(down({ tcp, sent: { ...wrong, ...said(3) } }), []);
+  assert.deepEqual(kinds(down({ tcp, received: { ...wrong, ...said(199) } })), ["wrongAs"]);
+  assert.deepEqual(kinds(down({ tcp: { ...tcp, reason: "refused" }, received: { ...wrong, ...said(199) } })), [
+    "refused",
+  ]);
+  const [found] = diagnose(down({ tcp, sent: { ...wrong, ...said(201) } }), []);
   assert.equal(found?.what, "this node ended it: OPEN Message Error");
   assert.match(found?.remedy ?? "", /says AS 64513 and expects AS 64512/);
 });

@@ -45,11 +45,18 @@ export function diagnose(session: SessionStatus, listeners: readonly ListenerSta
 
 const finding = (kind: FindingKind, what: string, remedy: string): Finding => ({ kind, what, remedy });
 
+/** A speaker that has refused another rests, and hangs up meanwhile without a word: for a minute at most, and a dial comes late. */
+const REST_MS = 120_000;
+
 /** The newest of what either side has said. Older ones are shown beside it; they need not be true any more. */
 function lastTold(session: SessionStatus): readonly Finding[] {
   const { sent, received, tcp } = session;
+  const notified = Math.max(sent?.monotonicMs ?? -Infinity, received?.monotonicMs ?? -Infinity);
+  const isWordless = tcp?.reason === "closed" || tcp?.reason === "reset";
   const said = [
-    ...(tcp ? [{ at: tcp.monotonicMs, found: () => byTcp(tcp.reason, tcp.message, session) }] : []),
+    ...(tcp && !(isWordless && tcp.monotonicMs - notified < REST_MS)
+      ? [{ at: tcp.monotonicMs, found: () => byTcp(tcp.reason, tcp.message, session) }]
+      : []),
     ...(sent ? [{ at: sent.monotonicMs, found: () => byNotification(sent, "this node", session) }] : []),
     ...(received ? [{ at: received.monotonicMs, found: () => byNotification(received, "the peer", session) }] : []),
   ];

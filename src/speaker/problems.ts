@@ -1,12 +1,19 @@
 /** What no session can find out alone: two with one address, a peer with an address of ours, two peers with one router id. */
 import type { SessionConfig } from "../bgp/config.ts";
 import type { Negotiated } from "../bgp/session/negotiate.ts";
-import { formatAddress, type IpAddress } from "../ip/address.ts";
+import { familyOf, formatAddress, type IpAddress } from "../ip/address.ts";
 
 export interface Known {
   readonly config: SessionConfig;
   readonly negotiated: Negotiated | undefined;
 }
+
+/**
+ * What no two peers share (RFC 6286); undefined while a session is down. One peer may well have a session of each family, so
+ * the family of its address is part of it.
+ */
+export const identityOf = ({ config, negotiated }: Known): string | undefined =>
+  negotiated && `${negotiated.peerAs} ${negotiated.peerRouterId} ${familyOf(config.peer.address)}`;
 
 /** In words, by the name of the session. */
 export function problemsOf(
@@ -39,7 +46,7 @@ export function problemsOf(
       `${other.config.name} has the same peer address ${formatAddress(config.peer.address)}: connections from there go to one of them`,
   );
   pairs(
-    ({ negotiated }) => negotiated && `${negotiated.peerAs} ${negotiated.peerRouterId}`,
+    identityOf,
     ({ negotiated }, other) =>
       `${other.config.name} is a peer with the same router id ${formatAddress(negotiated?.peerRouterId ?? other.config.peer.address)}: routes of one of them may be taken for loops`,
   );

@@ -41,6 +41,8 @@ export interface SessionDeps {
   readonly tap: MessageTap;
   /** 0 … 1, another each time. */
   readonly chance: () => number;
+  /** A session has come up. */
+  readonly cameUp: (session: Session, negotiated: Negotiated) => void;
   /** What the machine knows besides the session's configuration; asked each time. */
   readonly facts: () => Omit<PeerFacts, "session">;
 }
@@ -174,6 +176,15 @@ export class Session {
     this.#write(slot, encodeMessage(message));
   }
 
+  /** Says something that the peer's host must acknowledge; false: the session is not established. */
+  sendKeepalive(): boolean {
+    const slot = this.#establishedSlot;
+    if (slot === undefined) return false;
+    this.record.counters.messagesSent++;
+    this.#write(slot, encodeMessage({ type: "keepalive" }));
+    return true;
+  }
+
   #write(slot: Slot, octets: Uint8Array): void {
     const { tap } = this.#deps;
     if (tap.isOn) tap.sent(this.name, octets, this.#links.context(slot));
@@ -291,6 +302,7 @@ export class Session {
       case "sessionEstablished":
         this.#log.established(effect.negotiated);
         this.#hooks.established(this, effect.negotiated);
+        this.#deps.cameUp(this, effect.negotiated);
         break;
       case "sessionLost":
         this.record.flaps++;

@@ -141,6 +141,11 @@ test("two peers with one router id are named, and so are two sessions to one add
   await world.until("both sessions", () => isReady(left, second) && isReady(left, third));
   assert.match(left.status(SECOND).problems.join(), /10\.0\.0\.3 is a peer with the same router id 10\.0\.0\.2/);
   assert.match(left.status("10.0.0.3").problems.join(), /10\.0\.0\.2 is a peer with the same router id/);
+  const warnings = left.log.lines.filter(({ message }) => message === "two peers have one router id");
+  assert.deepEqual(
+    warnings.map(({ fields }) => [[...(fields["sessions"] as string[])].sort(), fields["routerId"]]),
+    [[["10.0.0.2", "10.0.0.3"], "10.0.0.2"]],
+  );
   left.peer(second, { name: "twin" });
   assert.match(left.status("twin").problems.join(), /10\.0\.0\.2 has the same peer address/);
   left.peer(left, { name: "self" });

@@ -7,6 +7,7 @@ import { CeaseReason } from "../bgp/message/iana.ts";
 import { cease } from "../bgp/message/notification-text.ts";
 import type { Rib } from "../bgp/rib/rib.ts";
 import type { BestChange } from "../bgp/rib/types.ts";
+import type { Negotiated } from "../bgp/session/negotiate.ts";
 import { type Family, formatAddress, type IpAddress, ipv4Of } from "../ip/address.ts";
 import type { BgpStream, BgpTransport } from "../port/bgp-transport.ts";
 import type { WallClock } from "../port/clock.ts";
@@ -15,11 +16,12 @@ import { differenceOf } from "./difference.ts";
 import { Exchange, type ExchangeDeps } from "./exchange.ts";
 import { Listeners } from "./listeners.ts";
 import { MessageTap } from "./message-tap.ts";
-import { problemsOf } from "./problems.ts";
+import { identityOf, problemsOf } from "./problems.ts";
 import { refuseStream } from "./refuse-stream.ts";
 import { Session, type SessionDeps } from "./session.ts";
 import { addTotals, noTotals } from "./session-record.ts";
 import type { SessionStatus, SpeakerStatus } from "./types.ts";
+import { unanswered } from "./unanswered.ts";
 
 export interface SpeakerDeps extends ExchangeDeps {
   readonly transport: BgpTransport;
@@ -56,6 +58,7 @@ export class Speaker {
     this.#sessionDeps = {
       ...{ transport, clock, wallClock, log, attributes: this.#exchange.attributes, tap: this.messages },
       chance: () => random.fraction(),
+      cameUp: (session, negotiated) => this.#warnOfTwins(session, negotiated),
       facts: () => ({
         routerId: this.#config.routerId,
         restart: { isRestarting: this.#isRestarting, forwarding },
@@ -115,6 +118,11 @@ export class Speaker {
   /** What the tables know, for people; may be asked in slices while routes come and go. */
   get tables(): Pick<Rib, "prefixes" | "why" | "whyTold"> {
     return this.#exchange.rib;
+  }
+
+  /** Names of the established sessions whose peers' hosts answer nothing at this moment. */
+  unanswered(): Promise<readonly string[]> {
+    return unanswered([...this.#sessions.values()], this.#deps.clock);
   }
 
   status(): SpeakerStatus {
@@ -195,6 +203,19 @@ export class Speaker {
     const session = this.#sessionFor(stream);
     if (session) session.accept(stream);
     else this.#refuse(stream);
+  }
+
+  /** Peers of one router id take each other's routes for loops, and may not even have a session that would tell them. */
+  #warnOfTwins(session: Session, negotiated: Negotiated): void {
+    const known = { config: session.config, negotiated };
+    for (const other of this.#sessions.values()) {
+      const its = this.#exchange.negotiatedOf(other);
+      // Of a thousand sessions nearly all differ here.
+      if (other === session || its?.peerRouterId !== negotiated.peerRouterId) continue;
+      if (identityOf({ config: other.config, negotiated: its }) !== identityOf(known)) continue;
+      const fields = { sessions: [session.name, other.name], routerId: formatAddress(negotiated.peerRouterId) };
+      this.#deps.log.warn("two peers have one router id", fields);
+    }
   }
 
   #refuse(stream: BgpStream): void {

@@ -10,6 +10,8 @@ import { KernelError } from "../port/netlink.ts";
 export interface TransportGround {
   readonly left: Side;
   readonly right: Side;
+  /** From now on nothing arrives on either side, or everything again. */
+  silence(isSilent: boolean): void;
   /** Lets time pass until it holds; throws after a long while. */
   until(what: string, holds: () => boolean): Promise<void>;
 }
@@ -108,6 +110,23 @@ export function bgpTransportContract(name: string, groundFor: (t: TestContext, h
     assert.deepEqual(dialler.stream.remote, { address: ground.right.ipv4, port });
     assert.deepEqual(taker.stream.remote, dialler.stream.local);
     assert.equal(taker.stream.remote.address, ground.left.ipv4);
+  });
+
+  test(`${name}: what was written is acknowledged by the other host, be it read or not, and not while nothing arrives`, async (t) => {
+    const ground = groundFor(t, 1);
+    const { dialler, taker } = await joined(t, ground);
+    taker.stream.pause();
+    dialler.stream.write(text("open"));
+    await ground.until("the acknowledgement", () => dialler.stream.isAcknowledged);
+    ground.silence(true);
+    dialler.stream.write(text("lost"));
+    assert.ok(!dialler.stream.isAcknowledged);
+    ground.silence(false);
+    await ground.until("the acknowledgement after all", () => dialler.stream.isAcknowledged);
+    taker.stream.resume();
+    await ground.until("all to be read", () => taker.text === "openlost");
+    dialler.stream.end();
+    await ground.until("the end", () => taker.ending !== undefined && dialler.stream.isAcknowledged);
   });
 
   test(`${name}: IPv6, on one address`, async (t) => {

@@ -79,6 +79,10 @@ export class MemoryBgpStream implements BgpStream {
     return this.#outgoingOctets;
   }
 
+  get isAcknowledged(): boolean {
+    return this.#isOver || this.#outgoingOctets === 0;
+  }
+
   pause(): void {
     this.#isPaused = true;
   }

@@ -15,9 +15,11 @@ bgpTransportContract("memory", (_t, hops) => {
     const transport: MemoryBgpTransport = network.host(ipv4, ipv6);
     return { transport, ipv4, ipv6 };
   };
+  const [left, right] = [sideOf("10.0.0.1", "fd00::1"), sideOf("10.0.0.2", "fd00::2")];
   return {
-    left: sideOf("10.0.0.1", "fd00::1"),
-    right: sideOf("10.0.0.2", "fd00::2"),
+    left,
+    right,
+    silence: (isSilent) => network.silence(left.ipv4, right.ipv4, isSilent),
     until: async (what, holds) => {
       for (let waited = 0; !holds(); waited += STEP_MS) {
         if (waited > LONGEST_MS) throw new Error(`waited in vain for ${what}`);

@@ -28,9 +28,14 @@ function groundFor(t: TestContext, hops: number): TransportGround & { readonly n
     namespaces: [left, right],
     left: sideOf(t, left, "10.0.1.1", "fd00:1::1"),
     right: sideOf(t, right, `10.0.${net}.2`, `fd00:${net}::2`),
+    silence: (isSilent) => {
+      right.run("nft", isSilent ? DROP : "delete table ip silence");
+    },
     until: (what, holds) => eventually(() => assert.ok(holds(), `waited in vain for ${what}`)),
   };
 }
+
+const DROP = "add table ip silence; add chain ip silence in { type filter hook input priority -300; policy drop; }";
 
 let devices = 0;
 

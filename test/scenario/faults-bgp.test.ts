@@ -9,6 +9,35 @@ import { assertNothingLost, underTraffic } from "./traffic.ts";
 
 const TARGETS = { "pod-2": "192.168.133.194", "pod-3": "192.168.97.193" } as const;
 
+/** What a foreign hand does on worker-1, what is said of it, and how the tools see that all is there again. */
+const HANDS = [
+  {
+    command: "ip route del 192.168.97.192/26",
+    says: /^ {2}routes: 192\.168\.97\.192\/26 via 10\.30\.1\.66 dev tunl0 proto bird onlink was gone and is put back$/m,
+    look: "ip route show 192.168.97.192/26",
+  },
+  {
+    command: "ip route replace 192.168.97.192/26 via 10.30.0.56 dev tunl0 onlink proto bird",
+    says: /^ {2}routes: 192\.168\.97\.192\/26 via 10\.30\.0\.56 dev tunl0 proto bird onlink was found, .* is put back$/m,
+    look: "ip route show 192.168.97.192/26",
+  },
+  {
+    command: "ip route replace blackhole 192.168.133.192/26",
+    says: /^ {2}routes: blackhole 192\.168\.133\.192\/26.* stood in the place of 192\.168\.133\.192\/26 via 10\.30\.0\.56 dev tunl0 proto bird onlink, which is put back$/m,
+    look: "ip route show 192.168.133.192/26",
+  },
+  {
+    command: "ip route del blackhole 192.168.226.64/26",
+    says: /^ {2}routes: blackhole 192\.168\.226\.64\/26 proto bird was gone and is put back$/m,
+    look: "ip route show type blackhole",
+  },
+  {
+    command: "ip link set tunl0 down",
+    says: /^ {2}links: tunl0 .*is put back$/m,
+    look: "ip route show dev tunl0",
+  },
+] as const;
+
 const skip = cannotRunLabs() ?? false;
 
 describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
@@ -31,6 +60,14 @@ describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
       const { stdout } = await bed.ocicat("node", "status", host);
       assert.equal(stdout.split("| up ").length, 4, stdout);
     }, 60_000);
+
+  /** Waits until `verify` names what is amiss on the host. */
+  const verifies = (host: string, pattern: RegExp) =>
+    eventually(async () => {
+      const { code, stdout } = await bed.ocicat("verify", host);
+      assert.match(stdout, pattern);
+      assert.equal(code, 1);
+    });
 
   for (const [how, signal] of [
     ["is killed", "SIGKILL"],
@@ -72,6 +109,11 @@ describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
     const was = await agentPid("worker-2");
     const traffic = await underTraffic(bed, "pod-1", { "pod-3": TARGETS["pod-3"] }, async ({ more }) => {
       assert.equal((await bed.ocicat("lab", "break", "link", "worker-2")).code, 0);
+      await verifies(
+        "worker-1",
+        /danger: Mesh_10_30_0_56 \(worker-2\) does not answer: .* it told 1 prefix, kept for the hold time/,
+      );
+      await verifies("worker-2", /danger: Mesh_10_30_0_206 \(worker-1\) does not answer/);
       await expectPaths(bed, {
         "pod-1→pod-2": "no",
         "pod-2→pod-1": "no",
@@ -90,6 +132,20 @@ describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
     assertNothingLost(traffic);
     await eventually(async () => assert.deepEqual(await listings(), routes), 60_000);
     await expectPaths(bed, { "pod-1→pod-2": "ipip", "pod-2→pod-1": "ipip", "pod-3→pod-2": "ipip" });
+  });
+
+  test("foreign hands change what BGP brought: it is put back and named, and verify finds nothing afterwards", async () => {
+    for (const { command, says, look } of HANDS) {
+      const intact = await bed.types("worker-1", look);
+      assert.notEqual(intact, "", look);
+      await bed.types("worker-1", command);
+      await eventually(async () => {
+        assert.equal(await bed.types("worker-1", look), intact, command);
+        const { stdout } = await bed.ocicat("node", "show", "worker-1");
+        assert.match(stdout.split("\nRepaired:\n")[1] ?? "", says, command);
+      });
+    }
+    await expectPaths(bed, { "pod-1→pod-2": "ipip", "pod-3→pod-1": "ipip" });
   });
 
   test("nothing differs from what is compiled", async () => {

@@ -24,6 +24,7 @@ const IPV6_TCLASS = 67;
 const IPV6_MINHOPCOUNT = 73;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const TCP_INFO = 11;
 const TCP_MD5SIG = 14;
 const TCP_USER_TIMEOUT = 18;
 const EINPROGRESS = 115;
@@ -31,6 +32,8 @@ const ENOENT = 2;
 
 /** linux/tcp.h struct tcp_md5sig: sockaddr_storage, flags, prefixlen, keylen, ifindex, key. */
 const MD5 = { addressOctets: 128, keyLengthAt: 130, keyAt: 136, keyOctets: 80, octets: 216 } as const;
+/** linux/tcp.h struct tcp_info: tcpi_unacked, behind eight octets and four words. */
+const TCP_INFO_UNACKED_AT = 24;
 /** Class selector 6, network control: routing goes before what it routes (RFC 4594 section 3.2). */
 const CONTROL_TRAFFIC = 0xc0;
 /** RFC 5082: what leaves with the most cannot come from farther away than the difference says. */
@@ -129,6 +132,14 @@ export function takeTcpError(fd: number): string | undefined {
   call("getsockopt", [fd, SOL_SOCKET, SO_ERROR, value, length], "SO_ERROR");
   const errno = value.readInt32LE();
   return errno === 0 ? undefined : errnoName(errno);
+}
+
+/** Segments that were sent and that the other host has not acknowledged. */
+export function unacknowledgedSegments(fd: number): number {
+  const info = Buffer.alloc(TCP_INFO_UNACKED_AT + 4);
+  const length = Buffer.from([info.length, 0, 0, 0]);
+  call("getsockopt", [fd, IPPROTO_TCP, TCP_INFO, info, length], "TCP_INFO");
+  return info.readUInt32LE(TCP_INFO_UNACKED_AT);
 }
 
 /** Undefined when the connection is gone already. */

@@ -3,7 +3,7 @@ import net from "node:net";
 import { familyOf } from "../../ip/address.ts";
 import type { BgpStream, Endpoint, Protection, StreamHandlers } from "../../port/bgp-transport.ts";
 import { closedByPeer, failureOf } from "./failure.ts";
-import { protectTcp } from "./tcp-socket.ts";
+import { protectTcp, unacknowledgedSegments } from "./tcp-socket.ts";
 
 /** How long what was written may take to go out once the stream is ended. */
 const LINGER_MS = 5_000;
@@ -50,6 +50,11 @@ export class TcpStream implements BgpStream {
 
   get pendingOctets(): number {
     return this.#socket.writableLength;
+  }
+
+  get isAcknowledged(): boolean {
+    if (this.#socket.destroyed) return true;
+    return this.pendingOctets === 0 && unacknowledgedSegments(this.#fd) === 0;
   }
 
   pause(): void {

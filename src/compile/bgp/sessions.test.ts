@@ -230,6 +230,14 @@ test("a global peer that is a node: the greater address waits, and the port is t
   assert.equal(towards("10.30.0.99").session.passive, false, "no node");
 });
 
+test("two nodes with one address: no session between them, and each says so", () => {
+  const at = world(...nodesAs({ "worker-2": { bgp: { ipv4Address: "10.30.0.206/24" } } }));
+  assert.deepEqual(names(at), ["Mesh_10_30_0_136", "Mesh_10_30_1_66"]);
+  assert.match(reports(at).join(), /^nodes worker-1 and worker-2 both have the address 10\.30\.0\.206: /);
+  at.put(...nodesAs({ "worker-2": { bgp: { ipv4Address: "10.30.0.56/24" } } }));
+  assert.deepEqual(reports(at), []);
+});
+
 test("a node has no session with itself", () => {
   const self = peer("p", { peerIP: "10.30.0.206", asNumber: 64512, reversePeering: "Manual" });
   assert.deepEqual(names(world(meshOff, self)), []);

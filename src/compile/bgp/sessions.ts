@@ -17,13 +17,22 @@ const families: readonly Family[] = [4, 6];
 export function sessionsWithNode(other: Node, view: View): Fragment {
   const own = ownSpeaker(view);
   if (!own || own.node.name === other.name) return nothing;
-  const sessions = families.flatMap((family) => {
-    const address = (family === 4 ? other.ipv4 : other.ipv6)?.address;
-    if (address === undefined || address === own.advertised[family]) return [];
-    return [...meshSession(own, other, address, view), ...peerings(own, other, address, view)];
-  });
-  return sessions.length === 0 ? nothing : { bgp: { sessions } };
+  const addresses = families.flatMap((family) => (family === 4 ? other.ipv4 : other.ipv6)?.address ?? []);
+  const [shared, apart] = [addresses.filter((each) => isOwn(each, own)), addresses.filter((each) => !isOwn(each, own))];
+  const sessions = apart.flatMap((address) => [
+    ...meshSession(own, other, address, view),
+    ...peerings(own, other, address, view),
+  ]);
+  return {
+    ...(sessions.length === 0 ? {} : { bgp: { sessions } }),
+    ...(shared.length === 0 ? {} : { reports: shared.map((address) => sharedAddress(other, address, own)) }),
+  };
 }
+
+const isOwn = (address: IpAddress, { advertised }: OwnSpeaker): boolean => address === advertised[familyOf(address)];
+
+const sharedAddress = (other: Node, address: IpAddress, { node }: OwnSpeaker): string =>
+  `nodes ${node.name} and ${other.name} both have the address ${formatAddress(address)}: they have no session with each other, and what others send there reaches one of them; give each an address of its own (IP, or spec.bgp of the Node)`;
 
 /** Nodes that are no reflectors have a session with each other, while the mesh is on. */
 function meshSession(own: OwnSpeaker, other: Node, address: IpAddress, view: View): readonly SessionPiece[] {

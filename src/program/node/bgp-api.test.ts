@@ -99,6 +99,17 @@ test("the story joins tables and what becomes of the route", async (t) => {
   assert.equal((told as { outcome: string }[])[0]?.outcome.startsWith("it comes from an internal peer"), true);
 });
 
+test("a peer that has vanished is a danger at once, and one that is down is with the reason", async (t) => {
+  const { api, world, left, right } = await answering(t);
+  assert.deepEqual(await api.dangers(), { dangers: [], reports: [] });
+  world.network.silence(left.routerId, right.routerId);
+  const asked = api.dangers();
+  await world.clock.advance(2_000);
+  assert.match((await asked).dangers.join(), /^10\.0\.0\.2 does not answer: .* it told 3000 prefixes/);
+  await world.until("the end of the hold time", () => !left.isUp("10.0.0.2"), 300_000);
+  assert.match((await api.dangers()).dangers.join(), /^10\.0\.0\.2 is down \(.*Hold Timer Expired/);
+});
+
 test("who listens hears the peer that was asked for, until the end", async (t) => {
   const { ask, world, right, left } = await answering(t);
   const answer = ask("/log", { peer: "10.0.0.2" });

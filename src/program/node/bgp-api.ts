@@ -8,15 +8,19 @@ import { birdConf } from "../../bgp/bird/bird-conf.ts";
 import { BirdTextError } from "../../bgp/bird/text.ts";
 import { describeMessage } from "../../bgp/message/message-text.ts";
 import { kernelExport } from "../../compile/bgp/kernel-export.ts";
+import { routeKey } from "../../compile/node-state.ts";
+import { birdRoute } from "../../compile/routing/bird-route.ts";
 import type { Agent } from "../../dataplane/agent.ts";
+import { bgpDangers, type PeerState } from "../../insight/bgp-dangers.ts";
 import { type RouteQuery, routesOf } from "../../insight/bgp-routes.ts";
 import { whyPrefix } from "../../insight/bgp-why.ts";
-import { formatAddress, tryParseAddress } from "../../ip/address.ts";
-import { hostPrefix, type Prefix, tryParsePrefix } from "../../ip/prefix.ts";
+import type { Verification } from "../../insight/verify.ts";
+import { formatAddress, type IpAddress, tryParseAddress } from "../../ip/address.ts";
+import { hostPrefix, type Prefix, prefixOf, tryParsePrefix } from "../../ip/prefix.ts";
 import { TurnBudget } from "../../kernel/turn-budget.ts";
 import type { Clock, WallClock } from "../../port/clock.ts";
 import type { TappedMessage } from "../../speaker/message-tap.ts";
-import { type BgpReport, bgpReport } from "./bgp-report.ts";
+import { type BgpReport, type BgpSessionReport, bgpReport } from "./bgp-report.ts";
 import { type ApiAnswer, ApiError } from "./http-api.ts";
 import type { NodeBgp } from "./node-bgp.ts";
 
@@ -75,13 +79,32 @@ export class BgpApi {
     const { bgp, agent, wallClock } = this.#deps;
     const status = bgp?.status;
     if (!bgp?.since || !status) return undefined;
-    const nodes = new Map<bigint | number, string>();
-    for (const { name, ipv4, ipv6 } of agent.view.nodes.values()) {
-      for (const own of [ipv4, ipv6]) if (own) nodes.set(own.address, name);
-    }
     const { since, configured, reports } = bgp;
     const now = wallClock.now();
-    return bgpReport(status, { since, now, configured, reports, nodeOf: (address) => nodes.get(address) });
+    const nodesAt = (address: IpAddress) => agent.view.bgp.nodesAt(address).map(({ name }) => name);
+    return bgpReport(status, { since, now, configured, reports, nodesAt });
+  }
+
+  /** For `verify`: peers that have vanished, and what nobody told. */
+  async dangers(): Promise<Pick<Verification, "dangers" | "reports">> {
+    const unanswered = new Set(await this.#deps.bgp?.speaker?.unanswered());
+    const report = this.report();
+    if (!report) return { dangers: [], reports: [] };
+    const { dangers, reports } = bgpDangers(
+      report.sessions.map((session) => peerState(session, unanswered)),
+      this.#deps.agent.view,
+      (prefix) => this.#leadsTo(prefix),
+    );
+    return { dangers, reports: [...report.reports, ...reports] };
+  }
+
+  /** Whether the kernel shall have a route of ours to the prefix, or to one that covers it. */
+  #leadsTo({ address, length }: Prefix): boolean {
+    for (let shorter = length; shorter >= 0; shorter--) {
+      const key = routeKey(birdRoute(prefixOf(address, shorter), []));
+      if (this.#deps.agent.dataplane.wanted("routes", key)) return true;
+    }
+    return false;
   }
 
   get #speaker() {
@@ -177,6 +200,21 @@ export class BgpApi {
     if (more.length === 0) return first;
     throw new ApiError("noSuchPeer", `'${peer}' has several sessions, name one: ${[first, ...more].join(", ")}`, {});
   }
+}
+
+function peerState(session: BgpSessionReport, unanswered: ReadonlySet<string>): PeerState {
+  const { name, node, state, findings, receivedPrefixes, stalePrefixes, problems } = session;
+  const [first] = findings;
+  return {
+    session: name,
+    ...(node === undefined ? {} : { node }),
+    state,
+    isUnanswered: unanswered.has(name),
+    ...(first ? { why: first.what } : {}),
+    received: receivedPrefixes,
+    stale: stalePrefixes,
+    problems,
+  };
 }
 
 /** A CIDR or an address. Throws ApiError `notAsked`. */

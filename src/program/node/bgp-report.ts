@@ -79,13 +79,13 @@ export interface BgpSurroundings {
   readonly configured: { readonly at: Date; readonly config: SpeakerConfig } | undefined;
   /** What keeps sessions from being. */
   readonly reports: readonly string[];
-  /** The name of the node that has an address. */
-  readonly nodeOf: (address: IpAddress) => string | undefined;
+  /** The names of the nodes that have an address, sorted. */
+  readonly nodesAt: (address: IpAddress) => readonly string[];
 }
 
 export function bgpReport(
   { sessions, listeners, strangers, waitsFor }: SpeakerStatus,
-  { since, now, configured, reports, nodeOf }: BgpSurroundings,
+  { since, now, configured, reports, nodesAt }: BgpSurroundings,
 ): BgpReport {
   return {
     since: since.toISOString(),
@@ -93,7 +93,7 @@ export function bgpReport(
     ...(configured
       ? { configuredAt: configured.at.toISOString(), routerId: formatAddress(configured.config.routerId) }
       : {}),
-    sessions: sessions.map((session) => sessionReport(session, listeners, nodeOf(session.peer.address))),
+    sessions: sessions.map((session) => sessionReport(session, listeners, nodesAt(session.peer.address))),
     listeners: listeners.map(({ address, family, port, failure }) => ({
       address: address === undefined ? (family === 4 ? "0.0.0.0" : "::") : formatAddress(address),
       port,
@@ -111,8 +111,10 @@ export function bgpReport(
 function sessionReport(
   session: SessionStatus,
   listeners: readonly ListenerStatus[],
-  node: string | undefined,
+  nodes: readonly string[],
 ): BgpSessionReport {
+  const [node] = nodes;
+  const problems = [...session.problems, ...twins(nodes, session.peer.address)];
   const { name, peer, localAs, passive, state, since, sent, received, tcp, negotiated } = session;
   const lastError = lastErrorOf(session);
   return {
@@ -130,7 +132,7 @@ function sessionReport(
     ...(sent ? { sent: saidReport(sent) } : {}),
     ...(received ? { received: saidReport(received) } : {}),
     ...(tcp ? { tcp: saidReport(tcp) } : {}),
-    findings: diagnose(session, listeners),
+    findings: diagnose({ ...session, problems }, listeners),
     flaps: session.flaps,
     ...(session.restsUntil ? { restsUntil: session.restsUntil.toISOString() } : {}),
     ...(session.local ? { localAddress: formatAddress(session.local.address) } : {}),
@@ -140,9 +142,16 @@ function sessionReport(
     toldPrefixes: session.toldPrefixes,
     waitingOctets: session.waitingOctets,
     counters: session.counters,
-    problems: session.problems,
+    problems,
   };
 }
+
+const twins = (nodes: readonly string[], address: IpAddress): readonly string[] =>
+  nodes.length < 2
+    ? []
+    : [
+        `nodes ${nodes.join(" and ")} have one address, ${formatAddress(address)}: what is sent there reaches one of them`,
+      ];
 
 const saidReport = ({ at, message }: Said): SaidReport => ({ at: at.toISOString(), message });
 

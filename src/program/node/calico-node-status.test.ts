@@ -20,7 +20,7 @@ async function sources(learned: StatusSources["learned"]) {
   await world.until("the routes", () => left.best.size === 1 && right.best.size === 1);
   const at = world.clock.wall.now();
   const surroundings = { since: at, now: at, configured: { at, config: left.config }, reports: [] };
-  const bgp = bgpReport(left.speaker.status(), { ...surroundings, nodeOf: () => undefined });
+  const bgp = bgpReport(left.speaker.status(), { ...surroundings, nodesAt: () => [] });
   return { world, at, sources: { bgp, tables: left.speaker.tables, learned, version: "v1" } };
 }
 

@@ -28,6 +28,7 @@ import { LearnedRoutes } from "../../rib/learned-routes.ts";
 import { type Passwords, SpeakerPieces } from "../../rib/speaker-pieces.ts";
 import { Speaker } from "../../speaker/speaker.ts";
 import type { SpeakerStatus } from "../../speaker/types.ts";
+import { BgpNotes } from "./bgp-notes.ts";
 
 export interface NodeBgpDeps {
   readonly rtnetlink: Rtnetlink;
@@ -68,13 +69,14 @@ export class NodeBgp implements BgpSide {
   #isStale = false;
   #flushing: Promise<void> | undefined;
   #secrets: Timer | undefined;
-  #reports: readonly string[] = [];
+  readonly #notes: BgpNotes;
   #since: Date | undefined;
   #configured: { readonly at: Date; readonly config: SpeakerConfig } | undefined;
   #isClosed = false;
 
   constructor(deps: NodeBgpDeps) {
     this.#deps = deps;
+    this.#notes = new BgpNotes(deps.log);
     this.#reach = new NextHops({ leavesOut: deps.ownsRoute });
   }
 
@@ -128,6 +130,7 @@ export class NodeBgp implements BgpSide {
 
   compiled(key: CompileKey, fragment: Fragment): void {
     if (this.#pieces.set(key, fragment.bgp)) this.#isStale = true;
+    this.#notes.compiled(key, fragment.reports);
     this.#learned?.compiled(key);
     this.#wake();
   }
@@ -140,15 +143,15 @@ export class NodeBgp implements BgpSide {
   }
 
   settled(): void {
-    if (!this.#isStale || this.#isClosed) return;
+    if (this.#isClosed) return;
+    if (this.#isStale) this.#configure();
     this.#isStale = false;
-    this.#configure();
+    this.#notes.settled();
   }
 
   #configure(): void {
     const { config, reports } = this.#pieces.wish(this.#deps.password);
-    for (const report of reports) if (!this.#reports.includes(report)) this.#deps.log.warn(report);
-    this.#reports = reports;
+    this.#notes.configured(reports);
     if (config) {
       this.#deps.turn("bgp configure", () => this.#speaker?.configure(config));
       this.#configured = { at: this.#deps.wallClock.now(), config };
@@ -156,7 +159,9 @@ export class NodeBgp implements BgpSide {
     if (reports.length === 0 || this.#secrets) return;
     this.#secrets = this.#deps.clock.after(SECRETS_MS, () => {
       this.#secrets = undefined;
-      if (!this.#isClosed) this.#configure();
+      if (this.#isClosed) return;
+      this.#configure();
+      this.#notes.settled();
     });
   }
 
@@ -215,7 +220,7 @@ export class NodeBgp implements BgpSide {
   }
 
   /** For people who look at the tables, or listen to the sessions; undefined before `start`. */
-  get speaker(): Pick<Speaker, "tables" | "messages"> | undefined {
+  get speaker(): Pick<Speaker, "tables" | "messages" | "unanswered"> | undefined {
     return this.#speaker;
   }
 
@@ -236,7 +241,7 @@ export class NodeBgp implements BgpSide {
 
   /** What keeps sessions from being, in words for people. */
   get reports(): readonly string[] {
-    return this.#reports;
+    return this.#notes.lines;
   }
 
   /** Peers that know graceful restart keep this node's routes meanwhile. */
