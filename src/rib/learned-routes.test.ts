@@ -101,6 +101,23 @@ test("a route that was withdrawn is gone, and nothing hangs on its next hop any 
   assert.equal(host.learned.nextHopsInUse, 0);
 });
 
+test("the subnet of an interface that is ignored leads to no next hop; a route through it by a gateway does", () => {
+  const host = new Host("Never");
+  host.learned.kernelRoute(hostRouteItem("default via 10.30.0.1 dev ens5"));
+  host.learned.kernelRoute(hostRouteItem("10.30.0.0/23 dev br-3f0c"));
+  host.hears("192.168.97.192/26", "10.30.1.66");
+  const ignoring = (...ignoredInterfaces: readonly string[]) => {
+    host.world.put(resourceObject("BGPConfiguration", "default", { ignoredInterfaces }));
+    return host.lines();
+  };
+  assert.deepEqual(host.lines(), ["192.168.97.192/26 via 10.30.1.66 dev br-3f0c proto bird"]);
+  assert.deepEqual(ignoring("docker0", "br-*"), ["192.168.97.192/26 via 10.30.0.1 dev ens5 proto bird"]);
+  host.learned.kernelRoute(hostRouteItem("10.30.1.0/24 via 10.30.0.9 dev br-3f0c"));
+  assert.deepEqual(host.lines(), ["192.168.97.192/26 via 10.30.0.9 dev br-3f0c proto bird"]);
+  host.learned.kernelRouteGone({ table: 254, destination: "10.30.1.0/24", metric: 0 });
+  assert.deepEqual(ignoring("docker0"), ["192.168.97.192/26 via 10.30.1.66 dev br-3f0c proto bird"]);
+});
+
 test("prefixes that share a next hop change together", () => {
   const host = new Host("Never");
   host.learned.kernelRoute(hostRouteItem("default via 10.30.0.1 dev ens5"));

@@ -10,6 +10,7 @@
 import { type Fragment, nothing } from "../compile/fragment.ts";
 import { type CompileKey, keys } from "../compile/keys.ts";
 import type { RouteItem } from "../compile/node-state.ts";
+import { isIgnored } from "../compile/routing/ignored-interfaces.ts";
 import { type LearnedDecision, learnedRoute } from "../compile/routing/learned.ts";
 import { NextHops } from "../compile/routing/next-hops.ts";
 import type { View } from "../compile/view.ts";
@@ -40,7 +41,7 @@ export class LearnedRoutes {
 
   constructor({ view, owns }: LearnedRoutesDeps) {
     this.#view = view;
-    this.#nextHops = new NextHops({ leavesOut: owns });
+    this.#nextHops = new NextHops({ leavesOut: (route) => owns(route) || isIgnored(route, view) });
   }
 
   /** Next hops that learned routes hang on. */

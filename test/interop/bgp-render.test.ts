@@ -148,7 +148,9 @@ test("BIRD accepts every sort of session, with everything that a session can hav
       [codeOf("fd00:1::/122"), { about: "block fd00:1::/122" }],
     ]),
   };
-  for (const options of [{}, { kernel }, { kernel: { ...kernel, tunnel } }])
+  const ignored = { ignoredDevices: ["cali*", "br-*"] };
+  assert.match(birdConf(config, { ...ignored, withPasswords: false }), /interface "-cali\*", "-br-\*", "\*";/);
+  for (const options of [{}, ignored, { kernel }, { kernel: { ...kernel, tunnel } }])
     assert.doesNotThrow(() => checked(ground, birdConf(config, { ...options, withPasswords: true })));
   assert.throws(() => checked(ground, `${birdConf(config, { withPasswords: false })}\nnonsense;`), /syntax error/);
   const text = birdConf(config, { withPasswords: false });

@@ -20,6 +20,8 @@ import type { KernelExport } from "./types.ts";
 export interface BirdOptions {
   /** Left out: nothing goes into the kernel. */
   readonly kernel?: KernelExport;
+  /** Interfaces whose subnets lead to no next hop, with `*` for any text. */
+  readonly ignoredDevices?: readonly string[];
   /** Else a word stands in the place of each. */
   readonly withPasswords: boolean;
 }
@@ -41,7 +43,7 @@ export function birdConf(config: SpeakerConfig, options: BirdOptions): string {
     [comment("Written by 'ocicat bgp render': BIRD 2 in the place of the speaker.")],
     [`router id ${formatAddress(config.routerId)};`, "log stderr all;", `attribute int ${FROM_ATTRIBUTE};`],
     block("protocol device", [`scan time ${SCAN_SECONDS};`]),
-    block("protocol direct", ["ipv4;", "ipv6;", 'interface "-cali*", "-kube-ipvs*", "*";']),
+    block("protocol direct", ["ipv4;", "ipv6;", directInterfaces(options.ignoredDevices)]),
     ...families.map((family) => ownText(family, config)),
     ...families.map((family) => kernelText(family, options.kernel)),
     ...tunnelText(options.kernel),
@@ -50,6 +52,9 @@ export function birdConf(config: SpeakerConfig, options: BirdOptions): string {
   ];
   return parts.map((lines) => `${lines.join("\n")}\n`).join("\n");
 }
+
+const directInterfaces = (ignored: readonly string[] = []): string =>
+  `interface ${[...ignored.map((pattern) => `-${pattern}`), "*"].map((pattern) => quoted(pattern)).join(", ")};`;
 
 function ownText(family: Family, { originated }: SpeakerConfig): readonly string[] {
   const own = [...originated].filter(([code]) => familyOfCode(code) === family);

@@ -64,7 +64,7 @@ function isWithin(code: PrefixCode, outer: Prefix, least = 0, most = 128): boole
 }
 
 /** `*` stands for any text, also none. */
-function matchesPattern(text: string, pattern: string): boolean {
+export function matchesPattern(text: string, pattern: string): boolean {
   const [head = "", ...rest] = pattern.split("*");
   const tail = rest.pop();
   if (tail === undefined) return text === pattern;

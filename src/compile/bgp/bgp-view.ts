@@ -23,6 +23,9 @@ const DEFAULT_ASN = 64512;
 /** RFC 4271 section 8: the port that BGP listens on. */
 const BGP_PORT = 179;
 
+/** In every configuration that Calico writes. */
+const PODS_AND_SERVICES = ["cali*", "kube-ipvs*"];
+
 const configurationOf = (node: string): string => `node.${node}`;
 
 export class BgpView {
@@ -87,6 +90,11 @@ export class BgpView {
 
   portOf(node: string): number {
     return this.configuredPortOf(node) ?? BGP_PORT;
+  }
+
+  /** Devices whose connected subnets BIRD's direct protocol would leave out (control plane 6.1), `*` for any text. */
+  get ignoredDevices(): readonly string[] {
+    return [...PODS_AND_SERVICES, ...(this.cluster?.ignoredDevices ?? [])];
   }
 
   /** Nodes that have the address, by name. */

@@ -36,6 +36,7 @@ export function projectBgpConfiguration(stored: Stored): BgpConfiguration {
     meshPassword: secretAt(stored, spec, "nodeMeshPassword"),
     meshRestartSeconds: secondsAt(stored, spec, "nodeMeshMaxRestartTime"),
     advertisements: advertisementsAt(stored, spec),
+    ignoredDevices: arrayAt(spec, "ignoredInterfaces").filter((pattern) => typeof pattern === "string"),
     serviceRanges: [
       ...cidrsAt(stored, spec, "serviceClusterIPs"),
       ...externalRanges.filter(isWide),

@@ -26,6 +26,8 @@ export interface BgpConfiguration {
   readonly meshRestartSeconds: number | undefined;
   /** Undefined where none are given: those of a node replace those of the cluster. */
   readonly advertisements: readonly Advertisement[] | undefined;
+  /** `ignoredInterfaces`: names with `*` for any text. What is connected there leads to no next hop. */
+  readonly ignoredDevices: readonly string[];
   /** Ranges of services that every node announces: no node installs what it hears of them (control plane 6.7). */
   readonly serviceRanges: readonly Prefix[];
   /** Ranges of load balancers, which reflectors pass on. */

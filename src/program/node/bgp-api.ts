@@ -163,7 +163,8 @@ export class BgpApi {
     if (!bgp?.configured)
       throw new ApiError("noBgp", "this agent speaks no BGP, or not yet: there is nothing to render", {});
     try {
-      const options = { kernel: kernelExport(agent.view), withPasswords };
+      const { ignoredDevices } = agent.view.bgp;
+      const options = { kernel: kernelExport(agent.view), ignoredDevices, withPasswords };
       return { config: birdConf(bgp.configured.config, options) };
     } catch (failure) {
       if (failure instanceof BirdTextError) throw new ApiError("notAsked", failure.message, {});

@@ -10,7 +10,7 @@ import { awsObjects, birdLocal } from "../../testing/bgp-world.ts";
 import { Ground, underTest } from "../../testing/driver-ground.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
 import { MemoryStore } from "../../testing/memory-store.ts";
-import { blockObject, poolObject } from "../../testing/objects.ts";
+import { blockObject, poolObject, resourceObject } from "../../testing/objects.ts";
 import { SpeakerWorld, SteadyRandom } from "../../testing/speaker-world.ts";
 import { NodeBgp } from "./node-bgp.ts";
 
@@ -89,6 +89,14 @@ test("the store is away for an hour: sessions and routes stay, what peers tell c
   away.isAway = false;
   await world.until("the own block that was made meanwhile", () => peer.best.has("172.16.1.0/26"));
   assert.deepEqual([learned(), flaps()], [[BLOCK], 1]);
+});
+
+test("the speaker too looks for next hops beside the interfaces that are ignored", async (t) => {
+  const { world, store, learned } = await nodes(t);
+  await put(store, resourceObject("BGPConfiguration", "default", { ignoredInterfaces: ["eth*"] }));
+  await world.until("the route to go, as nothing else leads to the peer", () => learned().length === 0);
+  await put(store, resourceObject("BGPConfiguration", "default", { ignoredInterfaces: ["docker0"] }));
+  await world.until("the route again", () => learned().length === 1);
 });
 
 test("the time of day jumps, and the machine stands still for an hour: nothing is lost", async (t) => {

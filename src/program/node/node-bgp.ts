@@ -10,8 +10,9 @@
 
 import type { SpeakerConfig } from "../../bgp/config.ts";
 import type { Fragment } from "../../compile/fragment.ts";
-import type { CompileKey } from "../../compile/keys.ts";
+import { type CompileKey, keys } from "../../compile/keys.ts";
 import type { RouteItem } from "../../compile/node-state.ts";
+import { isIgnored } from "../../compile/routing/ignored-interfaces.ts";
 import type { LearnedDecision } from "../../compile/routing/learned.ts";
 import { NextHops } from "../../compile/routing/next-hops.ts";
 import type { Agent, BgpSide } from "../../dataplane/agent.ts";
@@ -77,7 +78,7 @@ export class NodeBgp implements BgpSide {
   constructor(deps: NodeBgpDeps) {
     this.#deps = deps;
     this.#notes = new BgpNotes(deps.log);
-    this.#reach = new NextHops({ leavesOut: deps.ownsRoute });
+    this.#reach = new NextHops({ leavesOut: (route) => this.#saysNothing(route) });
   }
 
   /** Works for this agent from now on. Resolves when the host's routes are known. Throws KernelError. */
@@ -132,6 +133,8 @@ export class NodeBgp implements BgpSide {
     if (this.#pieces.set(key, fragment.bgp)) this.#isStale = true;
     this.#notes.compiled(key, fragment.reports);
     this.#learned?.compiled(key);
+    // Whatever decides over which routes count touches what this node exports too.
+    if (key === keys.bgpExport) this.#moved(this.#reach.reconsider());
     this.#wake();
   }
 
@@ -163,6 +166,11 @@ export class NodeBgp implements BgpSide {
       this.#configure();
       this.#notes.settled();
     });
+  }
+
+  /** Where next hops are is said by others' routes, save for interfaces that are ignored. */
+  #saysNothing(route: RouteItem): boolean {
+    return this.#deps.ownsRoute(route) || (this.#agent !== undefined && isIgnored(route, this.#agent.view));
   }
 
   /** Next hops that were asked for stay known: they are as many as there are peers behind peers. */
