@@ -7,7 +7,16 @@ import type { Json, JsonObject } from "../base/json.ts";
 import type { Clock, WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Random } from "../port/random.ts";
-import type { ObjectKey, Store, Stored, Unreadable, WriteOp } from "../port/store.ts";
+import {
+  isUnreadable,
+  keyText,
+  type ObjectKey,
+  type Store,
+  type Stored,
+  StoreError,
+  type Unreadable,
+  type WriteOp,
+} from "../port/store.ts";
 import { changeProblems, completed, isPlainObject } from "../resources/check.ts";
 import { calicoKinds } from "../resources/kind-names.ts";
 import { type KindRow, objectAt, textAt } from "../resources/kinds/kind.ts";
@@ -146,16 +155,27 @@ export class ResourceClient {
     }
   }
 
-  /** Throws ResourceError `notFound`, `conflict`, `inUse`, `unsupported`. `force` overrides `inUse` alone. */
-  async delete(row: KindRow, key: ObjectKey, revision: string | undefined, force: boolean): Promise<void> {
+  /**
+   * An object that cannot be read goes too, as far as its name says what hangs on it, and only while nobody mends it: why it could
+   * not be read is given. Throws ResourceError `notFound`, `conflict`, `inUse`, `unsupported`. `force` overrides `inUse` alone.
+   */
+  async delete(
+    row: KindRow,
+    key: ObjectKey,
+    revision: string | undefined,
+    force: boolean,
+  ): Promise<Unreadable | undefined> {
     if (row.isReadOnly) throw notSupported("delete", row.kind, "resource is readonly");
-    const was = await this.#stored(key);
+    const found = await this.#whatever(key);
+    const spoiled = isUnreadable(found) ? found : undefined;
+    const was = isUnreadable(found) ? { ...found, value: {} } : found;
     if (revision !== undefined && revision !== was.revision) throw outOfDate(key, revision, was.revision);
     const last = await ruleOf(row.kind).beforeDelete?.(this.#context(), was, force);
+    const demanded = spoiled?.revision ?? revision;
     const op: WriteOp =
-      revision === undefined ? { op: "delete", key } : { op: "delete", key, revision: last ?? revision };
+      demanded === undefined ? { op: "delete", key } : { op: "delete", key, revision: last ?? demanded };
     const result = await this.#deps.store.write([op]);
-    if (result.ok) return;
+    if (result.ok) return spoiled;
     if (result.reason === "notFound") throw notFound(key);
     throw updateConflict(key, "the object was changed meanwhile; read it again");
   }
@@ -164,6 +184,21 @@ export class ResourceClient {
     const stored = await this.#deps.store.get(key);
     if (!stored) throw notFound(key);
     return stored;
+  }
+
+  /** Also what cannot be read. */
+  async #whatever(key: ObjectKey): Promise<Stored | Unreadable> {
+    try {
+      return await this.#stored(key);
+    } catch (failure) {
+      if (!(failure instanceof StoreError && failure.code === "malformed")) throw failure;
+      const { kind, namespace, name } = key;
+      const query = { kind, namePrefix: name, ...(namespace === undefined ? {} : { namespace }) };
+      const { unreadable } = await this.#deps.store.list(query);
+      const found = unreadable.find((each) => keyText(each.key) === keyText(key));
+      if (!found) throw failure;
+      return found;
+    }
   }
 
   #storable(row: KindRow, object: JsonObject): JsonObject {

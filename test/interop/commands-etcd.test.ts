@@ -70,6 +70,21 @@ describe("commands over Debian's etcd", { skip: missing ?? false }, () => {
     assert.match(fields, new RegExp(`"ModRevision" : ${revision}\n`));
   });
 
+  test("what another tool spoiled is deleted, and the warning says what it was", async () => {
+    const key = "/calico/resources/v3/projectcalico.org/bgppeers/broken";
+    etcdctl("put", key, "{ this is no JSON");
+    const listed = await shell("ocicat get bgppeers");
+    assert.match(listed.err, /bgppeers\/broken at revision \d+ cannot be read .* with 'ocicat delete'/);
+    const gone = await shell("ocicat delete bgppeer broken");
+    assert.equal(gone.out, "Successfully deleted 1 'BGPPeer' resource(s)\n");
+    assert.match(
+      gone.err,
+      /warning: BGPPeer\(broken\) was deleted unread: the value of .*bgppeers\/broken at revision \d+/,
+    );
+    assert.equal(etcdctl("get", key), "");
+    assert.equal((await shell("ocicat get bgppeers")).code, 0);
+  });
+
   test("what another tool wrote is read and changed", async () => {
     const key = "/calico/resources/v3/projectcalico.org/nodes/worker-1";
     etcdctl(

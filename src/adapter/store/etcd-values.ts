@@ -49,5 +49,5 @@ const textOf = (octets: Uint8Array): string =>
 function sentenceOf(kv: KeyValue, what: string): string {
   const key = textOfOctets(kv.key);
   const oneLine = what.replaceAll(/\s+/g, " ");
-  return `the value of ${key} at revision ${kv.modRevision} cannot be read (${oneLine}); mend or delete that key, with etcdctl for example`;
+  return `the value of ${key} at revision ${kv.modRevision} cannot be read (${oneLine}); mend or delete that key, with 'ocicat delete' where it is a resource, else with etcdctl`;
 }

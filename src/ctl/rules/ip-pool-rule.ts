@@ -64,7 +64,10 @@ async function blocksIn({ store }: Pick<RuleContext, "store">, cidr: Prefix): Pr
 
 async function beforeDelete(context: RuleContext, stored: Stored, force: boolean): Promise<string | undefined> {
   const cidr = tryParsePrefix(textAt(stored.value, "spec", "cidr"));
-  if (!cidr) return undefined;
+  if (!cidr) {
+    if (!force) refuseUnknown(stored);
+    return undefined;
+  }
   if (!force) refuseInUse(stored, await usersOf(context, cidr));
   const revision = await disable(context, stored);
   await context.pause(SETTLE_MS);
@@ -111,6 +114,14 @@ function refuseInUse(pool: Stored, users: readonly User[]): void {
         "set disabled: true, move the pods to another pool, and delete it then; --force leaves them without a pool",
     },
   );
+}
+
+/** Its range is what would tell. */
+function refuseUnknown(pool: Stored): never {
+  const object = describeKey(pool.key);
+  const message = `${object} has no range that can be read: whether pods have addresses of it is not known`;
+  const remedy = "mend it, or delete it with --force: pods that have addresses of it keep them without a pool";
+  throw new ResourceError("inUse", message, { object, problems: [], remedy });
 }
 
 function holderText(attributes: Readonly<Record<string, string>>): string {

@@ -1,6 +1,6 @@
 /** delete: by name, or the objects of a file. */
 import { textAt } from "../../resources/kinds/kind.ts";
-import { ResourceError } from "../../resources/problems.ts";
+import { describeKey, ResourceError } from "../../resources/problems.ts";
 import { eachTarget, reportDeletes } from "./outcome.ts";
 import { inNamespace, keyOfTarget, type NamespaceOptions, type Target } from "./targets.ts";
 import type { VerbDeps } from "./write-verbs.ts";
@@ -21,7 +21,8 @@ export async function deleteTargets(
     const target = inNamespace(given, options);
     const revision = textAt(target.object, "metadata", "resourceVersion") || undefined;
     try {
-      await client.delete(target.row, keyOfTarget(target), revision, options.force === true);
+      const unreadable = await client.delete(target.row, keyOfTarget(target), revision, options.force === true);
+      if (unreadable) io.err(`ocicat: warning: ${describeKey(unreadable.key)} was deleted unread: ${unreadable.why}\n`);
     } catch (error) {
       const isGone = error instanceof ResourceError && error.code === "notFound";
       if (!isGone || !options.skipNotExists) throw error;

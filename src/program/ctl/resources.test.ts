@@ -57,6 +57,47 @@ test("get shows what can be read, and says in one line each what cannot", async 
   assert.match(named.err, /^[^\n]*IPPool\/\/broken cannot be read[^\n]*\n$/);
 });
 
+test("delete takes away what cannot be read, with a warning that says why; a pool of unknown range by force alone", async () => {
+  const runner = await withPool();
+  const peers = { kind: "BGPPeer", name: "broken" };
+  runner.store.spoil(peers);
+  const gone = await runner.ocicat(["delete", "bgppeer", "broken"]);
+  assert.equal(gone.code, 0, gone.err);
+  assert.equal(gone.out, "Successfully deleted 1 'BGPPeer' resource(s)\n");
+  assert.match(
+    gone.err,
+    /^ocicat: warning: BGPPeer\(broken\) was deleted unread: [^\n]*BGPPeer\/\/broken cannot be read[^\n]*\n$/,
+  );
+  assert.equal(await runner.store.get(peers), undefined);
+  const again = await runner.ocicat(["delete", "bgppeer", "broken"]);
+  assert.match(again.err, /resource does not exist: BGPPeer\(broken\)/);
+  runner.store.spoil({ kind: "IPPool", name: "broken" });
+  const refused = await runner.ocicat(["delete", "ippool", "broken"]);
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.err,
+    /no range that can be read: whether pods have addresses of it is not known\n {2}mend it, or delete it with --force/,
+  );
+  assert.equal((await runner.ocicat(["delete", "ippool", "broken", "--force"])).code, 0);
+  assert.equal((await runner.ocicat(["get", "ippools", "-o", "name"])).code, 0);
+});
+
+test("what cannot be read is not deleted when somebody has mended it meanwhile", async () => {
+  const runner = await withPool();
+  const key = { kind: "BGPPeer", name: "broken" };
+  runner.store.spoil(key);
+  const mended = { spec: { peerIP: "10.0.0.1", asNumber: 64512 } };
+  const open = runner.store.client.bind(runner.store);
+  runner.store.client = () => {
+    const store = open();
+    store.beforeWrite = async () => void (await runner.store.write([{ op: "put", key, value: mended }]));
+    return store;
+  };
+  const refused = await runner.ocicat(["delete", "bgppeer", "broken"]);
+  assert.match(refused.err, /update conflict: BGPPeer\(broken\)/);
+  assert.deepEqual((await runner.store.get(key))?.value, mended);
+});
+
 test("a pool is not made while another cannot be read: nobody knows its range", async () => {
   const runner = await withPool();
   runner.store.spoil({ kind: "IPPool", name: "broken" });
