@@ -49,9 +49,11 @@ export class SessionFilters {
   }
 
   #filter(direction: FilterDirection, family: Family, names: readonly string[]): Filter {
-    const around = direction === "export" ? this.#exportPolicy?.[family] : undefined;
+    const policy = this.#exportPolicy?.[family];
+    const around = direction === "export" ? policy : undefined;
+    const beatsOwnAbove = direction === "import" ? policy?.normalLocalPref : undefined;
     const rules = names.map((name) => this.#rules.get(name)?.[direction][family]);
-    const inputs = [around, ...rules];
+    const inputs = [around, beatsOwnAbove, ...rules];
     const key = `${direction} ${family} ${names.join(" ")}`;
     const known = this.#made.get(key);
     if (known && sameItems(known.inputs, inputs)) return known.filter;
@@ -61,6 +63,7 @@ export class SessionFilters {
       name: `${direction}${by}`,
       terms: [...(around?.before ?? []), ...own, ...(around?.after ?? [])],
       otherwise: direction === "import" ? "accept" : "reject",
+      ...(beatsOwnAbove === undefined ? {} : { beatsOwnAbove }),
     };
     this.#made.set(key, { inputs, filter });
     return filter;

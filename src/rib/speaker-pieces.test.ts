@@ -86,6 +86,7 @@ test("filters of a session stand between the priority and what Calico exports; i
     ["rule 1 of importV4 of BGPFilter(mine)"],
   );
   assert.equal(session.importFilter.otherwise, "accept");
+  assert.equal(session.importFilter.beatsOwnAbove, 2_147_482_623, "the LOCAL_PREF of priority 1024");
   assert.deepEqual(reports, ["BGPPeer(tor) names BGPFilter(gone), which does not exist"]);
 });
 

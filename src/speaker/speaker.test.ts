@@ -60,6 +60,26 @@ test("another filter is applied to what is known, in both directions, and the se
   world.close();
 });
 
+test("a route of elevated priority is used before our own, and our own again when it goes", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair();
+  const priority = (value: number): Filter => ({
+    name: `LOCAL_PREF ${value}`,
+    terms: [{ about: "priority", conditions: [], actions: [{ kind: "setLocalPref", value }] }],
+    otherwise: "accept",
+  });
+  left.peer(right, { importFilter: { name: "all", terms: [], otherwise: "accept", beatsOwnAbove: 1000 } });
+  for (const host of [left, right]) host.originate("192.168.0.1/32");
+  right.peer(left, { exportFilter: priority(1000) });
+  await world.until("the route", () => left.status(SECOND).receivedPrefixes === 1);
+  assert.equal(left.best.size, 0, "as high as our own is not higher");
+  right.peer(left, { exportFilter: priority(1001) });
+  await world.until("the elevated one", () => left.best.get("192.168.0.1/32") === SECOND);
+  right.originate();
+  await world.until("our own", () => left.best.size === 0);
+  world.close();
+});
+
 test("another hold time opens the session again, and the peer is told why", async () => {
   const world = new SpeakerWorld();
   const [left, right] = await world.pair();

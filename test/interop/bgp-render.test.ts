@@ -90,6 +90,9 @@ const exportFilter: Filter = {
     term("next hop", [{ kind: "nextHop", prefix: parsePrefix("10.9.0.3/32") }], {
       actions: [{ kind: "addCommunity", community: 64512 * 65536 + 14 }],
     }),
+    term("elevated", [{ kind: "localPrefAbove", value: 299 }], {
+      actions: [{ kind: "addCommunity", community: 64512 * 65536 + 15 }],
+    }),
     term("devices of tunnels", [{ kind: "device", pattern: "*.calico" }], { verdict: "reject" }),
     term("pools", [within("192.168.0.0/16")], { verdict: "accept" }),
     term("pools", [within("172.16.0.0/12")], { verdict: "accept" }),
@@ -98,6 +101,7 @@ const exportFilter: Filter = {
 };
 const importFilter: Filter = {
   name: "import by BGPFilter(rich)",
+  beatsOwnAbove: 250,
   otherwise: "accept",
   terms: [
     term("not wanted", [within("172.16.9.0/24")], { verdict: "reject" }),
@@ -196,7 +200,8 @@ test("with BIRD in the speaker's place its peers know the same routes", { skip }
   const outside = speakerAt(t, ground, OTHER_ASN, OUTSIDE);
   origin.originate("172.16.1.0/24", "172.16.3.0/24", "172.16.9.0/24", "192.168.7.0/26", "fd00:3::/64");
   outside.originate("172.16.4.0/24", "192.168.8.7/32", "10.77.0.0/16");
-  own.originate("192.168.0.0/26", "192.168.0.64/26", "192.168.5.5/32", "10.5.0.0/16", "fd00:1::/64");
+  // Of 172.16.3.0/24 the peer's is elevated, and used before our own.
+  own.originate("172.16.3.0/24", "192.168.0.0/26", "192.168.0.64/26", "192.168.5.5/32", "10.5.0.0/16", "fd00:1::/64");
   const session = (name: string, { ipv4: address }: { readonly ipv4: string }, asn: number) =>
     own.peer({
       name,

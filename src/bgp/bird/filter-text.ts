@@ -20,19 +20,39 @@ const FROM = { internalPeer: 1, externalPeer: 2 } as const;
 /** RFC 4271 leaves it to the speaker; BIRD says 100 too, but only on the wire. */
 const DEFAULT_LOCAL_PREF = 100;
 
+/** BIRD's static routes have 200. */
+const ABOVE_STATIC = 210;
+
 /** The body of `filter NAME { … }`. */
 export function filterText(filter: Filter, use: FilterUse): readonly string[] {
   const own =
     use.direction === "import"
       ? [`${FROM_ATTRIBUTE} = ${FROM[use.peerType === "internal" ? "internalPeer" : "externalPeer"]};`]
       : ["if source != RTS_STATIC && source != RTS_BGP then reject;"];
-  return [...own, ...filter.terms.flatMap((term) => termText(term, use)), `${filter.otherwise};`];
+  const preferred = preference(filter, use);
+  return [
+    ...own,
+    ...filter.terms.flatMap((term) => termText(term, use, preferred)),
+    ...preferred,
+    `${filter.otherwise};`,
+  ];
 }
 
-function termText({ about, conditions, actions, verdict }: Term, use: FilterUse): readonly string[] {
+/** Before whatever accepts a route, as an acceptance ends the filter: BIRD prefers a static route otherwise, as ours are. */
+function preference({ beatsOwnAbove }: Filter, { direction }: FilterUse): readonly string[] {
+  if (direction === "export" || beatsOwnAbove === undefined) return [];
+  return [`if defined(bgp_local_pref) && bgp_local_pref > ${beatsOwnAbove} then preference = ${ABOVE_STATIC};`];
+}
+
+function termText(
+  { about, conditions, actions, verdict }: Term,
+  use: FilterUse,
+  preferred: readonly string[],
+): readonly string[] {
   const asked = conditions.map((condition) => conditionText(condition, use)).filter((text) => text !== "true");
   if (asked.includes("false")) return [];
-  const body = [...actions.flatMap(actionText), ...(verdict === undefined ? [] : [`${verdict};`])];
+  const accepting = verdict === "accept" ? preferred : [];
+  const body = [...actions.flatMap(actionText), ...accepting, ...(verdict === undefined ? [] : [`${verdict};`])];
   if (body.length === 0) return [];
   const lines = asked.length === 0 ? body : block(`if ${asked.join(" && ")} then`, body);
   return [comment(about), ...lines];
@@ -61,6 +81,10 @@ function conditionText(condition: Condition, use: FilterUse): string {
       return condition.value === DEFAULT_LOCAL_PREF
         ? `(!defined(bgp_local_pref) || bgp_local_pref = ${condition.value})`
         : `(defined(bgp_local_pref) && bgp_local_pref = ${condition.value})`;
+    case "localPrefAbove":
+      return condition.value < DEFAULT_LOCAL_PREF
+        ? `(!defined(bgp_local_pref) || bgp_local_pref > ${condition.value})`
+        : `(defined(bgp_local_pref) && bgp_local_pref > ${condition.value})`;
     case "nextHop":
       return `(defined(bgp_next_hop) && bgp_next_hop ~ ${formatPrefix(condition.prefix)})`;
     case "not": {

@@ -34,6 +34,8 @@ export function holds(
       return beginsWith(attributes, condition.asns);
     case "localPref":
       return (attributes.localPref ?? DEFAULT_LOCAL_PREF) === condition.value;
+    case "localPrefAbove":
+      return (attributes.localPref ?? DEFAULT_LOCAL_PREF) > condition.value;
     case "nextHop":
       return contains(condition.prefix, attributes.nextHop);
     case "not":

@@ -87,6 +87,8 @@ test("conditions", () => {
   assert.ok(holds({ kind: "largeCommunity", community: { ...large } }, marked));
   assert.ok(!holds({ kind: "largeCommunity", community: { ...large, local2: 4 } }, marked));
   assert.ok(holds({ kind: "localPref", value: 100 }), "none counts as 100");
+  assert.ok(holds({ kind: "localPrefAbove", value: 99 }), "none counts as 100");
+  assert.ok(!holds({ kind: "localPrefAbove", value: 100 }));
   assert.ok(holds({ kind: "nextHop", prefix: parsePrefix("10.0.0.0/8") }));
   assert.ok(!holds({ kind: "nextHop", prefix: parsePrefix("11.0.0.0/8") }));
   assert.ok(!holds({ kind: "not", condition: { kind: "within", prefix } }));

@@ -12,6 +12,8 @@ export interface Filter {
   readonly terms: readonly Term[];
   /** When no term ends it. */
   readonly otherwise: "accept" | "reject";
+  /** On import: a route whose LOCAL_PREF is above this then is used even before our own; left out: none. */
+  readonly beatsOwnAbove?: number;
 }
 
 /** All conditions must hold; none is always true. */
@@ -40,6 +42,7 @@ export type Condition =
   /** The AS path begins with these. */
   | { readonly kind: "asPathPrefix"; readonly asns: readonly Asn[] }
   | { readonly kind: "localPref"; readonly value: number }
+  | { readonly kind: "localPrefAbove"; readonly value: number }
   | { readonly kind: "nextHop"; readonly prefix: Prefix }
   | { readonly kind: "not"; readonly condition: Condition };
 

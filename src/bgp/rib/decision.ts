@@ -8,6 +8,7 @@ import type { Path } from "./path.ts";
 
 /** By which rule a candidate lost; in the order in which they are asked. */
 export type DecisionRule =
+  | "elevated"
   | "localOrigin"
   | "localPref"
   | "asPathLength"
@@ -27,6 +28,7 @@ interface Step {
 }
 
 const BEFORE_MED: readonly Step[] = [
+  { rule: "elevated", key: (path) => (path.beatsOwn ? 0 : 1) },
   { rule: "localOrigin", key: (path) => (path.peer === undefined ? 0 : 1) },
   { rule: "localPref", key: (path) => -path.localPref },
   { rule: "asPathLength", key: (path) => path.asPathLength },

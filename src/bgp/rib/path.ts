@@ -50,6 +50,8 @@ export class Path {
   #routes: BestChange["routes"] | undefined = undefined;
 
   readonly localPref: number;
+  /** It is used even before our own. */
+  readonly beatsOwn: boolean;
   readonly asPathLength: number;
   readonly originRank: number;
   readonly med: number;
@@ -70,6 +72,7 @@ export class Path {
     this.hop = hop;
     const { attributes } = imported;
     this.localPref = attributes.localPref ?? DEFAULT_LOCAL_PREF;
+    this.beatsOwn = this.localPref > (source.peer?.session.importFilter.beatsOwnAbove ?? Number.POSITIVE_INFINITY);
     this.asPathLength = asPathLength(attributes.asPath);
     this.originRank = ORIGIN_RANK[attributes.origin];
     this.med = attributes.med ?? 0;

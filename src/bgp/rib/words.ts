@@ -6,6 +6,7 @@ import type { ImportRejection } from "./import.ts";
 import type { ExportReport, Fate } from "./why.ts";
 
 const LOSS: Readonly<Record<DecisionRule, string>> = {
+  elevated: "the priority of another route is elevated",
   localOrigin: "the prefix is our own",
   localPref: "another route has a higher LOCAL_PREF",
   asPathLength: "another route has a shorter AS_PATH",

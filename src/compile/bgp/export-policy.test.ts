@@ -39,7 +39,8 @@ test("what is exported, in the order of Calico's filter", () => {
       prefixAdvertisements: [{ cidr: "192.168.0.0/16", communities: ["blue", "1:2:3"] }],
     }),
   ]);
-  const { before, after } = policy(at)[4];
+  const { before, after, normalLocalPref } = policy(at)[4];
+  assert.equal(normalLocalPref, 2_147_482_623);
   assert.deepEqual(before.map(words), ["priority 1024 of local routes: source → setLocalPref"]);
   assert.deepEqual(before[0]?.actions, [{ kind: "setLocalPref", value: 2_147_482_623 }]);
   assert.deepEqual(after.map(words), [
@@ -49,6 +50,7 @@ test("what is exported, in the order of Calico's filter", () => {
     "devices bpf*.cali: device → reject",
     "communities of 192.168.0.0/16: within 192.168.0.0/16 → addCommunity addLargeCommunity",
     "own block 192.168.226.64/26: equals 192.168.226.64/26 → accept",
+    "elevated inside own block 192.168.226.64/26: within 192.168.226.64/26 localPrefAbove → accept",
     "aggregated in own block 192.168.226.64/26: within 192.168.226.64/26 → reject",
     "pool disabled: within 10.51.0.0/16 → accept",
     "pool default-ipv4-ippool: within 192.168.0.0/16 → accept",

@@ -1,7 +1,7 @@
 /**
  * What this node announces, in the order of Calico's export filter (control plane 6.4): the priority of local routes,
  * then a session's own BGPFilters, then pools that are not exported, devices of tunnels, communities, own blocks as
- * aggregates of their addresses, load balancers on reflectors, all other pools; nothing else.
+ * aggregates of their addresses (what a peer tells with an elevated priority stands for itself), load balancers on reflectors, all other pools; nothing else.
  */
 import type { Action, Condition, Term } from "../../bgp/filter/types.ts";
 import type { Family } from "../../ip/address.ts";
@@ -31,13 +31,16 @@ function policyOf(family: Family, own: OwnSpeaker, view: View) {
   const blocks = [...view.ownBlocks()].filter(isOurs).sort(byCidr);
   const { cluster } = view.bgp;
   const loadBalancers = own.clusterId === undefined ? [] : (cluster?.loadBalancerRanges ?? []);
+  const priority = cluster?.normalPriority[family] ?? NORMAL_PRIORITY;
+  const normalLocalPref = localPrefOf(priority);
   return {
-    before: [normalPriority(cluster?.normalPriority[family] ?? NORMAL_PRIORITY)],
+    normalLocalPref,
+    before: [normalPriority(priority)],
     after: [
       ...pools.filter(({ disableBgpExport }) => disableBgpExport).map(withheld),
       ...tunnelDevices,
       ...view.bgp.advertisements.filter(isOurs).map(communities),
-      ...blocks.flatMap(({ cidr }) => aggregate(cidr)),
+      ...blocks.flatMap(({ cidr }) => aggregate(cidr, normalLocalPref)),
       ...loadBalancers.filter((cidr) => isOurs({ cidr })).map(passedOn),
       ...pools.filter(({ disableBgpExport }) => !disableBgpExport).map(exported),
     ],
@@ -79,11 +82,17 @@ const communities = ({ cidr, communities: list }: Advertisement): Term =>
 export const addCommunity = (community: Community): Action =>
   typeof community === "number" ? { kind: "addCommunity", community } : { kind: "addLargeCommunity", community };
 
-/** The block stands for its addresses; one address alone cannot. */
-function aggregate(cidr: Prefix): readonly Term[] {
+/** The block stands for its addresses, save for those that another node took over with an elevated priority; one address alone cannot. */
+function aggregate(cidr: Prefix, normalLocalPref: number): readonly Term[] {
   const about = `own block ${formatPrefix(cidr)}`;
   const itself = term(about, [{ kind: "equals", prefix: cidr }], "accept");
-  return isHostPrefix(cidr) ? [itself] : [itself, term(`aggregated in ${about}`, [within(cidr)], "reject")];
+  if (isHostPrefix(cidr)) return [itself];
+  const elevated: Condition = { kind: "localPrefAbove", value: normalLocalPref };
+  return [
+    itself,
+    term(`elevated inside ${about}`, [within(cidr), elevated], "accept"),
+    term(`aggregated in ${about}`, [within(cidr)], "reject"),
+  ];
 }
 
 const passedOn = (cidr: Prefix): Term =>

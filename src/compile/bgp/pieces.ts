@@ -36,6 +36,11 @@ export const SessionRank = { global: 0, node: 1, reverse: 2, mesh: 3 } as const;
 export type SessionRank = (typeof SessionRank)[keyof typeof SessionRank];
 
 /** What is exported, around the BGPFilters of a session. */
-export type ExportPolicy = Readonly<
-  Record<Family, { readonly before: readonly Term[]; readonly after: readonly Term[] }>
->;
+export type ExportPolicy = Readonly<Record<Family, FamilyPolicy>>;
+
+export interface FamilyPolicy {
+  readonly before: readonly Term[];
+  readonly after: readonly Term[];
+  /** The LOCAL_PREF of local routes of normal priority: what peers tell with a higher one is elevated. */
+  readonly normalLocalPref: number;
+}
