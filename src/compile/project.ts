@@ -110,7 +110,7 @@ export function projectEndpoint(stored: Stored): { readonly node: string; readon
     required(stored, "spec.ipNetworks", typeof text === "string" ? networkPrefix(text) : undefined),
   );
   const node = required(stored, "spec.node", stringAt(spec, "node"));
-  return { node, endpoint: { origin: originOf(stored), device, addresses } };
+  return { node, endpoint: { origin: originOf(stored), device, addresses, labels: labelsOf(stored.value) } };
 }
 
 /** `10.0.0.5/32`, or a bare address. */

@@ -76,6 +76,7 @@ export interface Endpoint {
   readonly origin: Origin;
   readonly device: string;
   readonly addresses: readonly Prefix[];
+  readonly labels: Labels;
 }
 
 /** Facts of this node and the settings that compile turns on. */
@@ -232,7 +233,9 @@ export class View {
   }
 
   setEndpoint(name: string, endpoint: Endpoint | undefined, touch: Touch): void {
-    if (put(this.#endpoints, name, endpoint)) touch(keys.endpoint(name));
+    if (!put(this.#endpoints, name, endpoint)) return;
+    touch(keys.endpoint(name));
+    this.bgp.endpointChanged(touch);
   }
 }
 

@@ -62,10 +62,16 @@ export function blockObject(
   });
 }
 
-export const endpointObject = (node: string, pod: string, address: string, interfaceName: string): Stored =>
+export const endpointObject = (
+  node: string,
+  pod: string,
+  address: string,
+  interfaceName: string,
+  labels: Readonly<Record<string, string>> = {},
+): Stored =>
   resourceObject(
     "WorkloadEndpoint",
     `${node.replaceAll("-", "--")}-k8s-${pod.replaceAll("-", "--")}-eth0`,
     { node, orchestrator: "k8s", pod, endpoint: "eth0", ipNetworks: [`${address}/32`], interfaceName, profiles: [] },
-    { namespace: "default" },
+    { namespace: "default", labels },
   );

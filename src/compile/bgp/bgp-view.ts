@@ -6,6 +6,7 @@ import type { Asn } from "../../bgp/message/types.ts";
 import type { IpAddress } from "../../ip/address.ts";
 import { hostPrefix, type Prefix } from "../../ip/prefix.ts";
 import { type SelectorMatcher, selectorMatcher } from "../../selector/matcher.ts";
+import type { Labels } from "../../selector/selector.ts";
 import { type CompileKey, keys, type Touch } from "../keys.ts";
 import { put } from "../projections.ts";
 import type { Local, Node } from "../view.ts";
@@ -38,6 +39,9 @@ export class BgpView {
   readonly #nodesAt = new Map<IpAddress, Set<string>>();
   /** Names of BGPPeers by the addresses that they lead to. */
   readonly #peersTo = new Map<IpAddress, Set<string>>();
+
+  /** Names of BGPPeers that lead to pods. */
+  readonly #toWorkloads = new Set<string>();
 
   constructor(whole: Nodes) {
     this.#whole = whole;
@@ -103,9 +107,18 @@ export class BgpView {
     return names.flatMap((name) => this.#whole.nodes.get(name) ?? []);
   }
 
-  /** Whether a selector selects the node. */
-  selects(selector: string, node: Node): boolean {
-    return this.#matches(selector, node.labels);
+  /** Whether a selector selects the node or the pod. */
+  selects(selector: string, { labels }: { readonly labels: Labels }): boolean {
+    return this.#matches(selector, labels);
+  }
+
+  /** The BGPPeers of this node that lead to pods of its own. */
+  *workloadPeers(): Iterable<BgpPeer> {
+    const own = this.#whole.ownNode;
+    for (const name of this.#toWorkloads) {
+      const peer = this.#peers.get(name);
+      if (peer && own && this.isUser(peer.users, own)) yield peer;
+    }
   }
 
   /** Whether the node uses what is for these. */
@@ -155,6 +168,9 @@ export class BgpView {
       else drop(this.#peersTo, each.target.address, name);
     }
     touch(keys.bgpPeer(name));
+    if (before?.target.kind === "workloads" || peer?.target.kind === "workloads") touch(keys.bgpExport);
+    if (peer?.target.kind === "workloads") this.#toWorkloads.add(name);
+    else this.#toWorkloads.delete(name);
     const own = this.#whole.ownNode;
     if (!own) return;
     for (const each of [before, peer]) if (each) this.#touchPairs(each, own, touch);
@@ -183,6 +199,13 @@ export class BgpView {
     for (const address of addressesOf(after)) add(this.#nodesAt, address, name);
     this.#touchPeersTo(before, touch);
     this.#touchPeersTo(after, touch);
+  }
+
+  /** Called by the view when a pod of this node comes, goes or changes. */
+  endpointChanged(touch: Touch): void {
+    for (const name of this.#toWorkloads) touch(keys.bgpPeer(name));
+    // Routes that such pods tell are told on as this node's.
+    if (this.#toWorkloads.size > 0) touch(keys.bgpExport);
   }
 
   #touchPeersTo(node: Node | undefined, touch: Touch): void {

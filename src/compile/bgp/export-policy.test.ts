@@ -65,6 +65,19 @@ test("what is exported, in the order of Calico's filter", () => {
   assert.deepEqual(policy(at)[6].after.map(words).slice(3), ["pool six: within fd00:10::/64 → accept"]);
 });
 
+test("what a pod has told is told to other nodes as this node's", () => {
+  const at = bgpWorld(local, [
+    ...awsObjects("Always"),
+    resourceObject("BGPPeer", "pods", { localWorkloadSelector: "all()", asNumber: 65001 }),
+  ]);
+  const [, through] = policy(at)[4].before;
+  assert.equal(
+    through && words(through),
+    "routes of pod 192.168.226.65 lead through this node: peerType nextHop 192.168.226.65/32 → setNextHop",
+  );
+  assert.equal(policy(at)[6].before.length, 1);
+});
+
 test("a node's own advertisements replace the cluster's, and a priority of the cluster's is every route's", () => {
   const advertise = (cidr: string) => ({ prefixAdvertisements: [{ cidr, communities: ["1:2"] }] });
   const at = bgpWorld(local, [

@@ -4,12 +4,13 @@
  * aggregates of their addresses (what a peer tells with an elevated priority stands for itself), load balancers on reflectors, all other pools; nothing else.
  */
 import type { Action, Condition, Term } from "../../bgp/filter/types.ts";
-import type { Family } from "../../ip/address.ts";
-import { comparePrefixes, formatPrefix, isHostPrefix, type Prefix, prefixFamily } from "../../ip/prefix.ts";
+import { type Family, familyOf, formatAddress } from "../../ip/address.ts";
+import { comparePrefixes, formatPrefix, hostPrefix, isHostPrefix, type Prefix, prefixFamily } from "../../ip/prefix.ts";
 import { type Fragment, nothing } from "../fragment.ts";
 import type { Pool, View } from "../view.ts";
 import { type OwnSpeaker, ownSpeaker } from "./own.ts";
 import type { Advertisement, Community } from "./types.ts";
+import { speakingPods } from "./workload-sessions.ts";
 
 /** Calico's kernel metric for routes without one; on the wire a metric m is LOCAL_PREF 2^31−1−m, so that it survives a hop. */
 const NORMAL_PRIORITY = 1024;
@@ -35,7 +36,7 @@ function policyOf(family: Family, own: OwnSpeaker, view: View) {
   const normalLocalPref = localPrefOf(priority);
   return {
     normalLocalPref,
-    before: [normalPriority(priority)],
+    before: [normalPriority(priority), ...podsBehindUs(family, own, view)],
     after: [
       ...pools.filter(({ disableBgpExport }) => disableBgpExport).map(withheld),
       ...tunnelDevices,
@@ -63,6 +64,24 @@ const normalPriority = (priority: number): Term =>
   term(`priority ${priority} of local routes`, [local], undefined, [
     { kind: "setLocalPref", value: localPrefOf(priority) },
   ]);
+
+/** No other node knows a way to a pod but by its node: what a pod has told is told on as if it were ours. */
+function podsBehindUs(family: Family, { advertised }: OwnSpeaker, view: View): readonly Term[] {
+  const self = advertised[family];
+  const pods = new Set(Array.from(speakingPods(view), ({ address }) => address));
+  if (self === undefined) return [];
+  return [...pods]
+    .filter((address) => familyOf(address) === family)
+    .sort((a, b) => (a < b ? -1 : 1))
+    .map((address) =>
+      term(
+        `routes of pod ${formatAddress(address)} lead through this node`,
+        [internal, { kind: "nextHop", prefix: hostPrefix(address) }],
+        undefined,
+        [{ kind: "setNextHop", address: self }],
+      ),
+    );
+}
 
 const withheld = ({ cidr, origin }: Pool): Term =>
   term(`disableBGPExport of pool ${origin.name}`, [within(cidr)], "reject");

@@ -20,6 +20,7 @@ const selector = fc.constantFrom("all()", "has(rr)", "!has(rr)");
 const target = fc.oneof(
   fc.record({ peerIP: fc.constantFrom("10.30.0.1", "10.30.0.2", "10.30.0.3", "10.30.0.2:1790"), asNumber: asn }),
   fc.record({ peerSelector: selector }),
+  fc.record({ localWorkloadSelector: selector, asNumber: fc.constantFrom(65001, 65002) }),
 );
 const users = fc.oneof(fc.constant({}), fc.record({ node }), fc.record({ nodeSelector: selector }));
 
@@ -77,7 +78,9 @@ const object: fc.Arbitrary<Stored> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.constantFrom(0, 1).map((at) => endpointObject("n1", `pod-${at}`, `192.168.${at}.9`, `cali${at}`)),
+    arbitrary: fc
+      .record({ at: fc.constantFrom(0, 1), rr: fc.boolean() })
+      .map(({ at, rr }) => endpointObject("n1", `pod-${at}`, `192.168.${at}.9`, `cali${at}`, rr ? { rr: "" } : {})),
   },
 );
 const change = fc.record({

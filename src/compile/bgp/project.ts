@@ -106,7 +106,10 @@ function usersOf(stored: Stored, spec: JsonObject): PeerUsers {
 }
 
 function targetOf(stored: Stored, spec: JsonObject): PeerTarget {
-  if (selectorAt(stored, spec, "localWorkloadSelector") !== undefined) return { kind: "workloads" };
+  const workloads = selectorAt(stored, spec, "localWorkloadSelector");
+  if (workloads !== undefined) {
+    return { kind: "workloads", selector: workloads, asn: asnAt(stored, "spec.asNumber", spec["asNumber"]) };
+  }
   const selector = selectorAt(stored, spec, "peerSelector");
   if (selector !== undefined) return { kind: "nodes", selector };
   const given = splitPeerAddress(stringAt(spec, "peerIP") ?? "");

@@ -26,7 +26,7 @@ export interface PeerEnd {
 export interface SessionWish {
   readonly own: OwnSpeaker;
   readonly end: PeerEnd;
-  readonly prefix: "Mesh" | "Global" | "Node";
+  readonly prefix: "Mesh" | "Global" | "Node" | "Local_Workload";
   readonly rank: SessionRank;
   readonly about: string;
   readonly node: string | undefined;

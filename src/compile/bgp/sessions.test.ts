@@ -5,7 +5,7 @@ import { formatAddress } from "../../ip/address.ts";
 import type { Stored } from "../../port/store.ts";
 import { awsObjects, type BgpWorld, bgpNodeObject, bgpWorld, birdLocal } from "../../testing/bgp-world.ts";
 import { compileAll } from "../../testing/compile-all.ts";
-import { resourceObject } from "../../testing/objects.ts";
+import { endpointObject, resourceObject } from "../../testing/objects.ts";
 import { describeRoute } from "../describe.ts";
 import type { SessionPiece } from "./pieces.ts";
 
@@ -257,14 +257,39 @@ test("reachableBy is a host route to the peer by its gateway", () => {
   assert.match(reports(lost).join(), /reachableBy 10\.40\.0\.3 is not in the subnet 10\.30\.0\.206\/24/);
 });
 
+test("pods that a BGPPeer selects: each dials this node, by AS numbers and filters alone", () => {
+  const pod = (name: string, address: string, labels: Record<string, string>, node = "worker-1") =>
+    endpointObject(node, name, address, `cali${name}`, labels);
+  const spec = { localWorkloadSelector: "has(bgp)", asNumber: 65001, localASNumber: 65002, filters: ["f"] };
+  const at = world(
+    meshOff,
+    peer("pods", { ...spec, keepaliveTime: "9s", ttlSecurity: 1 }),
+    pod("one", "192.168.226.70", { bgp: "" }),
+    pod("other", "192.168.226.71", {}),
+    pod("far", "192.168.133.200", { bgp: "" }, "worker-2"),
+  );
+  const { session, filters, password } = only(at);
+  assert.deepEqual(
+    [session.name, session.peer.asn, session.localAs, session.passive, session.localAddress, session.families],
+    ["Local_Workload_192_168_226_70", 65001, 65002, true, undefined, [4]],
+  );
+  assert.deepEqual(
+    [session.keepaliveSeconds, session.ttlSecurityHops, session.peer.port, filters, password],
+    [undefined, undefined, 179, ["f"], undefined],
+  );
+  at.put(pod("other", "192.168.226.71", { bgp: "" }), pod("one", "192.168.226.70", {}));
+  assert.deepEqual(names(at), ["Local_Workload_192_168_226_71"]);
+  at.put(peer("pods", { ...spec, node: "worker-2" }));
+  assert.deepEqual(names(at), []);
+  assert.match(reports(world(peer("pods", { localWorkloadSelector: "all()" }))).join(), /pods\) .* no asNumber/);
+});
+
 test("what is not acted on is reported by name", () => {
   const selector = peer("rr", { peerSelector: "all()", localASNumber: 65001 });
   assert.match(
     reports(world(selector)).join(),
     /BGPPeer\(rr\): localASNumber and numAllowedLocalASNumbers count with peerIP/,
   );
-  const workloads = peer("pods", { localWorkloadSelector: "has(bgp)", asNumber: 65001 });
-  assert.match(reports(world(workloads)).join(), /BGPPeer\(pods\) opens no session: localWorkloadSelector/);
 });
 
 test("a backend without BGP has no sessions", () => {

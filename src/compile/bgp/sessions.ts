@@ -10,6 +10,7 @@ import { type SessionPiece, SessionRank } from "./pieces.ts";
 import { reachableBy } from "./reachable-by.ts";
 import { isPassiveTowards, type PeerEnd, plainSettings, sessionPiece } from "./session.ts";
 import type { BgpPeer, PeerSettings } from "./types.ts";
+import { workloadSessions } from "./workload-sessions.ts";
 
 const families: readonly Family[] = [4, 6];
 
@@ -112,9 +113,7 @@ export function sessionOfPeer(peer: BgpPeer, view: View): Fragment {
   const own = ownSpeaker(view);
   const { target, settings } = peer;
   if (!own || !view.bgp.isUser(peer.users, own.node)) return nothing;
-  if (target.kind === "workloads") {
-    return { reports: [`BGPPeer(${peer.name}) opens no session: localWorkloadSelector is not acted on`] };
-  }
+  if (target.kind === "workloads") return workloadSessions(own, peer, view);
   if (target.kind === "nodes") {
     const ignored = settings.localAsn !== undefined || settings.allowedOwnAs > 0;
     const why = `BGPPeer(${peer.name}): localASNumber and numAllowedLocalASNumbers count with peerIP only, not with peerSelector`;

@@ -52,7 +52,8 @@ export type PeerTarget =
       readonly asn: Asn | undefined;
     }
   | { readonly kind: "nodes"; readonly selector: string }
-  | { readonly kind: "workloads" };
+  /** Pods of this node. */
+  | { readonly kind: "workloads"; readonly selector: string; readonly asn: Asn | undefined };
 
 /** Which nodes use a BGPPeer. */
 export type PeerUsers =

@@ -52,6 +52,19 @@ function line(...given: Parameters<typeof decide>): string {
 const compiledRoutes = ({ view }: Host): string[] =>
   [...compileAll(view).values()].flatMap(({ routes = [] }) => routes.map(({ route }) => describeRoute(route))).sort();
 
+test("what a pod that may speak BGP has told leads to the pod, in all modes; by any other pod nothing leads anywhere", () => {
+  for (const mode of ["Always", "CrossSubnet", "Never"]) {
+    const at = awsTwoSubnets(mode);
+    const told = () => line(at, "192.168.200.0/28", "192.168.226.65");
+    const before = told();
+    assert.doesNotMatch(before, /dev cali/);
+    at.world.put(resourceObject("BGPPeer", "pods", { localWorkloadSelector: "all()", asNumber: 65001 }));
+    assert.equal(told(), "192.168.200.0/28 via 192.168.226.65 dev cali0a1b2c3d4e5 proto bird");
+    at.world.put(resourceObject("BGPPeer", "pods", { localWorkloadSelector: "has(bgp)", asNumber: 65001 }));
+    assert.equal(told(), before);
+  }
+});
+
 /** Founding scenario A, seen from worker-1. */
 const awsTwoSubnets = (ipipMode: string): Host =>
   host(

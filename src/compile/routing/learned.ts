@@ -4,6 +4,7 @@
  */
 import { formatAddress, type IpAddress } from "../../ip/address.ts";
 import { contains, covers, formatPrefix, type Prefix } from "../../ip/prefix.ts";
+import { speakingPodDevice } from "../bgp/workload-sessions.ts";
 import { type RoutePiece, RoutePreference } from "../fragment.ts";
 import type { NeighbourItem, NextHop } from "../node-state.ts";
 import { IPIP_DEVICE, ipipNeighbour, usesIpip } from "../tunnels/ipip.ts";
@@ -64,6 +65,8 @@ function wayTo(nextHop: IpAddress, pool: Pool | undefined, { view, resolve }: Le
   if (nextHop === own?.ipv4?.address || nextHop === own?.ipv6?.address || nextHop === view.local.address?.address) {
     return { rejected: `next hop ${text} is this node` };
   }
+  const device = speakingPodDevice(nextHop, view);
+  if (device !== undefined) return { hops: [{ device, gateway: nextHop }] };
   if (pool && pool.ipipMode !== "Never") {
     if (!own?.ipv4) return { rejected: `the subnet of node ${view.local.node} is not known yet` };
     if (pool.ipipMode === "Always" || !contains(own.ipv4, nextHop)) return tunnelTo(nextHop, view);

@@ -538,10 +538,10 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
   );
   const peer = { peerIP: "10.0.0.1", asNumber: 65001 };
   assert.equal((await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "tor", peer))).err, "");
-  const pods = { localWorkloadSelector: "all()", asNumber: 65001 };
+  const link = { localWorkloadPeeringIPV4: "169.254.7.1" };
   assert.equal(
-    (await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "pods", pods))).err,
-    "ocicat: BGPPeer is acted on, but this version does not act on spec.localWorkloadSelector: no session is opened to pods\n",
+    (await runner.ocicat(["apply", "-f", "-"], resource("BGPConfiguration", "default", link))).err,
+    "ocicat: BGPConfiguration is acted on, but this version does not act on spec.localWorkloadPeeringIPV4: pods that are BGP peers dial an address of their node\n",
   );
   const programs = (value: string) => resource("BGPConfiguration", "default", { programClusterRoutes: value });
   assert.equal((await runner.ocicat(["apply", "-f", "-"], programs("Disabled"))).err, "");

@@ -177,7 +177,7 @@ function lastErrorOf({ sent, received, tcp }: SessionStatus): string | undefined
   return all.sort((a, b) => b.monotonicMs - a.monotonicMs)[0]?.message;
 }
 
-const TYPES = { Mesh: "node-to-node mesh", Node: "node specific", Global: "global" } as const;
+const TYPES = { Mesh: "node-to-node mesh", Node: "node specific", Global: "global", Local: "local workload" } as const;
 
 /** calicoctl's word for what a session is there for, from its name. */
 export const sessionType = ({ name }: Pick<BgpSessionReport, "name">): string =>

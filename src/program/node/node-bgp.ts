@@ -9,6 +9,7 @@
  */
 
 import type { SpeakerConfig } from "../../bgp/config.ts";
+import { speakingPodDevice } from "../../compile/bgp/workload-sessions.ts";
 import type { Fragment } from "../../compile/fragment.ts";
 import { type CompileKey, keys } from "../../compile/keys.ts";
 import type { RouteItem } from "../../compile/node-state.ts";
@@ -175,6 +176,7 @@ export class NodeBgp implements BgpSide {
 
   /** Next hops that were asked for stay known: they are as many as there are peers behind peers. */
   #costOf(nextHop: IpAddress): number | undefined {
+    if (this.#agent && speakingPodDevice(nextHop, this.#agent.view) !== undefined) return 0;
     const isNew = !this.#reached.has(nextHop);
     if (isNew) this.#reached.add(nextHop);
     const resolution = isNew ? this.#reach.use(nextHop) : this.#reach.resolve(nextHop);

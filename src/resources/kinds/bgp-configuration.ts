@@ -104,7 +104,7 @@ function validate(object: JsonObject, report: Report): void {
 }
 
 const services = { why: "this node announces no services; what peers tell in such a range is left out" };
-const workloads = { why: "no session is opened to pods" };
+const workloads = { why: "pods that are BGP peers dial an address of their node" };
 
 const orDash =
   (column: (object: JsonObject) => string) =>

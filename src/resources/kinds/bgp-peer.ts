@@ -97,7 +97,6 @@ export const bgpPeer: KindRow = {
   name: subdomainName,
   spec,
   validate,
-  notEnforcedFields: { localWorkloadSelector: { why: "no session is opened to pods" } },
   columns: {
     NAME: nameCell,
     PEERIP: cell("spec", "peerIP"),

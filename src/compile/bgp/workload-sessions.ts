@@ -1,0 +1,60 @@
+/**
+ * `localWorkloadSelector` of a BGPPeer (control plane 6.2): sessions with pods of this node, which dial. Only AS numbers and
+ * filters of the BGPPeer count.
+ */
+import type { IpAddress } from "../../ip/address.ts";
+import { isHostPrefix } from "../../ip/prefix.ts";
+import { type Fragment, nothing } from "../fragment.ts";
+import type { Endpoint, View } from "../view.ts";
+import type { OwnSpeaker } from "./own.ts";
+import { SessionRank } from "./pieces.ts";
+import { plainSettings, sessionPiece } from "./session.ts";
+import type { BgpPeer } from "./types.ts";
+
+export function workloadSessions(own: OwnSpeaker, peer: BgpPeer, view: View): Fragment {
+  const { target, settings, name, users } = peer;
+  if (target.kind !== "workloads") return nothing;
+  const { selector, asn } = target;
+  const about = `BGPPeer(${name})`;
+  if (asn === undefined) return { reports: [`${about} opens no session: it has no asNumber`] };
+  const pods = [...view.endpoints.values()].filter((endpoint) => view.bgp.selects(selector, endpoint));
+  const sessions = pods.flatMap(addressesOf).map((address) =>
+    sessionPiece({
+      own,
+      end: { address, port: undefined, asn, clusterId: undefined },
+      prefix: "Local_Workload",
+      rank: users.kind === "all" ? SessionRank.global : SessionRank.node,
+      about,
+      node: undefined,
+      passive: true,
+      // The pod dials whichever address of the node it likes.
+      settings: { ...plainSettings, usesNodeAddress: false, localAsn: settings.localAsn, filters: settings.filters },
+    }),
+  );
+  return sessions.length === 0 ? nothing : { bgp: { sessions } };
+}
+
+/** A pod of this node that may be a BGP peer. */
+interface SpeakingPod {
+  readonly address: IpAddress;
+  readonly device: string;
+}
+
+export function* speakingPods(view: View): Iterable<SpeakingPod> {
+  for (const { target } of view.bgp.workloadPeers()) {
+    if (target.kind !== "workloads") continue;
+    for (const endpoint of view.endpoints.values()) {
+      if (!view.bgp.selects(target.selector, endpoint)) continue;
+      for (const address of addressesOf(endpoint)) yield { address, device: endpoint.device };
+    }
+  }
+}
+
+/** The device by which routes lead whose next hop is such a pod; undefined: it is none. */
+export function speakingPodDevice(nextHop: IpAddress, view: View): string | undefined {
+  for (const { address, device } of speakingPods(view)) if (address === nextHop) return device;
+  return undefined;
+}
+
+const addressesOf = ({ addresses }: Endpoint): readonly IpAddress[] =>
+  addresses.filter(isHostPrefix).map(({ address }) => address);
