@@ -140,8 +140,9 @@ export function tellNotEnforced(targets: readonly Target[], io: Io): void {
 }
 
 function fieldsNotEnforced({ row, object }: Target): readonly string[] {
-  return Object.entries(row.notEnforcedFields ?? {}).flatMap(([field, { why, unless }]) => {
+  return Object.entries(row.notEnforcedFields ?? {}).flatMap(([field, { why, unless, beside }]) => {
     const value = at(object, "spec", field);
+    if (beside?.every((other) => at(object, "spec", other) === undefined)) return [];
     if (value === undefined || value === unless || (Array.isArray(value) && value.length === 0)) return [];
     return [`ocicat: ${row.kind} is acted on, but this version does not act on spec.${field}: ${why}\n`];
   });

@@ -538,6 +538,21 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
   );
   const peer = { peerIP: "10.0.0.1", asNumber: 65001 };
   assert.equal((await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "tor", peer))).err, "");
+  const severity = { logSeverityScreen: "Debug" };
+  assert.match(
+    (await runner.ocicat(["apply", "-f", "-"], resource("BGPConfiguration", "default", severity))).err,
+    /act on spec\.logSeverityScreen: the agent logs for BGP too/,
+  );
+  const rack = { peerSelector: "all()", localASNumber: 65001, ttlSecurity: 1 };
+  assert.equal(
+    (await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "rack", rack))).err,
+    "ocicat: BGPPeer is acted on, but this version does not act on spec.localASNumber: it counts with peerIP only\n",
+  );
+  const pods = { localWorkloadSelector: "all()", asNumber: 65001, localASNumber: 65002, ttlSecurity: 1 };
+  assert.equal(
+    (await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "pods", pods))).err,
+    "ocicat: BGPPeer is acted on, but this version does not act on spec.ttlSecurity: sessions with pods go by AS numbers and filters alone\n",
+  );
   const link = { localWorkloadPeeringIPV4: "169.254.7.1" };
   assert.equal(
     (await runner.ocicat(["apply", "-f", "-"], resource("BGPConfiguration", "default", link))).err,

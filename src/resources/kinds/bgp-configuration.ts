@@ -118,6 +118,7 @@ export const bgpConfiguration: KindRow = {
   spec,
   validate,
   notEnforcedFields: {
+    logSeverityScreen: { why: "the agent logs for BGP too, as FelixConfiguration says", unless: "Info" },
     serviceClusterIPs: services,
     serviceExternalIPs: services,
     serviceLoadBalancerIPs: services,

@@ -91,12 +91,29 @@ const names: Readonly<Record<string, string>> = {
   nextHopMode: "NextHopMode",
 };
 
+/** As in Calico (control plane 6.2): what each sort of peer takes no notice of. */
+const withPods = { why: "sessions with pods go by AS numbers and filters alone", beside: ["localWorkloadSelector"] };
+const withSelectors = {
+  why: "it counts with peerIP only",
+  beside: ["peerSelector", "localWorkloadSelector"],
+};
+
 export const bgpPeer: KindRow = {
   kind: "BGPPeer",
   aliases: ["bgppeers", "bgpp", "bgpps", "bp", "bps"],
   name: subdomainName,
   spec,
   validate,
+  notEnforcedFields: {
+    localASNumber: { ...withSelectors, beside: ["peerSelector"] },
+    numAllowedLocalASNumbers: withSelectors,
+    password: withPods,
+    keepaliveTime: withPods,
+    maxRestartTime: withPods,
+    ttlSecurity: withPods,
+    nextHopMode: withPods,
+    sourceAddress: withPods,
+  },
   columns: {
     NAME: nameCell,
     PEERIP: cell("spec", "peerIP"),

@@ -57,6 +57,8 @@ export interface NotEnforcedField {
   readonly why: string;
   /** The value that asks for nothing. */
   readonly unless?: Json;
+  /** Only in a spec that has one of these fields too. */
+  readonly beside?: readonly string[];
 }
 
 /** The value at a path, undefined where nothing is. */
