@@ -44,6 +44,7 @@ const deps = (changes: Partial<WhyDeps> = {}): WhyDeps => ({
   tables: tables(),
   learned: () => undefined,
   wanted: () => undefined,
+  keptSeconds: () => undefined,
   sessions: [],
   ...changes,
 });
@@ -57,6 +58,23 @@ test("every candidate has its fate: the best, the rule that put one behind, the 
   });
   assert.equal(candidates[0]?.from, "near");
   assert.match(candidates[0]?.received ?? "", /^ORIGIN igp.*LOCAL_PREF 200/);
+});
+
+test("a stale route says why it is kept, and for how long", () => {
+  const rib = tables();
+  rib.update("near", announce(attributes("10.0.0.1"), "192.168.2.0/26", "192.168.3.0/26"));
+  rib.update("far", announce(attributes("10.0.0.2"), "192.168.4.0/26"));
+  rib.sessionRetired("near", [4, 6]);
+  rib.sessionDown("far", [4, 6]);
+  while (rib.work(100));
+  const kept = (prefix: string) =>
+    whyPrefix(
+      parsePrefix(prefix),
+      deps({ tables: rib, keptSeconds: (by) => (by === "near" ? 23 : 119) }),
+    ).candidates.map((candidate) => candidate.kept);
+  assert.deepEqual(kept("192.168.2.0/26"), [{ since: "removed", seconds: 23 }]);
+  assert.deepEqual(kept("192.168.4.0/26"), [{ since: "lost", seconds: 119 }]);
+  assert.deepEqual(kept("192.168.9.0/26"), [undefined]);
 });
 
 test("an address is answered by the longest prefix that covers it, and what nobody told by nothing", () => {

@@ -19,6 +19,8 @@ export interface WhyDeps {
   readonly learned: (prefix: PrefixCode) => LearnedDecision | undefined;
   /** The route that the kernel shall hold under a key, who wants it, and what keeps it from being there. */
   readonly wanted: (key: string) => Wanted | undefined;
+  /** How long routes of the session are kept at most that it has not told again, since it was lost or removed. */
+  readonly keptSeconds: (session: string) => number | undefined;
   /** Sessions that the answer shall speak of. */
   readonly sessions: readonly string[];
 }
@@ -48,6 +50,8 @@ export interface WhyCandidate {
   /** What import made of them, where that is something else. */
   readonly imported?: string;
   readonly isStale: boolean;
+  /** Stale: why it is kept, and for how long at most. */
+  readonly kept?: { readonly since: "removed" | "lost"; readonly seconds?: number };
   readonly fate: string;
   readonly why: string;
 }
@@ -62,7 +66,7 @@ export function whyPrefix(asked: Prefix, deps: WhyDeps): WhyReport {
   return {
     asked: formatPrefix(asked),
     prefix,
-    candidates: candidates.map(candidateOf),
+    candidates: candidates.map((candidate) => candidateOf(candidate, deps.keptSeconds)),
     ...(learned ? { learned: "piece" in learned ? { route: describeRoute(learned.piece.route) } : learned } : {}),
     ...(wanted
       ? { kernel: { route: describeRoute(wanted.route), source: wanted.source, failures: wanted.failures } }
@@ -80,13 +84,17 @@ function known({ address, length }: Prefix, tables: BgpTables): PrefixCode | und
   return undefined;
 }
 
-function candidateOf({ session, about, received, attributes, isStale, fate }: CandidateReport): WhyCandidate {
+function candidateOf(candidate: CandidateReport, keptSeconds: WhyDeps["keptSeconds"]): WhyCandidate {
+  const { session, about, received, attributes, isStale, isRetired, fate } = candidate;
+  const seconds = isStale && session !== undefined ? keptSeconds(session) : undefined;
+  const since = isRetired ? "removed" : "lost";
   return {
     ...(session === undefined ? {} : { from: session }),
     ...(about === undefined ? {} : { about }),
     received: describeAttributes(received),
     ...(attributes === received ? {} : { imported: describeAttributes(attributes) }),
     isStale,
+    ...(isStale ? { kept: { since, ...(seconds === undefined ? {} : { seconds }) } } : {}),
     fate: fate.fate,
     why: fateInWords(fate),
   };

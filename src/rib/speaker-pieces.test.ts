@@ -22,14 +22,15 @@ class Speaker {
 
   wish(passwords: Passwords = noPasswords) {
     this.at.compiler.flush(10_000, (key, { bgp }) => this.pieces.set(key, bgp));
-    const { config, reports } = this.pieces.wish(passwords);
-    return { reports, config: config ?? assert.fail(reports.join()) };
+    const { config, pieces, reports } = this.pieces.wish(passwords);
+    return { reports, pieces, config: config ?? assert.fail(reports.join()) };
   }
 }
 
 test("a node's speaker has its mesh and its blocks", () => {
-  const { config, reports } = new Speaker().wish();
+  const { config, pieces, reports } = new Speaker().wish();
   assert.deepEqual([...config.sessions.keys()].sort(), ["Mesh_10_30_0_136", "Mesh_10_30_0_56", "Mesh_10_30_1_66"]);
+  assert.equal(pieces.get("Mesh_10_30_0_56")?.node, "worker-2");
   assert.deepEqual(
     [...config.originated].map(([prefix, { about }]) => [formatPrefixCode(prefix), about]),
     [["192.168.226.64/26", "block 192.168.226.64/26"]],

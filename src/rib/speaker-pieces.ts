@@ -28,6 +28,8 @@ export type Passwords = (ref: SecretRef) => string | undefined;
 export interface SpeakerWish {
   /** Undefined: this node speaks no BGP, or not yet. */
   readonly config: SpeakerConfig | undefined;
+  /** What each session of it is made of. */
+  readonly pieces: ReadonlyMap<string, SessionPiece>;
   /** What keeps sessions from being, in words for people. */
   readonly reports: readonly string[];
 }
@@ -68,15 +70,18 @@ export class SpeakerPieces {
 
   wish(password: Passwords): SpeakerWish {
     const router = this.#pieces.get(keys.bgpRouter)?.router;
-    if (!router) return { config: undefined, reports: [] };
+    if (!router) return { config: undefined, pieces: new Map(), reports: [] };
     const { winners, conflicts } = this.#sessions.choose();
     const reports = new Reports(conflicts);
     const sessions = new Map<string, SessionConfig>();
+    const pieces = new Map<string, SessionPiece>();
     for (const [name, piece] of winners) {
       const made = this.#session(piece, password, reports);
-      if (made) sessions.set(name, made);
+      if (!made) continue;
+      sessions.set(name, made);
+      pieces.set(name, piece);
     }
-    return { config: { ...router, sessions, originated: this.#announced() }, reports: reports.lines() };
+    return { config: { ...router, sessions, originated: this.#announced() }, pieces, reports: reports.lines() };
   }
 
   /** Of several sources of one prefix the one that sorts first. */

@@ -7,7 +7,8 @@
  *
  * A turn takes in first and tells afterwards, so that what came together leaves together.
  *
- * Also what RFC 4724 asks of both ends of a restart: whose routes stay for how long, and when routes are chosen.
+ * Also what RFC 4724 asks of both ends of a restart: whose routes stay for how long, and when routes are chosen. Routes of a
+ * session that the configuration ends stay a while too, so that what takes its place can tell them first.
  */
 import type { SessionConfig } from "../bgp/config.ts";
 import { AttributeTable } from "../bgp/message/attribute-table.ts";
@@ -16,12 +17,12 @@ import { cease } from "../bgp/message/notification-text.ts";
 import type { RouteRefresh, Update } from "../bgp/message/types.ts";
 import { Rib } from "../bgp/rib/rib.ts";
 import type { BestChange } from "../bgp/rib/types.ts";
-import { droppedAtReturn, keptAfterLoss } from "../bgp/session/graceful.ts";
+import { droppedAtReturn, isRetiredByPeer, keptAfterLoss, RETIRED_SECONDS } from "../bgp/session/graceful.ts";
 import type { Negotiated } from "../bgp/session/negotiate.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { Family, IpAddress, Ipv4 } from "../ip/address.ts";
 import { TurnBudget } from "../kernel/turn-budget.ts";
-import type { Clock, Timer } from "../port/clock.ts";
+import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { Deferral } from "./deferral.ts";
@@ -54,7 +55,7 @@ export class Exchange implements SessionHooks {
   readonly attributes = new AttributeTable();
   /** Told once: what was learned until now is told whole, and what an earlier run left may go. */
   settled: () => void = () => undefined;
-  rib: Rib;
+  readonly rib: Rib;
   readonly #deps: ExchangeDeps;
   #sink: ((changes: readonly BestChange[]) => void) | undefined;
   #routerId: Ipv4;
@@ -75,19 +76,13 @@ export class Exchange implements SessionHooks {
       this.rib.sweep(name, [4, 6]);
       this.wake();
     });
-    this.rib = this.#newRib();
-  }
-
-  #newRib(): Rib {
-    const { surroundings, maxPaths } = this.#deps;
+    const { surroundings, maxPaths } = deps;
     const world = {
       attributes: this.attributes,
       costOf: (nextHop: IpAddress) => surroundings.costOf(nextHop),
       isOwnAddress: (address: IpAddress) => surroundings.isOwnAddress(address),
     };
-    const rib = new Rib(world, { routerId: this.#routerId, maxPaths });
-    if (this.#sink) rib.keepChanges();
-    return rib;
+    this.rib = new Rib(world, { routerId, maxPaths });
   }
 
   /** Told of the routes to use as they change; not while a restart is deferred. */
@@ -96,10 +91,10 @@ export class Exchange implements SessionHooks {
     this.rib.keepChanges();
   }
 
-  /** Another router id: what the tables hold is of the one before. No session may be up. */
-  renew(routerId: Ipv4): void {
+  /** No session may be up. */
+  setRouterId(routerId: Ipv4): void {
     this.#routerId = routerId;
-    this.rib = this.#newRib();
+    this.rib.setRouterId(routerId);
   }
 
   negotiatedOf(session: Session): Negotiated | undefined {
@@ -131,14 +126,37 @@ export class Exchange implements SessionHooks {
     this.wake();
   }
 
-  /** The session is over for good. */
-  forget(session: Session): void {
-    this.#stale.cancel(session.name);
+  /** The configuration has ended the session: what it told stays for `RETIRED_SECONDS`, or until others tell it. */
+  retire(session: Session): void {
+    const { name } = session;
     this.#readable.delete(session);
     this.#established.delete(session);
-    this.rib.sessionDown(session.name, []);
-    this.#deferral?.removed(session.name);
+    this.#retire(name, [4, 6], RETIRED_SECONDS);
+    this.#deferral?.removed(name);
     this.wake();
+  }
+
+  /** No sooner than a time that was set before: a session that is ended time and again keeps nothing alive. */
+  #retire(name: string, families: readonly Family[], seconds: number): void {
+    this.rib.sessionRetired(name, families);
+    const routes = this.rib.staleCount(name);
+    if (routes === 0) return;
+    const afterMs = Math.min(this.#stale.left(name) ?? Number.POSITIVE_INFINITY, seconds * 1000);
+    this.#stale.set(name, afterMs);
+    const fields = { session: name, routes, seconds: Math.ceil(afterMs / 1000) };
+    this.#deps.log.info("routes of a session that is configured no longer stay until others tell them", fields);
+  }
+
+  /** Routes of a session whose peer is gone: nobody will tell them again. */
+  letGo(name: string): void {
+    this.#stale.cancel(name);
+    this.rib.sweep(name, [4, 6]);
+    this.wake();
+  }
+
+  /** How long stale routes of the session are kept at most. */
+  keptMs(name: string): Millis | undefined {
+    return this.#stale.left(name);
   }
 
   close(): void {
@@ -150,9 +168,11 @@ export class Exchange implements SessionHooks {
   established(session: Session, negotiated: Negotiated): void {
     const { name } = session;
     this.#established.set(session, negotiated);
+    // A peer that the configuration has parted from us has not restarted: it forwards as before, and its time goes on.
+    const hasRestarted = !this.rib.isRetired(name);
     this.rib.sessionUp(this.#ribSession(session, negotiated));
-    this.#stale.cancel(name);
-    if (this.rib.staleCount(name) > 0) {
+    if (hasRestarted) this.#stale.cancel(name);
+    if (hasRestarted && this.rib.staleCount(name) > 0) {
       this.rib.sweep(name, droppedAtReturn([4, 6], negotiated));
       this.#stale.set(name, STALE_MS);
     }
@@ -161,18 +181,28 @@ export class Exchange implements SessionHooks {
   }
 
   lost(session: Session, ending: Ending, negotiated: Negotiated): void {
+    const { name } = session;
     this.#established.delete(session);
+    // Whoever stops a session says what becomes of its routes.
+    if (ending.cause === "stopped") return;
     const kept = keptAfterLoss(ending, negotiated);
-    this.rib.sessionDown(session.name, kept);
     const { restartTimeSeconds = 0 } = negotiated.gracefulRestart ?? {};
-    if (kept.length > 0) this.#stale.set(session.name, restartTimeSeconds * 1000);
+    if (kept.length > 0 && isRetiredByPeer(ending)) {
+      this.#retire(name, kept, Math.min(RETIRED_SECONDS, restartTimeSeconds));
+    } else {
+      this.rib.sessionDown(name, kept);
+      if (kept.length > 0) this.#stale.set(name, restartTimeSeconds * 1000);
+    }
     this.wake();
   }
 
   update(session: Session, update: Update): void {
     const { name, config } = session;
     this.rib.update(name, update);
-    if (update.endOfRib) this.#deferral?.ended(name, update.endOfRib);
+    if (update.endOfRib) {
+      this.#deferral?.ended(name, update.endOfRib);
+      if (this.rib.staleCount(name) === 0) this.#stale.cancel(name);
+    }
     const { maxPrefixes } = config;
     if (maxPrefixes === undefined || this.rib.receivedCount(name) <= maxPrefixes) return;
     session.fail(cease(CeaseReason.maximumPrefixes), `the peer told more than ${maxPrefixes} prefixes`);

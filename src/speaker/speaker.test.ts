@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { Filter } from "../bgp/filter/types.ts";
 import { parseAddress } from "../ip/address.ts";
 import { sessionConfig } from "../testing/bgp-samples.ts";
-import { type SpeakerHost, SpeakerWorld } from "../testing/speaker-world.ts";
+import { type SpeakerHost, SpeakerWorld, textOf } from "../testing/speaker-world.ts";
 
 const reject: Filter = { name: "nothing", terms: [], otherwise: "reject" };
 const FIRST = "10.0.0.1";
@@ -89,27 +89,135 @@ test("another hold time opens the session again, and the peer is told why", asyn
   world.close();
 });
 
-test("a session that is removed ends, its routes go, and its peer is refused", async () => {
+const THIRD = "10.0.0.3";
+const KEPT_MS = 30_000;
+
+/** The best routes of a host, all of them looked at each time that one changes. */
+function watched(host: SpeakerHost): string[][] {
+  const seen: string[][] = [];
+  host.speaker.onBest((changes) => {
+    for (const { prefix, routes } of changes) seen.push([textOf(prefix), ...routes.map(({ session }) => session)]);
+  });
+  return seen;
+}
+
+test("a session that is removed ends, and its peer is told and refused", async () => {
   const world = new SpeakerWorld();
   const [left, right] = await world.pair();
-  right.originate("192.168.1.0/26");
-  await world.until("the route", () => left.best.size === 1);
   left.configure({ sessions: new Map() });
-  left.peer(world.host("10.0.0.3"));
-  await world.until("the route to go", () => left.best.size === 0);
+  left.peer(world.host(THIRD));
+  await world.until("the end", () => right.status(FIRST).received !== undefined);
   assert.match(right.status(FIRST).received?.message ?? "", /Peer De-configured \(6\/3\)/);
-  await world.until("the peer to come and be refused", () => left.speaker.status().strangers.count > 1);
+  await world.until("the peer to come and be refused", () => left.speaker.status().strangers.count > 0);
   assert.equal(left.speaker.status().strangers.last, right.routerId);
   const said = left.log.lines.filter(({ message }) => message.includes("no peer's was refused"));
   assert.equal(said.length, 1);
   world.close();
 });
 
-test("another router id opens everything again under the new one", async () => {
+test("routes of a session that is removed stay until another session tells them, without a gap", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair();
+  const third = world.host(THIRD);
+  right.originate("192.168.0.0/26", "192.168.1.0/26");
+  await world.until("the routes", () => left.best.size === 2);
+  const seen = watched(left);
+  left.configure({ sessions: new Map() });
+  await world.clock.advance(10_000);
+  assert.deepEqual(seen, []);
+  assert.equal(left.speaker.keptSeconds(SECOND), 20);
+  third.originate("192.168.0.0/26");
+  third.peer(left);
+  left.peer(third);
+  await world.until("the other session", () => seen.length > 0);
+  assert.deepEqual(seen, [["192.168.0.0/26", THIRD]]);
+  await world.clock.advance(KEPT_MS);
+  assert.deepEqual(seen.slice(1), [["192.168.1.0/26"]], "nobody has told it again");
+  assert.equal(left.speaker.keptSeconds(SECOND), undefined);
+  world.close();
+});
+
+test("routes of a session that is removed go after 30 s, however often it is set up and removed", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair();
+  right.originate("192.168.1.0/26");
+  await world.until("the route", () => left.best.size === 1);
+  const { sessions } = left.config;
+  right.configure({ sessions: new Map() });
+  for (let waited = 0; waited < KEPT_MS - 1000; waited += 2000) {
+    assert.equal(left.best.size, 1, `after ${waited} ms`);
+    left.configure({ sessions: new Map() });
+    await world.clock.advance(1000);
+    left.configure({ sessions });
+    await world.clock.advance(1000);
+  }
+  await world.clock.advance(2000);
+  assert.equal(left.best.size, 0);
+  world.close();
+});
+
+test("the peer of a session that is removed keeps its routes as long, where graceful restart was agreed on", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair({ restartTimeSeconds: 120 });
+  left.originate("192.168.0.0/26");
+  await world.until("the route", () => right.best.size === 1);
+  left.configure({ sessions: new Map() });
+  await world.until("the end", () => !right.isUp(FIRST));
+  await world.clock.advance(KEPT_MS / 2);
+  assert.equal(right.best.size, 1);
+  right.configure({ sessions: new Map() });
+  await world.clock.advance(KEPT_MS / 2 - 2000);
+  assert.equal(right.best.size, 1, "its own configuration followed");
+  await world.clock.advance(3000);
+  assert.equal(right.best.size, 0, "the time began with the end of the session");
+  world.close();
+});
+
+test("routes of a peer that is gone for good go at once", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair();
+  right.originate("192.168.1.0/26");
+  await world.until("the route", () => left.best.size === 1);
+  left.speaker.letGo([SECOND]);
+  await world.clock.advance(1000);
+  assert.equal(left.best.size, 1, "the session is there");
+  left.configure({ sessions: new Map() });
+  left.speaker.letGo([SECOND]);
+  await world.clock.advance(100);
+  assert.equal(left.best.size, 0);
+  world.close();
+});
+
+for (const [agreed, changes] of [
+  ["with graceful restart", { restartTimeSeconds: 120 }],
+  ["without graceful restart", {}],
+] as const) {
+  test(`routes stay while a session is opened again, ${agreed}`, async () => {
+    const world = new SpeakerWorld();
+    const [left, right] = await world.pair(changes);
+    right.originate("192.168.0.0/26", "192.168.1.0/26");
+    await world.until("the routes", () => left.best.size === 2);
+    const seen = watched(left);
+    left.peer(right, { ...changes, holdTimeSeconds: 30 });
+    right.config = { ...right.config, originated: new Map([...right.config.originated].slice(0, 1)) };
+    right.speaker.configure(right.config);
+    await world.until("the session", () => left.status(SECOND).negotiated?.holdTimeSeconds === 30);
+    await world.until("the rest to go", () => left.status(SECOND).stalePrefixes === 0);
+    await world.clock.advance(1000);
+    assert.deepEqual(seen, [["192.168.1.0/26"]]);
+    await world.clock.advance(KEPT_MS);
+    assert.equal(seen.length, 1);
+    world.close();
+  });
+}
+
+test("another router id opens everything again under the new one, and what was learned stays meanwhile", async () => {
   const world = new SpeakerWorld();
   const [left, right] = await world.pair();
   left.originate("192.168.0.0/26");
-  await world.until("the route", () => right.best.size === 1);
+  right.originate("192.168.1.0/26", "192.168.2.0/26");
+  await world.until("the routes", () => right.best.size === 1 && left.best.size === 2);
+  const seen = watched(left);
   const routerId = parseAddress("10.0.0.9");
   assert.ok(typeof routerId === "number");
   left.configure({ routerId });
@@ -117,6 +225,9 @@ test("another router id opens everything again under the new one", async () => {
     "the new id",
     () => right.status(FIRST).negotiated?.peerRouterId === routerId && right.best.size === 1,
   );
+  right.originate("192.168.1.0/26");
+  await world.until("the withdrawal", () => seen.length > 0);
+  assert.deepEqual(seen, [["192.168.2.0/26"]]);
   world.close();
 });
 

@@ -79,18 +79,32 @@ export class Speaker {
     this.#exchange.settled = sink;
   }
 
-  /** Idempotent. Sessions that did not change stay up; another filter is applied to what is known. */
+  /**
+   * Idempotent. Sessions that did not change stay up; another filter is applied to what is known. What the others told goes on
+   * being used for a while, or until it is told again.
+   */
   configure(config: SpeakerConfig): void {
     const before = this.#config;
     const isSame = before.routerId === config.routerId;
     this.#remove(isSame ? config.sessions : nothing.sessions);
-    if (!isSame) this.#exchange.renew(config.routerId);
+    if (!isSame) this.#exchange.setRouterId(config.routerId);
     this.#config = config;
     if (before === nothing && this.#isRestarting) this.#defer(config);
-    this.#originate(isSame ? before.originated : nothing.originated, config.originated);
+    this.#originate(before.originated, config.originated);
     for (const session of config.sessions.values()) this.#configureSession(session);
     this.#listeners.configure(config.listen, config.sessions.values());
     this.#exchange.wake();
+  }
+
+  /** Routes of sessions that are configured no longer go at once: their peers are no more. */
+  letGo(names: Iterable<string>): void {
+    for (const name of names) if (!this.#sessions.has(name)) this.#exchange.letGo(name);
+  }
+
+  /** How long routes are kept at most that a session has told before it was lost or removed; undefined: there are none. */
+  keptSeconds(name: string): number | undefined {
+    const leftMs = this.#exchange.keptMs(name);
+    return leftMs === undefined ? undefined : Math.ceil(leftMs / 1000);
   }
 
   /** RFC 2918: asks the peer to tell everything again; false: it is not established, or does not know how. */
@@ -180,7 +194,7 @@ export class Speaker {
 
   #drop(session: Session, why: string, reason: number): void {
     session.stop(why, cease(reason));
-    this.#exchange.forget(session);
+    this.#exchange.retire(session);
     this.#past = addTotals(this.#past, session.record.totals);
     this.#sessions.delete(session.name);
   }

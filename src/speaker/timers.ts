@@ -42,8 +42,10 @@ export class Timers<Name extends string> {
     for (const name of [...this.#running.keys()]) this.cancel(name);
   }
 
-  isRunning(name: Name): boolean {
-    return this.#running.has(name);
+  /** Until it expires; undefined: it does not run. */
+  left(name: Name): Millis | undefined {
+    const running = this.#running.get(name);
+    return running && running.at - this.#clock.now();
   }
 
   #fire(name: Name): void {

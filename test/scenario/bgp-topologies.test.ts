@@ -200,24 +200,29 @@ describe("reflectors", { skip, timeout: 600_000 }, () => {
     assertNothingLost(traffic);
   });
 
+  // Reflectors, which have a cluster id, take no part in a mesh.
+  const nodes = {
+    master: "10.50.0.136",
+    "worker-1": "10.50.0.206",
+    "worker-2": "10.50.0.56",
+    "worker-3": "10.50.1.66",
+  };
+
+  /** Every node has these sessions, and its peers have had the time to tell their routes. */
+  const haveSessions = async (kinds: { mesh: boolean; reflectors: boolean }) => {
+    for (const [name, own] of Object.entries(nodes)) {
+      const others = Object.values(nodes).filter((address) => address !== own);
+      const meshed = others.map((address) => `${address} node-to-node mesh up`);
+      const wanted = [...(kinds.mesh ? meshed : []), ...(kinds.reflectors ? toReflectors : [])];
+      await expectSessions(bed, name, ...wanted.sort());
+    }
+  };
+
+  const storedPeers = async () =>
+    (await bed.ocicat("get", "bgppeer", "nodes-to-reflectors", "-o", "yaml", "--export")).stdout;
+
   test("reflectors to mesh and back on the running lab: no packet is lost", async () => {
-    // Reflectors, which have a cluster id, take no part in a mesh.
-    const nodes = {
-      master: "10.50.0.136",
-      "worker-1": "10.50.0.206",
-      "worker-2": "10.50.0.56",
-      "worker-3": "10.50.1.66",
-    };
-    /** Every node has these sessions, and its peers have had the time to tell their routes. */
-    const haveSessions = async (kinds: { mesh: boolean; reflectors: boolean }) => {
-      for (const [name, own] of Object.entries(nodes)) {
-        const others = Object.values(nodes).filter((address) => address !== own);
-        const meshed = others.map((address) => `${address} node-to-node mesh up`);
-        const wanted = [...(kinds.mesh ? meshed : []), ...(kinds.reflectors ? toReflectors : [])];
-        await expectSessions(bed, name, ...wanted.sort());
-      }
-    };
-    const peers = (await bed.ocicat("get", "bgppeer", "nodes-to-reflectors", "-o", "yaml", "--export")).stdout;
+    const peers = await storedPeers();
     const traffic = await underTraffic(bed, "pod-1", targets, async ({ more }) => {
       // What is to carry the routes stands before what carried them goes.
       await patched(bed, "bgpconfig", "default", { nodeToNodeMeshEnabled: true });
@@ -235,6 +240,55 @@ describe("reflectors", { skip, timeout: 600_000 }, () => {
     });
     assertNothingLost(traffic);
     assert.equal((await bed.ocicat("verify")).code, 0);
+  });
+
+  test("the same with what carries the routes taken away first: no packet is lost, and why names what is kept", async () => {
+    const why = () => bed.on("worker-1", "ocicat", "bgp", "why", "192.168.97.192/26");
+    /** Nothing hangs on a session of before any more. */
+    const isTold = (session: RegExp) =>
+      eventually(async () => {
+        const told = await why();
+        assert.match(told, session);
+        assert.doesNotMatch(told, /stale/);
+      }, 60_000);
+    const peers = await storedPeers();
+    const traffic = await underTraffic(bed, "pod-1", targets, async ({ more }) => {
+      await more(500);
+      assert.equal((await bed.ocicat("delete", "bgppeer", "nodes-to-reflectors")).code, 0);
+      await eventually(async () =>
+        assert.match(
+          await why(),
+          /removed by configuration; kept until another tells the prefix, for (?:30|[12]?\d) s at most/,
+        ),
+      );
+      assert.deepEqual(await sessions(bed, "worker-1"), []);
+      await more(500);
+      await patched(bed, "bgpconfig", "default", { nodeToNodeMeshEnabled: true });
+      await haveSessions({ mesh: true, reflectors: false });
+      await isTold(/from Mesh_10_50_1_66: best/);
+      await more(500);
+      await patched(bed, "bgpconfig", "default", { nodeToNodeMeshEnabled: false });
+      assert.equal((await bed.ocicatWith(peers, "apply", "-f", "-")).code, 0);
+      await haveSessions({ mesh: false, reflectors: true });
+      await isTold(/from Global_10_50_0_11: best|from Node_10_50_0_11: best/);
+      await more(500);
+    });
+    assertNothingLost(traffic);
+    await expectRoutes(bed, "worker-1", "192.168.97.192/26 via 10.50.1.66 dev tunl0 proto bird onlink");
+    assert.equal((await bed.ocicat("verify")).code, 0);
+  });
+
+  test("a node that is deleted leaves no route behind for long", async () => {
+    const [block, of] = ["192.168.97.192/26", "worker-3"];
+    const routes = async () => (await bed.routes("worker-1")).filter((line) => line.startsWith(block));
+    assert.equal((await routes()).length, 1);
+    const node = (await bed.ocicat("get", "node", of, "-o", "yaml", "--export")).stdout;
+    assert.equal((await bed.ocicat("lab", "break", "agent", of)).code, 0);
+    assert.equal((await bed.ocicat("delete", "node", of)).code, 0);
+    await eventually(async () => assert.deepEqual(await routes(), []), 15_000);
+    assert.equal((await bed.ocicatWith(node, "apply", "-f", "-")).code, 0);
+    assert.equal((await bed.ocicat("lab", "heal")).code, 0);
+    await expectRoutes(bed, "worker-1", `${block} via 10.50.1.66 dev tunl0 proto bird onlink`);
   });
 });
 

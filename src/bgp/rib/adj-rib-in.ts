@@ -18,21 +18,23 @@ import type { RibSession, RibWorld } from "./types.ts";
 const NONE: readonly Path[] = [];
 
 export class AdjRibIn {
+  routerId: Ipv4;
   readonly hops: NextHops;
   readonly #table: PrefixTable;
   readonly #world: RibWorld;
-  readonly #routerId: Ipv4;
   readonly #touched: (id: number) => void;
   readonly #paths = new IdTable<Path | Path[]>();
   readonly #peers = new Map<string, Peer>();
   /** Peers with something to take out or to revisit. */
   readonly #busy = new Set<Peer>();
+  /** Peers whose session was retired: nearly always none. */
+  readonly #retired = new Set<Peer>();
 
   /** `touched` is called when what is known of a prefix has changed. */
   constructor(table: PrefixTable, world: RibWorld, routerId: Ipv4, touched: (id: number) => void) {
     this.#table = table;
     this.#world = world;
-    this.#routerId = routerId;
+    this.routerId = routerId;
     this.#touched = touched;
     this.hops = new NextHops((address) => world.costOf(address));
   }
@@ -66,8 +68,16 @@ export class AdjRibIn {
     const peer = this.#peers.get(session.name) ?? new Peer(session);
     this.#peers.set(session.name, peer);
     peer.isUp = true;
+    if (this.#retired.delete(peer)) this.#unretire(peer);
     this.configure(session);
     return peer;
+  }
+
+  /** What it has told counts again, also against others that are retired. */
+  #unretire(peer: Peer): void {
+    peer.isRetired = false;
+    peer.revisited.addAll(peer.ids);
+    this.#workFor(peer);
   }
 
   /** Facts of a session that is up, or whose routes are kept. */
@@ -90,6 +100,25 @@ export class AdjRibIn {
     for (const family of peer.session.families) if (keep.includes(family)) this.markStale(peer, family);
     for (const id of peer.stale.size > 0 ? peer.ids : []) if (!peer.stale.has(id)) peer.doomed.add(id);
     if (peer.stale.size === 0) peer.doomed.addAll(peer.ids);
+    this.#workFor(peer);
+  }
+
+  /**
+   * The session is over by configuration, and what takes its place may have yet to tell its own: routes of the families in
+   * `keep` stay, stale ones among them, each until another source has one that can be used.
+   */
+  retire(name: string, keep: readonly Family[]): void {
+    const peer = this.#peers.get(name);
+    if (!peer) return;
+    peer.isUp = false;
+    peer.isRetired = true;
+    this.#retired.add(peer);
+    // Of families that it spoke in an earlier session there may be some too.
+    const isWhole = keep.includes(4) && keep.includes(6);
+    for (const id of isWhole ? [] : peer.ids) if (!keep.includes(this.#familyOf(id))) peer.doomed.add(id);
+    peer.stale.addAll(peer.ids);
+    for (const id of peer.doomed) peer.stale.delete(id);
+    peer.revisited.addAll(peer.ids);
     this.#workFor(peer);
   }
 
@@ -132,7 +161,9 @@ export class AdjRibIn {
     const was = this.paths(id).find(({ peer }) => peer === undefined)?.origination;
     if (was && was.about === origination.about && was.device === origination.device) return;
     const received = this.#world.attributes.intern(ownAttributes(familyOfCode(prefix)));
-    this.#set(id, undefined, new Path({ origination }, received, { attributes: received }, undefined));
+    const path = new Path({ origination }, received, { attributes: received }, undefined);
+    this.#set(id, undefined, path);
+    this.#supersede(id, path);
   }
 
   /** A next hop whose answer is another now: what its peers told over it is looked at again, in slices. */
@@ -160,7 +191,7 @@ export class AdjRibIn {
   #contextOf(peer: Peer): ImportContext {
     return {
       session: peer.session,
-      routerId: this.#routerId,
+      routerId: this.routerId,
       attributes: this.#world.attributes,
       isOwnAddress: (address) => this.#world.isOwnAddress(address),
     };
@@ -176,6 +207,17 @@ export class AdjRibIn {
       const path = common ?? peer.pathFor(prefix, received, context, this.hops);
       if (!peer.asksForPrefix) common = path;
       this.#set(id, peer, path);
+      this.#supersede(id, path);
+    }
+  }
+
+  /** What retired peers told of the prefix goes where there is a path that can be used in its place. */
+  #supersede(id: number, { isEligible }: Path): void {
+    if (this.#retired.size === 0 || !isEligible) return;
+    for (const { peer } of this.paths(id)) {
+      if (!peer?.isRetired) continue;
+      this.#withdraw(peer, id);
+      this.#workFor(peer);
     }
   }
 
@@ -190,8 +232,14 @@ export class AdjRibIn {
   #revisit(peer: Peer, id: number, context: ImportContext): void {
     const was = this.paths(id).find((path) => path.peer === peer);
     if (!was) return;
-    this.#set(id, peer, peer.pathFor(this.#table.prefixOf(id), was.received, context, this.hops));
+    if (peer.isRetired && this.paths(id).some((path) => path.isEligible && !path.peer?.isRetired)) {
+      this.#withdraw(peer, id);
+      return;
+    }
+    const path = peer.pathFor(this.#table.prefixOf(id), was.received, context, this.hops);
+    this.#set(id, peer, path);
     if (was.hop && peer.movedHops.has(was.hop)) this.#touched(id);
+    if (!peer.isRetired) this.#supersede(id, path);
   }
 
   /** The id, held once for all candidates of it together: `#set` releases it with the last. */
@@ -239,7 +287,9 @@ export class AdjRibIn {
   #rest(peer: Peer): void {
     peer.movedHops.clear();
     this.#busy.delete(peer);
-    if (!peer.isUp && peer.ids.size === 0) this.#peers.delete(peer.session.name);
+    if (peer.isUp || peer.ids.size > 0) return;
+    this.#peers.delete(peer.session.name);
+    this.#retired.delete(peer);
   }
 }
 

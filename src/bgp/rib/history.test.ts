@@ -99,6 +99,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("up" as const), session: facts }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("configure" as const), session: facts }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("down" as const), name, keep: fc.subarray<Family>([4, 6]) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("retire" as const), name, keep: fc.subarray<Family>([4, 6]) }) },
   {
     weight: 12,
     arbitrary: fc.record({
@@ -152,6 +153,7 @@ const histories = fc.array(step, { minLength: 1, maxLength: 150, size: "max" });
 interface Told {
   session: RibSession;
   isUp: boolean;
+  isRetired: boolean;
   readonly received: Map<PrefixCode, AttributeSet>;
   readonly stale: Set<PrefixCode>;
 }
@@ -178,7 +180,15 @@ class Trial {
         const { name: of } = done.session;
         const was = this.sessions.get(of);
         if (was?.isUp) return;
-        this.sessions.set(of, { received: new Map(), stale: new Set(), ...was, session: done.session, isUp: true });
+        if (was) this.#forgetSuperseded(was);
+        this.sessions.set(of, {
+          received: new Map(),
+          stale: new Set(),
+          ...was,
+          session: done.session,
+          isUp: true,
+          isRetired: false,
+        });
         this.heard.set(of, new Map());
         this.marks.set(of, []);
         this.rib.sessionUp(done.session);
@@ -194,6 +204,9 @@ class Trial {
       }
       case "down":
         this.#down(done.name, done.keep);
+        break;
+      case "retire":
+        this.#retire(done.name, done.keep);
         break;
       case "announce":
         this.#announce(done);
@@ -276,6 +289,7 @@ class Trial {
   /** The tables, worked until nothing is left, are those computed from scratch. */
   check(): void {
     this.settle();
+    for (const told of this.sessions.values()) this.#forgetSuperseded(told);
     const plain = plainRib({
       world: this.world,
       options,
@@ -287,6 +301,34 @@ class Trial {
       assert.deepEqual(sorted(this.heard.get(of) ?? new Map()), sorted(told), `what ${of} has heard`);
     for (const [of, { isUp, received }] of this.sessions)
       assert.equal(this.rib.receivedCount(of), received.size, `received from ${of}, up ${isUp}`);
+    for (const prefix of this.rib.prefixes()) {
+      const candidates = this.rib.why(prefix)?.candidates ?? [];
+      const usable = candidates.filter(({ fate: { fate } }) => fate !== "rejected" && fate !== "unreachable");
+      const isTold = usable.some(({ isRetired }) => !isRetired);
+      assert.ok(!isTold || candidates.every(({ isRetired }) => !isRetired), `${prefix} is kept, and others tell it`);
+    }
+  }
+
+  /** When the tables find that another source tells what a retired session told depends on how far they were worked. */
+  #forgetSuperseded(told: Told): void {
+    if (!told.isRetired) return;
+    for (const prefix of [...told.received.keys()]) {
+      const candidates = this.rib.why(prefix)?.candidates ?? [];
+      if (!candidates.some(({ session: by }) => by === told.session.name)) this.#forget(told, prefix);
+    }
+  }
+
+  #retire(of: string, keep: readonly Family[]): void {
+    const told = this.sessions.get(of);
+    this.rib.sessionRetired(of, keep);
+    this.heard.delete(of);
+    if (!told) return;
+    told.isUp = false;
+    told.isRetired = true;
+    for (const prefix of [...told.received.keys()]) {
+      if (keep.includes(familyOfCode(prefix))) told.stale.add(prefix);
+      else this.#forget(told, prefix);
+    }
   }
 
   #announce({ name: of, prefixes: all, set4, set6 }: Extract<Step, { do: "announce" }>): void {
@@ -306,6 +348,7 @@ class Trial {
 
   #down(of: string, keep: readonly Family[]): void {
     const told = this.sessions.get(of);
+    if (told) this.#forgetSuperseded(told);
     this.rib.sessionDown(of, keep);
     this.heard.delete(of);
     if (!told) return;

@@ -14,6 +14,8 @@ import type { RibSession } from "./types.ts";
 export class Peer {
   session: RibSession;
   isUp = false;
+  /** Its session is over by configuration: each route stays until somebody else has one that can be used. */
+  isRetired = false;
   /** Prefixes that it has a route to. */
   readonly ids = new IdSet();
   /** Of those, RFC 4724: from before its restart and not told again since. */

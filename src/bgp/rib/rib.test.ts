@@ -242,6 +242,74 @@ test("a stale route that its time runs out for goes, a fresh one stays", () => {
   assert.deepEqual([...rib.prefixes()], [P2]);
 });
 
+test("routes of a retired session stay, each until another source has one that can be used", () => {
+  const of = world();
+  const rib = ribWith(["a", "b", "c"], {}, of);
+  const far = ipv4("10.9.0.1");
+  of.costs.set(far, undefined);
+  rib.update("a", announce(attributes("10.0.0.1"), P1, P2));
+  rib.update("a", announce(attributes("fd00::1"), V6));
+  const heard = known(rib, "c");
+  rib.sessionRetired("a", [4, 6]);
+  rib.update("b", announce(attributes("10.9.0.1"), P1));
+  assert.deepEqual(
+    rib.why(P1)?.candidates.map(({ isRetired, isStale }) => [isRetired, isStale]),
+    [
+      [true, true],
+      [false, false],
+    ],
+  );
+  rib.update("b", announce(attributes("10.0.0.2"), P2));
+  rib.originate(V6, { about: "ours" });
+  assert.deepEqual(
+    [...known(rib, "c", heard)].sort().map(([prefix, { nextHop }]) => [prefix, nextHop]),
+    [
+      [P1, ipv4("10.0.0.1")],
+      [P2, ipv4("10.0.0.2")],
+    ].sort(),
+  );
+  assert.equal(rib.staleCount("a"), 1);
+  of.costs.set(far, 3);
+  rib.nextHopChanged(far);
+  known(rib, "c", heard);
+  assert.equal(heard.get(P1)?.nextHop, far);
+  rib.update("b", withdraw(P1, P2));
+  assert.deepEqual([...known(rib, "c", heard).keys()], [], "what was told by others does not come back");
+  assert.equal(rib.counts().sessions, 2);
+});
+
+test("routes that others have told too go with a retired session, and its own with the sweep", () => {
+  const rib = ribWith(["a", "b"]);
+  rib.update("a", announce(attributes("10.0.0.1"), P1, P2));
+  rib.update("b", announce(attributes("10.0.0.2"), P2));
+  settle(rib);
+  rib.sessionRetired("a", [4, 6]);
+  settle(rib);
+  assert.deepEqual(
+    [...rib.prefixes()].map((prefix) => rib.why(prefix)?.candidates.map(({ session: by }) => by)),
+    [["a"], ["b"]],
+  );
+  rib.sweep("a", [4, 6]);
+  settle(rib);
+  assert.deepEqual([...rib.prefixes()], [P2]);
+});
+
+test("a retired session that comes again has its routes as after a restart", () => {
+  const rib = ribWith(["a"]);
+  rib.update("a", announce(attributes("10.0.0.1"), P1, P2));
+  rib.sessionRetired("a", [4]);
+  settle(rib);
+  rib.sessionUp(facts("a"));
+  assert.equal(rib.isRetired("a"), false);
+  rib.update("a", announce(attributes("10.0.0.1"), P2));
+  rib.update("a", endOfRib(4));
+  settle(rib);
+  assert.deepEqual([...rib.prefixes()], [P2]);
+  rib.sessionRetired("a", [6]);
+  settle(rib);
+  assert.equal(rib.counts().routed, 0, "of a family that is not kept nothing stays");
+});
+
 test("a next hop that becomes unreachable takes its routes out, and only those", () => {
   const of = world();
   const rib = ribWith(["a", "b"], {}, of);

@@ -7,7 +7,7 @@
  * Calls that take something in only note what they touch; `work` carries it on in slices of the caller's choice, so that no
  * event loop turn is long. Where it stops, everything handed out is right as far as it goes.
  */
-import type { Family, IpAddress } from "../../ip/address.ts";
+import type { Family, IpAddress, Ipv4 } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
 import type { Origination } from "../config.ts";
 import type { Update } from "../message/types.ts";
@@ -52,6 +52,17 @@ export class Rib {
     this.#adjRibIn.down(name, keep);
   }
 
+  /** Its session is configured no longer, or otherwise: families in `keep` stay until others tell them, or until `sweep`. */
+  sessionRetired(name: string, keep: readonly Family[]): void {
+    this.#adjRibOut.down(name);
+    this.#adjRibIn.retire(name, keep);
+  }
+
+  /** Another BGP Identifier. No session may be up. */
+  setRouterId(routerId: Ipv4): void {
+    this.#adjRibIn.routerId = routerId;
+  }
+
   /** What the peer says; its End-of-RIB takes out what is stale. Ignored where the session is not up. */
   update(name: string, update: Update): void {
     this.#adjRibIn.update(name, update);
@@ -92,6 +103,11 @@ export class Rib {
   /** Of those, the stale ones. */
   staleCount(name: string): number {
     return this.#adjRibIn.peer(name)?.stale.size ?? 0;
+  }
+
+  /** Whether its session was retired and has not come up since. */
+  isRetired(name: string): boolean {
+    return this.#adjRibIn.peer(name)?.isRetired ?? false;
   }
 
   /** Prefixes that the session's update group is told; those that came from the session itself are among them. */

@@ -23,8 +23,10 @@ export interface CandidateReport {
   readonly received: AttributeSet;
   /** As import left them. */
   readonly attributes: AttributeSet;
-  /** RFC 4724: not told again since the peer restarted. */
+  /** RFC 4724: not told again since its session was lost. */
   readonly isStale: boolean;
+  /** Its session is over by configuration: it stays until another source tells the prefix, or for some seconds. */
+  readonly isRetired: boolean;
   readonly fate: Fate;
 }
 
@@ -61,6 +63,7 @@ export function reportOf(
       received: path.received,
       attributes: path.attributes,
       isStale: isStale(path),
+      isRetired: path.peer?.isRetired ?? false,
       fate: fateOf(path, chosen, rules),
     })),
   };

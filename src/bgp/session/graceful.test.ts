@@ -4,7 +4,7 @@ import { openMessage, peerFacts, sessionConfig } from "../../testing/bgp-samples
 import { notification } from "../message/errors.ts";
 import { CeaseReason, ErrorCode } from "../message/iana.ts";
 import { cease } from "../message/notification-text.ts";
-import { droppedAtReturn, keptAfterLoss } from "./graceful.ts";
+import { droppedAtReturn, isRetiredByPeer, keptAfterLoss } from "./graceful.ts";
 import { type GracefulRestart, judgeOpen, type Negotiated } from "./negotiate.ts";
 import type { Ending } from "./types.ts";
 
@@ -33,6 +33,13 @@ const reset: Ending = { cause: "tcp", why: "reset" };
 const told: Ending = { cause: "received", notification: cease(CeaseReason.administrativeShutdown), why: "bye" };
 const hard: Ending = { cause: "received", notification: cease(CeaseReason.hardReset), why: "hard" };
 const stopped: Ending = { cause: "stopped", why: "removed" };
+
+test("only the peer's own word that we are configured no longer retires a session", () => {
+  const deconfigured = cease(CeaseReason.peerDeconfigured);
+  assert.ok(isRetiredByPeer({ cause: "received", notification: deconfigured, why: "gone" }));
+  assert.ok(!isRetiredByPeer({ cause: "sent", notification: deconfigured, why: "gone" }));
+  for (const other of [reset, told, hard, stopped]) assert.ok(!isRetiredByPeer(other), other.why);
+});
 
 test("a loss of TCP keeps the families that the peer named, without graceful restart nothing", () => {
   assert.deepEqual(keptAfterLoss(reset, negotiated({})), [4, 6]);

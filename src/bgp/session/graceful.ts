@@ -8,6 +8,19 @@ import type { Notification } from "../message/types.ts";
 import type { Negotiated } from "./negotiate.ts";
 import type { Ending } from "./types.ts";
 
+/**
+ * How long routes outlive a session that the configuration has ended, at this end or at the peer's: long enough for both ends
+ * to hear of the change, for what takes the session's place to be dialled some times (after 0.25 s, 0.5 s, … 8 s) and to tell its
+ * routes, and for a person to type the second half of the change. A quarter of what a peer that has crashed is given.
+ */
+export const RETIRED_SECONDS = 30;
+
+/** RFC 4486: the peer's configuration has ended the session for good, and maybe ours is about to. */
+export const isRetiredByPeer = ({ cause, notification }: Ending): boolean =>
+  cause === "received" &&
+  notification?.code === ErrorCode.cease &&
+  notification.subcode === CeaseReason.peerDeconfigured;
+
 /** Families whose routes stay as stale ones after the session ended so. */
 export function keptAfterLoss(ending: Ending, { gracefulRestart, families }: Negotiated): readonly Family[] {
   if (!gracefulRestart || !isGraceful(ending, gracefulRestart.notification)) return [];

@@ -2,6 +2,7 @@
  * `localWorkloadSelector` of a BGPPeer (control plane 6.2): sessions with pods of this node, which dial. Only AS numbers and
  * filters of the BGPPeer count.
  */
+import type { SessionConfig } from "../../bgp/config.ts";
 import type { IpAddress } from "../../ip/address.ts";
 import { isHostPrefix } from "../../ip/prefix.ts";
 import { type Fragment, nothing } from "../fragment.ts";
@@ -10,6 +11,10 @@ import type { OwnSpeaker } from "./own.ts";
 import { SessionRank } from "./pieces.ts";
 import { plainSettings, sessionPiece } from "./session.ts";
 import type { BgpPeer } from "./types.ts";
+
+const PREFIX = "Local_Workload";
+
+export const isWorkloadSession = ({ name }: Pick<SessionConfig, "name">): boolean => name.startsWith(`${PREFIX}_`);
 
 export function workloadSessions(own: OwnSpeaker, peer: BgpPeer, view: View): Fragment {
   const { target, settings, name, users } = peer;
@@ -22,7 +27,7 @@ export function workloadSessions(own: OwnSpeaker, peer: BgpPeer, view: View): Fr
     sessionPiece({
       own,
       end: { address, port: undefined, asn, clusterId: undefined },
-      prefix: "Local_Workload",
+      prefix: PREFIX,
       rank: users.kind === "all" ? SessionRank.global : SessionRank.node,
       about,
       node: undefined,
@@ -55,6 +60,8 @@ export function speakingPodDevice(nextHop: IpAddress, view: View): string | unde
   for (const { address, device } of speakingPods(view)) if (address === nextHop) return device;
   return undefined;
 }
+
+export const hasAddress = (endpoint: Endpoint, address: IpAddress): boolean => addressesOf(endpoint).includes(address);
 
 const addressesOf = ({ addresses }: Endpoint): readonly IpAddress[] =>
   addresses.filter(isHostPrefix).map(({ address }) => address);

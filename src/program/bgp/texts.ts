@@ -99,14 +99,20 @@ export function whyText({ host, asked, prefix, candidates, learned, kernel, told
   return `${lines.join("\n")}\n`;
 }
 
-function candidateLines({ from, about, received, imported, isStale, why }: WhyCandidate): readonly string[] {
-  const stale = isStale ? " (stale: not told again since the peer restarted)" : "";
+function candidateLines({ from, about, received, imported, kept, why }: WhyCandidate): readonly string[] {
   if (from === undefined) return [`  our own${about === undefined ? "" : `, ${about}`}: ${why}`];
   return [
-    `  from ${from}: ${why}${stale}`,
+    `  from ${from}: ${why}${keptText(kept)}`,
     `    received with ${received}`,
     ...(imported === undefined ? [] : [`    import made of it ${imported}`]),
   ];
+}
+
+function keptText(kept: WhyCandidate["kept"]): string {
+  if (!kept) return "";
+  const time = kept.seconds === undefined ? "" : `, for ${kept.seconds} s at most`;
+  if (kept.since === "lost") return ` (stale: not told again since the session was lost; kept${time})`;
+  return ` (stale: its session was removed by configuration; kept until another tells the prefix${time})`;
 }
 
 function kernelLines(kernel: WhyReport["kernel"]): readonly string[] {

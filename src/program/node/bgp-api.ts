@@ -153,6 +153,7 @@ export class BgpApi {
         const { value: route, source } = wanted;
         return { route, source, failures: agent.dataplane.failuresOf(source) };
       },
+      keptSeconds: (session) => this.#speaker.keptSeconds(session),
       sessions: peer === null ? [] : this.#sessions(peer),
     });
   }

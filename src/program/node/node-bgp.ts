@@ -9,6 +9,8 @@
  */
 
 import type { SpeakerConfig } from "../../bgp/config.ts";
+import { isEndDeleted } from "../../compile/bgp/deleted-end.ts";
+import type { SessionPiece } from "../../compile/bgp/pieces.ts";
 import { speakingPodDevice } from "../../compile/bgp/workload-sessions.ts";
 import type { Fragment } from "../../compile/fragment.ts";
 import { type CompileKey, keys } from "../../compile/keys.ts";
@@ -68,6 +70,8 @@ export class NodeBgp implements BgpSide {
   #hostRoutes: HostRoutes | undefined;
   /** Prefixes that were decided, since ever. */
   #decided = 0;
+  /** What each configured session is made of. */
+  #opened: ReadonlyMap<string, SessionPiece> = new Map();
   #isStale = false;
   #flushing: Promise<void> | undefined;
   #secrets: Timer | undefined;
@@ -154,10 +158,11 @@ export class NodeBgp implements BgpSide {
   }
 
   #configure(): void {
-    const { config, reports } = this.#pieces.wish(this.#deps.password);
+    const { config, pieces, reports } = this.#pieces.wish(this.#deps.password);
     this.#notes.configured(reports);
     if (config) {
       this.#deps.turn("bgp configure", () => this.#speaker?.configure(config));
+      this.#letGoDeleted(pieces);
       this.#configured = { at: this.#deps.wallClock.now(), config };
     }
     if (reports.length === 0 || this.#secrets) return;
@@ -167,6 +172,14 @@ export class NodeBgp implements BgpSide {
       this.#configure();
       this.#notes.settled();
     });
+  }
+
+  /** What a session that is removed has told stays for a while, unless the node or pod at its other end is no more. */
+  #letGoDeleted(opened: ReadonlyMap<string, SessionPiece>): void {
+    const { view } = this.#agent ?? {};
+    const gone = view ? [...this.#opened].filter(([, piece]) => isEndDeleted(piece, view)) : [];
+    this.#speaker?.letGo(gone.map(([session]) => session));
+    this.#opened = opened;
   }
 
   /** Where next hops are is said by others' routes, save for interfaces that are ignored. */
@@ -230,7 +243,7 @@ export class NodeBgp implements BgpSide {
   }
 
   /** For people who look at the tables, or listen to the sessions; undefined before `start`. */
-  get speaker(): Pick<Speaker, "tables" | "messages" | "unanswered"> | undefined {
+  get speaker(): Pick<Speaker, "tables" | "messages" | "unanswered" | "keptSeconds"> | undefined {
     return this.#speaker;
   }
 
