@@ -75,6 +75,8 @@ export interface BgpSide {
   contributed(): () => boolean;
   /** All that the store has is compiled, as far as it goes. */
   settled(): void;
+  /** The store is away, or another one, since this agent began: what the node did last goes on. May be told again. */
+  goesOn(): void;
 }
 
 export class Agent {
@@ -302,7 +304,14 @@ export class Agent {
       this.#deps.log.warn("the store is away: forwarding goes on as last applied, nothing new is opened", {}, error);
     }
     this.#store = { state: "away", error: error.message };
-    if (this.#keeper.cursor !== undefined && !this.isInSync) this.dataplane.open({ removes: false });
+    this.#goOn();
+  }
+
+  /** Not before the store has vouched for anything: as last applied, and nothing is taken away. */
+  #goOn(): void {
+    if (this.#keeper.cursor === undefined || this.isInSync) return;
+    this.dataplane.open({ removes: false });
+    this.#deps.bgp?.goesOn();
   }
 
   #recovered(): void {
@@ -317,7 +326,7 @@ export class Agent {
       `the store ${why}: forwarding goes on as last applied and nothing new is opened; if the store is right, restart with --accept-store`,
       { file: this.#keeper.path },
     );
-    if (this.#keeper.cursor !== undefined) this.dataplane.open({ removes: false });
+    this.#goOn();
   }
 
   #repaired(repair: Repair): void {

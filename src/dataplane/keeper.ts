@@ -8,11 +8,10 @@
  * what the agent has seen, which proves as much: a store that went back to a revision between the two makes the very same
  * items of this node, and one that went back further is found out.
  */
-import { messageOf } from "../base/errors.ts";
 import { type ItemKind, order } from "../compile/items.ts";
 import { type CompileKey, isLearned } from "../compile/keys.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
-import type { Clock, Millis, Timer } from "../port/clock.ts";
+import type { Clock, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Cursor } from "../port/store.ts";
@@ -24,13 +23,8 @@ import {
   type LastApplied,
   LastAppliedError,
 } from "./last-applied.ts";
+import { PacedFile } from "./paced-file.ts";
 
-/** Changes come in bursts; a file of thousands of items is written for a burst, not for each. */
-const KEEP_DELAY_MS: Millis = 1_000;
-/** What is written for changes that go on and on, on average: a megabyte a second. */
-const MOST_OCTETS_PER_MS = 1_000;
-/** A write that failed is tried again after this. */
-const RETRY_MS: Millis = 10_000;
 const SOURCE = "last applied";
 const LEARNED_SOURCE = "last learned";
 const PREFERENCE = 1_000;
@@ -61,6 +55,7 @@ interface Written {
 
 export class Keeper {
   readonly #deps: KeeperDeps;
+  readonly #file: PacedFile;
   readonly #last: LastApplied | undefined;
   /** What is wanted still; undefined until the store has vouched. */
   #held: readonly KeptItem[] | undefined;
@@ -70,9 +65,6 @@ export class Keeper {
   readonly pools: readonly Prefix[];
   #written: Written | undefined;
   #listings = 0;
-  /** The next write comes no sooner. */
-  #notBefore: Millis = 0;
-  #failure: string | undefined;
   #timer: Timer | undefined;
   /** One at a time. */
   #writing: Promise<void> | undefined;
@@ -82,6 +74,8 @@ export class Keeper {
   /** Reads the file; one that cannot be used is ignored with a word. */
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
+    const { stateFile, clock, log } = deps;
+    this.#file = new PacedFile({ stateFile, clock, log, what: "the last applied state" });
     this.#last = this.#read();
     this.pools = (this.#last?.pools ?? []).map(parsePrefix);
   }
@@ -164,8 +158,7 @@ export class Keeper {
 
   #schedule(): void {
     if (!this.#due || this.#writing || this.#timer || this.#isWritten(this.#due())) return;
-    const { clock } = this.#deps;
-    this.#timer = clock.after(Math.max(KEEP_DELAY_MS, this.#notBefore - clock.now()), () => {
+    this.#timer = this.#deps.clock.after(this.#file.waitMs, () => {
       this.#timer = undefined;
       if (!this.#due) return;
       this.#writing = this.#keep(this.#due()).finally(() => {
@@ -193,36 +186,16 @@ export class Keeper {
   }
 
   async #keep(content: Kept): Promise<void> {
-    const { stateFile, log, node, clock } = this.#deps;
     const { dataplane, cursor } = content;
     // Taken now: what changes while the file is written makes the next one due.
     const written = this.#mark(content);
-    let octets = 0;
-    const counted = function* (chunks: Iterable<string>) {
-      for (const chunk of chunks) {
-        octets += chunk.length;
-        yield chunk;
-      }
+    const header = { node: this.#deps.node, cursor, pools: this.#poolsOf(content) };
+    const sources = new Map(this.#held?.map(({ kind, key, source }) => [`${kind} ${key}`, source]));
+    const madeBy = (kind: ItemKind, key: string, source: string): string => {
+      const before = source === SOURCE ? sources : source === LEARNED_SOURCE ? this.#learned : undefined;
+      return before?.get(`${kind} ${key}`) ?? source;
     };
-    try {
-      const header = { node, cursor, pools: this.#poolsOf(content) };
-      const sources = new Map(this.#held?.map(({ kind, key, source }) => [`${kind} ${key}`, source]));
-      const madeBy = (kind: ItemKind, key: string, source: string): string => {
-        const before = source === SOURCE ? sources : source === LEARNED_SOURCE ? this.#learned : undefined;
-        return before?.get(`${kind} ${key}`) ?? source;
-      };
-      await stateFile.replace(counted(encodeLastApplied(dataplane, header, madeBy)));
-      this.#written = written;
-      this.#failure = undefined;
-      this.#notBefore = clock.now() + octets / MOST_OCTETS_PER_MS;
-    } catch (failure) {
-      const why = messageOf(failure);
-      if (why !== this.#failure) {
-        log.error("the last applied state cannot be written, will be tried again", { file: stateFile.path }, failure);
-      }
-      this.#failure = why;
-      this.#notBefore = clock.now() + RETRY_MS;
-    }
+    if (await this.#file.replace(encodeLastApplied(dataplane, header, madeBy))) this.#written = written;
   }
 
   /** Ends. With `content`, that is written first, with its cursor. */

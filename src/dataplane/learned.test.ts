@@ -26,15 +26,19 @@ const hear = (agent: Agent, destination: string, ...gateways: readonly string[])
 };
 
 /** A speaker's side that notes what it is told. */
-const side = (): BgpSide & { readonly seen: string[]; passes: number } => {
+const side = (): BgpSide & { readonly seen: string[]; passes: number; wentOn: number } => {
   const seen: string[] = [];
   return {
     seen,
     passes: 0,
+    wentOn: 0,
     compiled: (key) => void seen.push(key),
     contributed: () => () => true,
     settled() {
       this.passes++;
+    },
+    goesOn() {
+      this.wentOn++;
     },
   };
 };
@@ -92,6 +96,29 @@ test("a kill before anything was learned again costs nothing either", async () =
   assert.equal(last.hasLearned, true);
   assert.deepEqual(learnedRoutes(routes), [FAR]);
   await last.close();
+});
+
+test("a speaker goes on as it was where the store is away from the start, and the node knows what it applied last", async () => {
+  const store = await cluster();
+  const { start, clock } = agentHost(store);
+  store.isAway = true;
+  const newcomer = side();
+  const first = start({ bgp: newcomer });
+  await clock.advance(5_000);
+  assert.equal(newcomer.wentOn, 0, "there is nothing to go on from");
+  store.isAway = false;
+  await clock.advance(60_000);
+  store.isAway = true;
+  await clock.advance(60_000);
+  assert.equal(newcomer.wentOn, 0, "it goes on by itself");
+  await first.close();
+  const again = side();
+  const second = start({ bgp: again });
+  await clock.advance(5_000);
+  assert.ok(again.wentOn > 0);
+  assert.equal(again.passes, 0, "nothing has vouched for what is compiled");
+  await second.close();
+  await store.close();
 });
 
 test("an agent that speaks no BGP lets go of what another backend had learned", async () => {

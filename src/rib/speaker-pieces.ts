@@ -56,6 +56,11 @@ export class SpeakerPieces {
     return true;
   }
 
+  /** What each key contributes now. */
+  *[Symbol.iterator](): IterableIterator<readonly [CompileKey, BgpPieces]> {
+    yield* this.#pieces;
+  }
+
   #announce(prefix: PrefixCode, source: CompileKey, origination: Origination): void {
     const sources = this.#originated.get(prefix);
     if (sources) sources.set(source, origination);

@@ -88,18 +88,48 @@ describe("faults on a running lab with BGP", { skip, timeout: 600_000 }, () => {
     });
   }
 
-  test("the store goes away and an agent is killed meanwhile: its routes stay, and it peers again when the store is back", async () => {
+  test("the store goes away and an agent is killed meanwhile: its routes stay, and it peers again before the store is back", async () => {
+    const [block, session] = ["192.168.226.64/26", "Mesh_10_30_0_206"];
+    /** The peer has the block from the new session, which is told after all peers have told theirs. */
+    const isToldAnew = () =>
+      eventually(async () => {
+        const why = await bed.on("worker-2", "ocicat", "bgp", "why", block);
+        assert.match(why, new RegExp(`from ${session}: best$`, "m"));
+      }, 60_000);
+    const flaps = async () =>
+      /Flaps: +\d+/.exec(await bed.on("worker-2", "ocicat", "bgp", "explain", session))?.[0] ?? assert.fail();
+    const routes = await Promise.all(["worker-1", "worker-2"].map((host) => bed.routes(host)));
+    const was = await agentPid();
+    let before = "";
     const traffic = await underTraffic(bed, "pod-1", TARGETS, async ({ more }) => {
       assert.equal((await bed.ocicat("lab", "break", "store")).code, 0);
-      process.kill(await agentPid(), "SIGKILL");
+      process.kill(was, "SIGKILL");
+      await eventually(async () => assert.ok(![0, was].includes(await agentPid())));
+      await isUp("worker-1");
+      await isUp("worker-2");
+      await isToldAnew();
+      before = await flaps();
       await more(2_000);
       await sendsBy(bed, "IPIP Always");
+      // What was learned before is still wanted: nobody has vouched for what is to be in its place.
+      await bed.on("worker-1", "ip", "route", "del", "192.168.219.64/26");
+      await eventually(async () =>
+        assert.deepEqual(await Promise.all(["worker-1", "worker-2"].map((host) => bed.routes(host))), routes),
+      );
+      const why = await bed.on("worker-1", "ocicat", "bgp", "why", "192.168.219.64/26");
+      assert.match(why, /the store is away since this agent began: what was last applied stays/);
       assert.equal((await bed.ocicat("lab", "heal")).code, 0);
-      await isUp("worker-1");
+      await eventually(async () => {
+        const { code, stdout } = await bed.ocicat("verify");
+        assert.equal(code, 0, stdout);
+      }, 60_000);
       await more(500);
     });
     assertNothingLost(traffic);
+    await isUp("worker-1");
+    assert.equal(await flaps(), before, "what the store says is what was kept");
     await sendsBy(bed, "IPIP Always");
+    assert.deepEqual(await Promise.all(["worker-1", "worker-2"].map((host) => bed.routes(host))), routes);
   });
 
   test("a peer's host loses its link, then its agent: the others lose nothing, and with the link its sessions and routes are right again", async () => {

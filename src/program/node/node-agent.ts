@@ -38,6 +38,7 @@ import { type Store, type Stored, StoreError } from "../../port/store.ts";
 import { selectorMatcher } from "../../selector/matcher.ts";
 import type { PluginAnswer, PluginCall } from "../../wire/plugin-call.ts";
 import { BgpApi } from "./bgp-api.ts";
+import { BgpKeeper } from "./bgp-keeper.ts";
 import { watchBgpMetrics } from "./bgp-metrics.ts";
 import { calicoNodeStatus } from "./calico-node-status.ts";
 import { Configuration } from "./configuration.ts";
@@ -67,6 +68,8 @@ export interface NodeAgentDeps {
   readonly namespaces: Namespaces;
   readonly hostFiles: HostFiles;
   readonly stateFile: StateFile;
+  /** Of what the BGP speaker is made of. */
+  readonly bgpStateFile: StateFile;
   readonly clock: Clock;
   readonly wallClock: WallClock;
   readonly log: Log;
@@ -193,16 +196,18 @@ export class NodeAgent {
   }
 
   #newBgp(): NodeBgp | undefined {
-    const { bgpTransport: transport, kernel, clock, wallClock, log, turns, hostFiles } = this.#deps;
+    const { bgpTransport: transport, bgpStateFile: stateFile, kernel, clock, wallClock, turns, hostFiles } = this.#deps;
     if (!transport) return undefined;
+    const log = this.#deps.log.child({ component: "bgp" });
     return new NodeBgp({
       ...kernel,
       transport,
+      keeper: new BgpKeeper({ node: this.#name, stateFile, clock, log }),
       clock,
       wallClock,
       turn: turns.measure,
       random: new SystemRandom(),
-      log: log.child({ component: "bgp" }),
+      log,
       password: ({ name, key }) => hostFiles.readSecret(name, key),
       isOwnAddress: (address) =>
         (this.#local?.interfaces ?? []).some(({ addresses }) => addresses.some((own) => own.address === address)),

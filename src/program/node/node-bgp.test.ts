@@ -9,9 +9,11 @@ import { sessionConfig } from "../../testing/bgp-samples.ts";
 import { awsObjects, birdLocal } from "../../testing/bgp-world.ts";
 import { Ground, underTest } from "../../testing/driver-ground.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
+import { MemoryStateFile } from "../../testing/memory-state-file.ts";
 import { MemoryStore } from "../../testing/memory-store.ts";
 import { blockObject, poolObject, resourceObject } from "../../testing/objects.ts";
-import { SpeakerWorld, SteadyRandom } from "../../testing/speaker-world.ts";
+import { codeOf, SpeakerWorld, SteadyRandom } from "../../testing/speaker-world.ts";
+import { BgpKeeper } from "./bgp-keeper.ts";
 import { NodeBgp } from "./node-bgp.ts";
 
 const OWN = "10.30.0.206";
@@ -37,32 +39,47 @@ async function nodes(t: TestContext) {
   const links = new LinkTable(rtnetlink);
   await links.start();
   const own = parseAddress(OWN);
-  const bgp = new NodeBgp({
-    ...{ rtnetlink, links, clock, log: host.log, wallClock: clock.wall, random: new SteadyRandom(1) },
-    ownsRoute: () => false,
-    transport: world.network.host(own),
-    password: () => undefined,
-    turn: (_name, work) => work(),
-    isOwnAddress: (address) => address === own,
-  });
-  const agent = host.start({ bgp }, birdLocal("worker-1", `${OWN}/24`, "eth0"));
-  await bgp.start(agent);
+  const stateFile = new MemoryStateFile();
+  const transport = world.network.host(own);
+  const begin = async () => {
+    const { log } = host;
+    const bgp = new NodeBgp({
+      ...{ rtnetlink, links, clock, log, wallClock: clock.wall, random: new SteadyRandom(1), transport },
+      keeper: new BgpKeeper({ node: "worker-1", stateFile, clock, log }),
+      ownsRoute: () => false,
+      password: () => undefined,
+      turn: (_name, work) => work(),
+      isOwnAddress: (address) => address === own,
+    });
+    const agent = host.start({ bgp }, birdLocal("worker-1", `${OWN}/24`, "eth0"));
+    await bgp.start(agent);
+    return { bgp, agent };
+  };
+  let running = await begin();
+  const end = async () => {
+    await running.bgp.close();
+    await running.agent.close();
+  };
+  const restart = async () => {
+    await end();
+    running = await begin();
+    return running;
+  };
   const peer = world.host(PEER);
   const session = { peer: { address: own, port: 179, asn: 64512 }, holdTimeSeconds: 240, restartTimeSeconds: 120 };
   peer.configure({ sessions: new Map([[OWN, sessionConfig({ name: OWN, localAs: 64512, ...session })]]) });
   peer.originate(BLOCK);
   t.after(async () => {
-    await bgp.close();
-    await agent.close();
+    await end();
     links.close();
     rtnetlink.close();
     ground.close();
     world.close();
   });
   const learned = () => host.routes().filter((route) => route === BLOCK || route === MORE);
-  const flaps = () => bgp.status?.sessions.find(({ name }) => name === SESSION)?.flaps;
+  const flaps = () => running.bgp.status?.sessions.find(({ name }) => name === SESSION)?.flaps;
   await world.until("the route", () => learned().length === 1);
-  return { world, clock, store, away, agent, peer, own, learned, flaps };
+  return { world, clock, store, away, agent: running.agent, restart, peer, own, learned, flaps };
 }
 
 test("the store is away for an hour: sessions and routes stay, what peers tell counts at once, and what was missed is caught up", async (t) => {
@@ -89,6 +106,29 @@ test("the store is away for an hour: sessions and routes stay, what peers tell c
   away.isAway = false;
   await world.until("the own block that was made meanwhile", () => peer.best.has("172.16.1.0/26"));
   assert.deepEqual([learned(), flaps()], [[BLOCK], 1]);
+});
+
+test("an agent that begins while the store is away has its sessions, tells its own, and adds nothing before the store is back", async (t) => {
+  const { world, clock, away, restart, peer, learned, flaps } = await nodes(t);
+  const mine = "192.168.226.64/26";
+  await world.until("the own block", () => peer.best.has(mine));
+  await clock.advance(10_000);
+  away.isAway = true;
+  const { bgp, agent } = await restart();
+  await world.until("the session", () => peer.isUp(OWN) && peer.status(OWN).stalePrefixes === 0);
+  assert.ok(peer.best.has(mine));
+  peer.originate(BLOCK, MORE);
+  await clock.advance(HOUR_MS / 2);
+  assert.ok(peer.isUp(OWN) && peer.best.has(mine), "beyond the time of graceful restart");
+  assert.equal(agent.store.state, "away");
+  assert.deepEqual(learned(), [BLOCK], "what was applied is there, and nothing new");
+  assert.match(JSON.stringify(bgp.whyLearned(codeOf(MORE))), /the store is away since this agent began/);
+  assert.ok(agent.dataplane.wanted("routes", `254 ${BLOCK} 0`), "and it would be repaired");
+  away.isAway = false;
+  await world.until("what was heard meanwhile", () => learned().length === 2);
+  peer.originate(MORE);
+  await world.until("the withdrawal", () => learned().length === 1);
+  assert.equal(flaps(), 0);
 });
 
 test("the speaker too looks for next hops beside the interfaces that are ignored", async (t) => {

@@ -5,13 +5,15 @@
  *   secrets on disk ──┘            ▲                          ▲
  *   host's routes ─────────────────┴── where next hops lead ──┘
  *
- * The speaker is configured when a pass has settled: what the store has is compiled then as far as it goes.
+ * The speaker is configured when a pass has settled: what the store has is compiled then as far as it goes. While the store
+ * has vouched for nothing it is what it was last, from this node's disk. What is heard then is in no pool that is known, so
+ * nothing new comes of it, and what was learned before stays until there is something to decide by.
  */
 
 import type { SpeakerConfig } from "../../bgp/config.ts";
 import { isEndDeleted } from "../../compile/bgp/deleted-end.ts";
 import type { SessionPiece } from "../../compile/bgp/pieces.ts";
-import { speakingPodDevice } from "../../compile/bgp/workload-sessions.ts";
+import { isWorkloadSession, speakingPodDevice } from "../../compile/bgp/workload-sessions.ts";
 import type { Fragment } from "../../compile/fragment.ts";
 import { type CompileKey, keys } from "../../compile/keys.ts";
 import type { RouteItem } from "../../compile/node-state.ts";
@@ -32,6 +34,7 @@ import { LearnedRoutes } from "../../rib/learned-routes.ts";
 import { type Passwords, SpeakerPieces } from "../../rib/speaker-pieces.ts";
 import { Speaker } from "../../speaker/speaker.ts";
 import type { SpeakerStatus } from "../../speaker/types.ts";
+import type { BgpKeeper } from "./bgp-keeper.ts";
 import { BgpNotes } from "./bgp-notes.ts";
 
 export interface NodeBgpDeps {
@@ -41,6 +44,7 @@ export interface NodeBgpDeps {
   readonly ownsRoute: (route: RouteItem) => boolean;
   readonly transport: BgpTransport;
   readonly password: Passwords;
+  readonly keeper: BgpKeeper;
   readonly clock: Clock;
   readonly wallClock: WallClock;
   readonly random: Pick<Random, "fraction">;
@@ -61,7 +65,9 @@ const SECRETS_MS = 5_000;
 
 export class NodeBgp implements BgpSide {
   readonly #deps: NodeBgpDeps;
+  /** As compiled, and what the speaker is made of: the same once the store has vouched for it. */
   readonly #pieces = new SpeakerPieces();
+  #source = this.#pieces;
   readonly #reach: NextHops;
   readonly #reached = new Set<IpAddress>();
   #agent: Agent | undefined;
@@ -73,6 +79,10 @@ export class NodeBgp implements BgpSide {
   /** What each configured session is made of. */
   #opened: ReadonlyMap<string, SessionPiece> = new Map();
   #isStale = false;
+  /** Whether it was looked for what the last run left. */
+  #hasGoneOn = false;
+  /** The speaker has told all that there was to be learned after a restart. */
+  #hasLearned = false;
   #flushing: Promise<void> | undefined;
   #secrets: Timer | undefined;
   readonly #notes: BgpNotes;
@@ -129,9 +139,30 @@ export class NodeBgp implements BgpSide {
       }
       this.#wake();
     });
-    // What was learned last comes to the dataplane first: nothing is let go that is about to be wanted.
-    speaker.onSettled(() => void this.#flushed().then(() => agent.routesLearned()));
+    speaker.onSettled(() => {
+      this.#hasLearned = true;
+      this.#letGoLearned();
+    });
     return speaker;
+  }
+
+  /** What was learned last comes to the dataplane first: nothing is let go that is about to be wanted. */
+  #letGoLearned(): void {
+    const agent = this.#agent;
+    if (this.#hasLearned && agent?.isInSync) void this.#flushed().then(() => agent.routesLearned());
+  }
+
+  /** Speaks as the last run did, while the store is away. */
+  goesOn(): void {
+    if (this.#hasGoneOn || this.#isClosed) return;
+    this.#hasGoneOn = true;
+    const kept = this.#deps.keeper.read();
+    if (!kept) return;
+    this.#source = new SpeakerPieces();
+    for (const [key, pieces] of kept) this.#source.set(key, pieces);
+    this.#deps.log.info("the store is away: BGP sessions are opened as they were last");
+    this.#configure();
+    this.#notes.settled();
   }
 
   compiled(key: CompileKey, fragment: Fragment): void {
@@ -152,21 +183,29 @@ export class NodeBgp implements BgpSide {
 
   settled(): void {
     if (this.#isClosed) return;
-    if (this.#isStale) this.#configure();
+    this.#source = this.#pieces;
+    if (this.#isStale && this.#configure()) this.#deps.keeper.keepSoon(this.#pieces);
     this.#isStale = false;
     this.#notes.settled();
+    this.#letGoLearned();
   }
 
-  #configure(): void {
-    const { config, pieces, reports } = this.#pieces.wish(this.#deps.password);
+  /** Whether there is something to be. */
+  #configure(): boolean {
+    const { config, pieces, reports } = this.#source.wish(this.#deps.password);
     this.#notes.configured(reports);
     if (config) {
       this.#deps.turn("bgp configure", () => this.#speaker?.configure(config));
       this.#letGoDeleted(pieces);
       this.#configured = { at: this.#deps.wallClock.now(), config };
     }
-    if (reports.length === 0 || this.#secrets) return;
-    this.#secrets = this.#deps.clock.after(SECRETS_MS, () => {
+    if (reports.length > 0) this.#lookAgain();
+    return config !== undefined;
+  }
+
+  /** A secret that was missing may be there by then. */
+  #lookAgain(): void {
+    this.#secrets ??= this.#deps.clock.after(SECRETS_MS, () => {
       this.#secrets = undefined;
       if (this.#isClosed) return;
       this.#configure();
@@ -176,8 +215,8 @@ export class NodeBgp implements BgpSide {
 
   /** What a session that is removed has told stays for a while, unless the node or pod at its other end is no more. */
   #letGoDeleted(opened: ReadonlyMap<string, SessionPiece>): void {
-    const { view } = this.#agent ?? {};
-    const gone = view ? [...this.#opened].filter(([, piece]) => isEndDeleted(piece, view)) : [];
+    const { view, isInSync } = this.#agent ?? {};
+    const gone = view && isInSync ? [...this.#opened].filter(([, piece]) => isEndDeleted(piece, view)) : [];
     this.#speaker?.letGo(gone.map(([session]) => session));
     this.#opened = opened;
   }
@@ -190,10 +229,18 @@ export class NodeBgp implements BgpSide {
   /** Next hops that were asked for stay known: they are as many as there are peers behind peers. */
   #costOf(nextHop: IpAddress): number | undefined {
     if (this.#agent && speakingPodDevice(nextHop, this.#agent.view) !== undefined) return 0;
+    if (!this.#agent?.isInSync && this.#isOpenedToPod(nextHop)) return 0;
     const isNew = !this.#reached.has(nextHop);
     if (isNew) this.#reached.add(nextHop);
     const resolution = isNew ? this.#reach.use(nextHop) : this.#reach.resolve(nextHop);
     return "hops" in resolution ? 0 : undefined;
+  }
+
+  /** While nobody has said which pods there are, those that were peers count as there. */
+  #isOpenedToPod(address: IpAddress): boolean {
+    for (const { session } of this.#opened.values())
+      if (session.peer.address === address && isWorkloadSession(session)) return true;
+    return false;
   }
 
   #routeSet(route: RouteItem): void {
@@ -249,7 +296,9 @@ export class NodeBgp implements BgpSide {
 
   /** What becomes of the best routes to the prefix; undefined where none was heard. */
   whyLearned(prefix: PrefixCode): LearnedDecision | undefined {
-    return this.#learned?.why(prefix);
+    const decision = this.#learned?.why(prefix);
+    if (!decision || this.#agent?.isInSync) return decision;
+    return { rejected: "the store is away since this agent began: what was last applied stays, and nothing is added" };
   }
 
   /** When it began to speak; undefined: not yet. */
@@ -273,6 +322,7 @@ export class NodeBgp implements BgpSide {
     this.#secrets?.cancel();
     this.#hostRoutes?.close();
     this.#speaker?.close("restart");
+    await this.#deps.keeper.close();
     await this.#flushing;
   }
 }

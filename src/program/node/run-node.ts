@@ -149,6 +149,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
     namespaces,
     hostFiles,
     stateFile: new DiskStateFile(path.join(root, "var/lib/calico/ocicat-applied.jsonl")),
+    bgpStateFile: new DiskStateFile(path.join(root, "var/lib/calico/ocicat-bgp.jsonl")),
     clock,
     wallClock,
     log,
