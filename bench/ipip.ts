@@ -28,6 +28,7 @@ import { LinkTable } from "../src/kernel/link-table.ts";
 import { Rtnetlink } from "../src/kernel/rtnetlink.ts";
 import type { Driver } from "../src/reconcile/driver.ts";
 import { sourceOf, tunnelOf } from "../src/testing/ipip-bed.ts";
+import { noFragments } from "../src/testing/no-fragments.ts";
 import { SilentLog } from "../src/testing/silent-log.ts";
 import { tunnelProcessAt } from "../src/testing/tunnel-process-at.ts";
 import { compare, type Host, type Measure, measures, Pair, printLoad } from "./ipip-pair.ts";
@@ -74,7 +75,7 @@ async function byBpf(): Promise<void> {
     const bpf = new LinuxBpf();
     for (const host of pair.hosts) {
       await makeTunnel(pair, host, (deps) => ({
-        carrier: new BpfIpip(deps, bpf, "tunl0"),
+        carrier: new BpfIpip(deps, { bpf, fragments: noFragments }, "tunl0"),
         sources: new TunnelSourceDriver(deps, { bpf, device: "tunl0" }),
       }));
     }

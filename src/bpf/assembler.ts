@@ -30,12 +30,14 @@ export class AssemblyError extends CodedError<"label", { label: string }> {}
 /** Numbers of helper functions (linux/bpf.h, enum bpf_func_id). */
 export const Helper = {
   lookupElement: 1,
+  updateElement: 2,
   randomNumber: 7,
   storeBytes: 9,
   replaceHeaderChecksum: 10,
   redirect: 23,
   loadBytes: 26,
   checksumDifference: 28,
+  changeTail: 38,
   adjustRoom: 50,
   redirectToNeighbour: 152,
 } as const;

@@ -3,38 +3,42 @@
  * them come in by the tunnel's device. Everything else goes on as if this were not there; IP-in-IP to this node's address from
  * anybody else is dropped, as are packets that have lost their shape.
  *
- * ECN as the kernel's (include/net/inet_ecn.h, INET_ECN_decapsulate), which is RFC 6040 4.2. Fragments of outer packets are
- * dropped: here they have not been joined, and joined they would come to nobody.
+ * ECN as the kernel's (include/net/inet_ecn.h, INET_ECN_decapsulate), which is RFC 6040 4.2. Fragments of outer packets go on to
+ * the stack, which joins them and gives them to whoever has a raw socket: the agent. From "fragmentation needed" the path MTU is
+ * learned (`ipip-path-mtu.ts`).
  */
 import type { Ipv4 } from "../ip/address.ts";
 import { Assembler } from "./assembler.ts";
 import { fold } from "./checksum.ts";
 import {
   BEHIND_ETHERNET,
+  COMES_IN,
   ContextAt,
   Ecn,
   ETHERNET_OCTETS,
   FRAME,
   FRAME_OCTETS,
+  Fragment,
   HEADER,
   IPV4_OCTETS,
   Ipv4At,
   loaded16,
   loaded32,
   MAC_PREFIX,
+  PROTOCOL_ICMP,
   PROTOCOL_IPIP,
   PROTOCOL_IPV4,
   RoomFlag,
   Verdict,
 } from "./ipip-frame.ts";
+import { learnPathMtu, type PathMtuMaps } from "./ipip-path-mtu.ts";
 
-export interface DecapsulationParameters {
+/** The keys of `sources` are the nodes that may send, four octets in network order. */
+export interface DecapsulationParameters extends PathMtuMaps {
   /** Destination of the outer header: an address of the NIC. */
   readonly local: Ipv4;
   /** The tunnel's device. */
   readonly tunnel: number;
-  /** Descriptor of the map whose keys are the nodes that may send, four octets in network order. */
-  readonly sources: number;
 }
 
 /** Inner version and TOS on the stack. */
@@ -42,12 +46,9 @@ const INNER = -48;
 /** The new Ethernet addresses. */
 const ADDRESSES = -64;
 const ADDRESSES_OCTETS = 12;
-/** More fragments, or an offset. */
-const FRAGMENT = loaded16(0x3fff);
-const BPF_F_INGRESS = 1;
 
 /** For the ingress of the NIC. */
-export function decapsulation({ local, tunnel, sources }: DecapsulationParameters): Uint8Array {
+export function decapsulation({ local, tunnel, sources, pathMtus }: DecapsulationParameters): Uint8Array {
   const program = new Assembler();
   selection(program, local);
   soundness(program);
@@ -55,6 +56,9 @@ export function decapsulation({ local, tunnel, sources }: DecapsulationParameter
     .loadMap("r1", sources)
     .call("lookupElement", "r1", { stack: HEADER + Ipv4At.source })
     .jumpIfResult("equal", "drop")
+    .load(2, "r2", "r10", HEADER + Ipv4At.fragment)
+    .alu("and", "r2", Fragment.any)
+    .jumpIf("r2", "notEqual", 0, "pass")
     .call("loadBytes", "r6", FRAME_OCTETS, { stack: INNER }, 2)
     .jumpIfResult("notEqual", "drop")
     .load(1, "r2", "r10", INNER + Ipv4At.version)
@@ -66,17 +70,12 @@ export function decapsulation({ local, tunnel, sources }: DecapsulationParameter
     .jumpIfResult("notEqual", "drop");
   mark(program);
   ethernetAddresses(program, local);
-  return program
-    .call("redirect", tunnel, BPF_F_INGRESS)
-    .exit()
-    .label("pass")
-    .exit(Verdict.next)
-    .label("drop")
-    .exit(Verdict.drop)
-    .assemble();
+  program.call("redirect", tunnel, COMES_IN).exit().label("told");
+  learnPathMtu(program, local, { sources, pathMtus });
+  return program.label("pass").exit(Verdict.next).label("drop").exit(Verdict.drop).assemble();
 }
 
-/** Goes on with IP-in-IP to this node. A VLAN's packets are seen here too, before they are their device's. */
+/** Goes on with IP-in-IP to this node, ICMP to it at `told`. A VLAN's packets are seen here too, before they are their device's. */
 function selection(program: Assembler, local: Ipv4): void {
   program
     .alu("move", "r6", "r1")
@@ -86,10 +85,11 @@ function selection(program: Assembler, local: Ipv4): void {
     .jumpIf("r2", "notEqual", 0, "pass")
     .call("loadBytes", "r6", 0, { stack: FRAME }, FRAME_OCTETS)
     .jumpIfResult("notEqual", "pass")
-    .load(1, "r2", "r10", HEADER + Ipv4At.protocol)
-    .jumpIf("r2", "notEqual", PROTOCOL_IPIP, "pass")
     .load(4, "r2", "r10", HEADER + Ipv4At.destination)
-    .jumpIf("r2", "notEqual", loaded32(local), "pass");
+    .jumpIf("r2", "notEqual", loaded32(local), "pass")
+    .load(1, "r2", "r10", HEADER + Ipv4At.protocol)
+    .jumpIf("r2", "equal", PROTOCOL_ICMP, "told")
+    .jumpIf("r2", "notEqual", PROTOCOL_IPIP, "pass");
 }
 
 /** A header of 20 octets, whole, its checksum right. */
@@ -97,9 +97,6 @@ function soundness(program: Assembler): void {
   program
     .load(1, "r2", "r10", HEADER + Ipv4At.version)
     .jumpIf("r2", "notEqual", 0x45, "drop")
-    .load(2, "r2", "r10", HEADER + Ipv4At.fragment)
-    .alu("and", "r2", FRAGMENT)
-    .jumpIf("r2", "notEqual", 0, "drop")
     .call("checksumDifference", 0, 0, { stack: HEADER }, IPV4_OCTETS, 0);
   fold(program);
   program.jumpIf("r0", "notEqual", 0xffff, "drop");

@@ -6,6 +6,8 @@
  * nopmtudisc): TTL and DF of the inner header, DSCP 0, the inner ECN field with CE read as ECT(0) (include/net/inet_ecn.h,
  * INET_ECN_encapsulate, after RFC 3168 9.1.1). With DF the identification means nothing (RFC 6864 4.1) and is 0, which the
  * receiver's GRO can join; without, it is random.
+ *
+ * What the path to the node cannot carry is answered where it has DF (`ipip-path-mtu.ts`, `ipip-too-long.ts`).
  */
 import type { Ipv4 } from "../ip/address.ts";
 import { Assembler } from "./assembler.ts";
@@ -17,6 +19,7 @@ import {
   ETHERNET_OCTETS,
   FRAME,
   FRAME_OCTETS,
+  Fragment,
   HEADER,
   IPV4_OCTETS,
   Ipv4At,
@@ -28,21 +31,26 @@ import {
   RoomFlag,
   Verdict,
 } from "./ipip-frame.ts";
+import { askPathMtu } from "./ipip-path-mtu.ts";
+import { answerTooLong } from "./ipip-too-long.ts";
 
 export interface EncapsulationParameters {
   /** Source of the outer header. */
   readonly local: Ipv4;
   /** The NIC that outer packets leave by. */
   readonly parent: number;
+  /** The tunnel's device: answers come in there. */
+  readonly tunnel: number;
+  /** Descriptor of the map from nodes to path MTUs. */
+  readonly pathMtus: number;
 }
 
 /** The outer header on the stack, below the frame. */
 const OUTER = -64;
-const DF = loaded16(0x4000);
 const LONGEST = 0xffff;
 
 /** For the ingress of the tunnel device's other end. Whatever is no IPv4, or has no node to go to, is dropped. */
-export function encapsulation({ local, parent }: EncapsulationParameters): Uint8Array {
+export function encapsulation({ local, parent, tunnel, pathMtus }: EncapsulationParameters): Uint8Array {
   const program = new Assembler()
     .alu("move", "r6", "r1")
     .load(4, "r2", "r6", ContextAt.protocol)
@@ -54,6 +62,7 @@ export function encapsulation({ local, parent }: EncapsulationParameters): Uint8
     .load(1, "r2", "r10", HEADER + Ipv4At.version)
     .alu("shiftRight", "r2", 4)
     .jumpIf("r2", "notEqual", 4, "drop");
+  askPathMtu(program, pathMtus);
   versionAndTos(program);
   totalLength(program);
   fragmentation(program);
@@ -65,25 +74,22 @@ export function encapsulation({ local, parent }: EncapsulationParameters): Uint8
     .load(4, "r2", "r10", FRAME + 2)
     .store(4, "r10", OUTER + Ipv4At.destination, "r2");
   checksum(program);
-  return (
-    program
-      // The device's MTU leaves room for the header: segments keep their size.
-      .call(
-        "adjustRoom",
-        "r6",
-        IPV4_OCTETS,
-        BEHIND_ETHERNET,
-        RoomFlag.fixedGso | RoomFlag.encapsulatesIpv4 | RoomFlag.keepChecksumState,
-      )
-      .jumpIfResult("notEqual", "drop")
-      .call("storeBytes", "r6", ETHERNET_OCTETS, { stack: OUTER }, IPV4_OCTETS, 0)
-      .jumpIfResult("notEqual", "drop")
-      .call("redirectToNeighbour", parent, 0, 0, 0)
-      .exit()
-      .label("drop")
-      .exit(Verdict.drop)
-      .assemble()
-  );
+  program
+    // The device's MTU leaves room for the header: segments keep their size.
+    .call(
+      "adjustRoom",
+      "r6",
+      IPV4_OCTETS,
+      BEHIND_ETHERNET,
+      RoomFlag.fixedGso | RoomFlag.encapsulatesIpv4 | RoomFlag.keepChecksumState,
+    )
+    .jumpIfResult("notEqual", "drop")
+    .call("storeBytes", "r6", ETHERNET_OCTETS, { stack: OUTER }, IPV4_OCTETS, 0)
+    .jumpIfResult("notEqual", "drop")
+    .call("redirectToNeighbour", parent, 0, 0, 0)
+    .exit();
+  answerTooLong(program, local, tunnel);
+  return program.label("drop").exit(Verdict.drop).assemble();
 }
 
 function versionAndTos(program: Assembler): void {
@@ -114,7 +120,7 @@ function totalLength(program: Assembler): void {
 function fragmentation(program: Assembler): void {
   program
     .load(2, "r7", "r10", HEADER + Ipv4At.fragment)
-    .alu("and", "r7", DF)
+    .alu("and", "r7", Fragment.dont)
     .store(2, "r10", OUTER + Ipv4At.fragment, "r7")
     .alu("move", "r0", 0)
     .jumpIf("r7", "notEqual", 0, "identified")

@@ -6,8 +6,11 @@ import type { Ipv4 } from "../ip/address.ts";
 
 export const ETHERNET_OCTETS = 14;
 export const IPV4_OCTETS = 20;
-/** IPPROTO_IPIP. */
+/** IPPROTO_*. */
+export const PROTOCOL_ICMP = 1;
 export const PROTOCOL_IPIP = 4;
+export const PROTOCOL_TCP = 6;
+export const PROTOCOL_UDP = 17;
 
 /** Octets into an IPv4 header (RFC 791). */
 export const Ipv4At = {
@@ -24,7 +27,7 @@ export const Ipv4At = {
 } as const;
 
 /** Octets into struct __sk_buff (linux/bpf.h). */
-export const ContextAt = { length: 0, protocol: 16, vlanPresent: 20 } as const;
+export const ContextAt = { length: 0, protocol: 16, vlanPresent: 20, segmentOctets: 176 } as const;
 
 /** A frame's first 34 octets on the stack: Ethernet's header, and IPv4's at a multiple of four, as the verifier wants it. */
 export const FRAME = -42;
@@ -34,6 +37,15 @@ export const FRAME_OCTETS = ETHERNET_OCTETS + IPV4_OCTETS;
 /** TC_ACT_UNSPEC: the next filter, and behind the last the stack, decides. TC_ACT_SHOT: dropped. */
 export const Verdict = { next: -1, drop: 2 } as const;
 
+/** Two octets of a packet as a 16-bit load shows them on a little-endian host. */
+export const loaded16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
+
+/** In an IPv4 header's half of flags and offset, as a load shows it: don't fragment; the offset; more fragments, or an offset. */
+export const Fragment = { dont: loaded16(0x4000), offset: loaded16(0x1fff), any: loaded16(0x3fff) } as const;
+
+/** BPF_F_INGRESS of `redirect`: the packet comes in by the device. */
+export const COMES_IN = 1;
+
 /** ECN field of the TOS octet (RFC 3168). */
 export const Ecn = { mask: 3, ect1: 1, ect0: 2, ce: 3 } as const;
 
@@ -42,9 +54,6 @@ export const BEHIND_ETHERNET = 1;
 
 /** BPF_F_ADJ_ROOM_*. */
 export const RoomFlag = { fixedGso: 1, encapsulatesIpv4: 2, keepChecksumState: 32 } as const;
-
-/** Two octets of a packet as a 16-bit load shows them on a little-endian host. */
-export const loaded16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 
 /** An address in a packet as a 32-bit load shows it on a little-endian host; signed, as immediates are. */
 export const loaded32 = (address: Ipv4): number =>

@@ -21,6 +21,8 @@ export interface BpfProgram extends BpfObject {
 export interface BpfMap extends BpfObject {
   /** Sets what the key has. Throws KernelError E2BIG when the map is full. */
   set(key: Uint8Array, value: Uint8Array): void;
+  /** Undefined where there is no such key. Throws KernelError. */
+  get(key: Uint8Array): Uint8Array | undefined;
   /** Whether there was such a key. Throws KernelError. */
   delete(key: Uint8Array): boolean;
   /** The keys, as they stand while they are walked. Throws KernelError. */

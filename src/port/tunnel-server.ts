@@ -4,8 +4,10 @@
  */
 import type { Ipv4 } from "../ip/address.ts";
 
-/** Packets that did not get through, since the process began. */
+/** Packets since the process began. */
 export interface TunnelCounters {
+  /** Came from the wire and went on. */
+  received: number;
   /** Not sent: no IPv4, no node, or the kernel refused the outer packet. */
   notSent: number;
   /** Came from a source that is not known. */
@@ -13,6 +15,8 @@ export interface TunnelCounters {
   /** Came and had lost their shape, or the device refused them. */
   notReceived: number;
 }
+
+export const noPackets = (): TunnelCounters => ({ received: 0, notSent: 0, unknownSource: 0, notReceived: 0 });
 
 export interface TunnelState {
   /** PRODUCT_VERSION of the process. */

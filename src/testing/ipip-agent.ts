@@ -6,6 +6,7 @@
  *     ipip-agent.ts ADDRESS TUNNEL-ADDRESS OTHER-ADDRESS OTHER-BLOCK bpf|process FOLDER
  */
 import { SystemClock } from "../adapter/clock.ts";
+import { FragmentJoiner } from "../adapter/ipip/fragment-joiner.ts";
 import { LinuxBpf } from "../adapter/linux/bpf.ts";
 import { LinuxNamespaces } from "../adapter/linux/namespaces.ts";
 import { tunnelMac } from "../bpf/ipip-frame.ts";
@@ -21,14 +22,17 @@ import { tunnelProcessAt } from "./tunnel-process-at.ts";
 
 const [, , address = "", tunnelAddress = "", other = "", block = "", carrier = "", folder = ""] = process.argv;
 const namespace = new LinuxNamespaces().own();
+const log = new SilentLog();
+const metrics = { count: () => undefined, set: () => undefined };
 const kernel = await openKernel({
   namespace,
   bpf: carrier === "process" ? refusedBpf : new LinuxBpf(),
   // It shall outlive this process, and not the test's.
   tunnelServer: tunnelProcessAt(namespace, folder, process.ppid),
+  fragments: new FragmentJoiner({ namespace, log, metrics }),
   clock: new SystemClock(),
-  log: new SilentLog(),
-  metrics: { count: () => undefined },
+  log,
+  metrics,
   removesExternal: () => true,
   prefixes: () => [],
 });

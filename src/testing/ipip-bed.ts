@@ -70,6 +70,16 @@ export class IpipBed {
     };
   }
 
+  /** From now on the router has routes of this MTU to both nodes, whose NICs do not know of it. */
+  narrow(mtu: number): void {
+    for (const [name, subnet] of [
+      ["one", "10.30.0"],
+      ["two", "10.30.1"],
+    ]) {
+      this.router.ip(`route replace ${subnet}.0/24 dev ${name} src ${subnet}.1 mtu ${mtu}`);
+    }
+  }
+
   other(node: BedNode): BedNode {
     return node === this.one ? this.two : this.one;
   }

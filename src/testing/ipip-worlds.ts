@@ -24,6 +24,7 @@ import type { TunnelServer } from "../port/tunnel-server.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import type { DriverWorld } from "./driver-contract.ts";
 import { Ground, type KernelUnderTest, MAC_A, parentAway, VXLAN } from "./driver-ground.ts";
+import { noFragments } from "./no-fragments.ts";
 import { SilentLog } from "./silent-log.ts";
 
 const TUNNEL = "tunl0";
@@ -40,7 +41,9 @@ const tunnelTo = (parent: string, local = LOCAL, mtu = 1480): IpipLink => ({
 });
 
 const ipipDriver = (ground: Ground): Promise<Driver<IpipLink>> =>
-  ground.newDriver((deps) => new IpipLinkDriver(deps, new BpfIpip(deps, ground.kernel.bpf, TUNNEL)));
+  ground.newDriver(
+    (deps) => new IpipLinkDriver(deps, new BpfIpip(deps, { bpf: ground.kernel.bpf, fragments: noFragments }, TUNNEL)),
+  );
 
 /** Everything that a tunnel is made of is one line; lines of others are as they are. */
 function linesOf({ view }: KernelUnderTest): readonly string[] {

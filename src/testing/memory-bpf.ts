@@ -45,6 +45,7 @@ export class MemoryBpf implements Bpf {
         }
         entries.set(nameOf(key), Uint8Array.from(value));
       },
+      get: (key) => entries.get(nameOf(key)),
       delete: (key) => entries.delete(nameOf(key)),
       keys: () => [...entries.keys()].map((name) => Uint8Array.from(Buffer.from(name, "hex"))).values(),
     };

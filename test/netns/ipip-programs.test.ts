@@ -37,21 +37,40 @@ const outer = (inner: Buffer, header: Header = {}): Buffer =>
 const hex = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
 const verdictOf = ({ verdict }: Run): number => verdict;
 
-function sender(t: TestContext): (packet: Buffer) => Run {
-  const program = bpf.loadProgram("ocicat_encap", encapsulation({ local: SENDER, parent: 1 }));
-  t.after(() => program.close());
-  return (packet) => runProgram(program, packet);
-}
+const PATH_MTUS = { name: "ocicat_mtus", keyOctets: 4, valueOctets: 4, entries: 8 } as const;
+const inHostOrder = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
-function receiver(t: TestContext): (packet: Buffer) => Run {
-  const sources = bpf.createMap({ name: "ocicat_sources", keyOctets: 4, valueOctets: 1, entries: 8 });
-  sources.set(addressOctets(SENDER), Uint8Array.of(1));
-  const program = bpf.loadProgram("ocicat_decap", decapsulation({ local: RECEIVER, tunnel: 1, sources: sources.fd }));
+function sender(t: TestContext, pathMtu?: number): (packet: Buffer, segment?: number) => Run {
+  const pathMtus = bpf.createMap(PATH_MTUS);
+  if (pathMtu !== undefined) pathMtus.set(addressOctets(RECEIVER), inHostOrder(pathMtu));
+  const program = bpf.loadProgram(
+    "ocicat_encap",
+    encapsulation({ local: SENDER, parent: 1, tunnel: 1, pathMtus: pathMtus.fd }),
+  );
   t.after(() => {
     program.close();
-    sources.close();
+    pathMtus.close();
   });
-  return (packet) => runProgram(program, packet);
+  return (packet, segment) => runProgram(program, packet, segment);
+}
+
+/** The program at the NIC, and what it has learned of the sender's path. */
+function receiver(t: TestContext): ((packet: Buffer) => Run) & { pathMtu(): number | undefined } {
+  const pathMtus = bpf.createMap(PATH_MTUS);
+  const sources = bpf.createMap({ name: "ocicat_sources", keyOctets: 4, valueOctets: 1, entries: 8 });
+  sources.set(addressOctets(SENDER), Uint8Array.of(1));
+  const program = bpf.loadProgram(
+    "ocicat_decap",
+    decapsulation({ local: RECEIVER, tunnel: 1, sources: sources.fd, pathMtus: pathMtus.fd }),
+  );
+  t.after(() => {
+    for (const object of [program, sources, pathMtus]) object.close();
+  });
+  const pathMtu = () => {
+    const value = pathMtus.get(addressOctets(SENDER));
+    return value && Buffer.from(value).readUInt32LE();
+  };
+  return Object.assign((packet: Buffer) => runProgram(program, packet), { pathMtu });
 }
 
 test("an outer header of 20 octets is put around a packet, octet for octet", { skip }, (t) => {
@@ -134,8 +153,7 @@ test("from an unknown source, or out of shape, nothing comes in; what is not for
   broken.writeUInt16BE(broken.readUInt16BE(24) ^ 1, 24);
   const dropped = {
     "unknown source": outer(inner, { source: STRANGER }),
-    "more fragments": outer(inner, { fragment: 0x2000 }),
-    "a later fragment": outer(inner, { fragment: 0x0010 }),
+    "a stranger's fragment": outer(inner, { source: STRANGER, fragment: 0x2000 }),
     options: outer(inner, { version: 0x46 }),
     "wrong checksum": broken,
     "IPv6 inside": outer(Buffer.alloc(40, 0x60)),
@@ -145,6 +163,8 @@ test("from an unknown source, or out of shape, nothing comes in; what is not for
     assert.equal(verdictOf(decapsulate(packet)), Verdict.drop, name);
   }
   const passed = {
+    "a first fragment, which the stack joins": outer(inner, { fragment: 0x2000 }),
+    "a later fragment": outer(Buffer.alloc(8), { fragment: 0x0010 }),
     UDP: frame(NIC, ROUTER, ipv4({ source: SENDER, destination: RECEIVER }, Buffer.alloc(8))),
     "IP-in-IP for others": outer(inner, { destination: STRANGER }),
     ARP: frame(NIC, ROUTER, Buffer.alloc(28), "0806"),
@@ -153,6 +173,123 @@ test("from an unknown source, or out of shape, nothing comes in; what is not for
     assert.equal(verdictOf(decapsulate(packet)), Verdict.next, name);
     assert.equal(hex(decapsulate(packet).packet), hex(packet), name);
   }
+});
+
+/** What a router sends that cannot carry an outer packet of the receiver's, which `quoted` changes. */
+const tooBig = (mtu: number, quoted: Header = {}, icmp = "0304"): Buffer => {
+  const header = Buffer.from(`${icmp}00000000${mtu.toString(16).padStart(4, "0")}`, "hex");
+  const back = ipv4({ protocol: 4, source: RECEIVER, destination: SENDER, ...quoted }, Buffer.alloc(8));
+  const message = Buffer.concat([header, back]);
+  message.writeUInt16BE(internetChecksum(message), 2);
+  return frame(NIC, ROUTER, ipv4({ protocol: 1, source: STRANGER, destination: RECEIVER }, message));
+};
+
+test("the path MTU of a known node is learned, the least of what is told, and all ICMP goes on", { skip }, (t) => {
+  const decapsulate = receiver(t);
+  const unlearned = {
+    "another's destination": tooBig(1300, { destination: STRANGER }),
+    "another's source": tooBig(1300, { source: STRANGER }),
+    "another protocol": tooBig(1300, { protocol: 17 }),
+    "another message": tooBig(1300, {}, "0301"),
+    "another type": tooBig(1300, {}, "0b04"),
+  };
+  for (const [name, packet] of Object.entries(unlearned)) {
+    assert.equal(decapsulate(packet).verdict, Verdict.next, name);
+    assert.equal(decapsulate.pathMtu(), undefined, name);
+  }
+  for (const [told, known] of [
+    [1400, 1400],
+    [1300, 1300],
+    [1350, 1300],
+    [1300, 1300],
+    [68, 552],
+    [0, 552],
+  ] as const) {
+    const packet = tooBig(told);
+    const run = decapsulate(packet);
+    assert.equal(run.verdict, Verdict.next);
+    assert.equal(hex(run.packet), hex(packet));
+    assert.equal(decapsulate.pathMtu(), known, `${told}`);
+  }
+});
+
+test("with DF a packet that the path cannot carry becomes an answer to its sender; without it goes on", {
+  skip,
+}, (t) => {
+  const encapsulate = sender(t, 1300);
+  const payload = (length: number) => Buffer.from(Array.from({ length }, (_, index) => index));
+  const packetOf = (length: number, header: Header = {}) => ipv4({ protocol: 200, ...header }, payload(length - 20));
+  for (const [name, packet] of Object.entries({
+    "as long as the path allows": packetOf(1280),
+    "longer without DF": packetOf(1400, { fragment: 0 }),
+  })) {
+    const run = encapsulate(onTunnel(packet));
+    assert.equal(run.verdict, Verdict.redirect, name);
+    assert.equal(hex(run.packet.subarray(34)), hex(packet), name);
+  }
+  assert.equal(encapsulate(onTunnel(packetOf(1400), STRANGER)).packet.length, 14 + 20 + 1400, "by another path");
+  const packet = packetOf(1281);
+  const run = encapsulate(onTunnel(packet));
+  assert.equal(run.verdict, Verdict.redirect);
+  const message = Buffer.concat([Buffer.from("0304000000000500", "hex"), packet.subarray(0, 528)]);
+  message.writeUInt16BE(internetChecksum(message), 2);
+  const answer = ipv4(
+    {
+      tos: 0xc0,
+      protocol: 1,
+      source: address("192.168.97.193"),
+      destination: address("192.168.226.65"),
+    },
+    message,
+  );
+  assert.equal(hex(run.packet), hex(frame(macOctets(SENDER), macOctets(RECEIVER), answer)));
+});
+
+test("the answer's checksum is right with the packet's as it was and once a device has put it in", { skip }, (t) => {
+  const encapsulate = sender(t, 1300);
+  for (const [protocol, at] of [
+    [6, 16],
+    [17, 6],
+  ] as const) {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1261, maxLength: 1400 }), (payload) => {
+        const { packet } = encapsulate(onTunnel(ipv4({ protocol }, payload)));
+        const message = Buffer.from(packet.subarray(34));
+        assert.equal(internetChecksum(message), 0);
+        // As skb_checksum_help: over all from the transport header on, with what the field holds in the sum.
+        const transport = message.subarray(28);
+        transport.writeUInt16BE(internetChecksum(transport), at);
+        assert.equal(internetChecksum(message), 0);
+      }),
+      { numRuns: 100 },
+    );
+  }
+});
+
+test("of a packet that will be cut its segments count", { skip }, (t) => {
+  const encapsulate = sender(t, 1300);
+  const segments = (protocol: number) => {
+    const payload = Buffer.alloc(3000);
+    payload.writeUInt8(0x80, 12);
+    return onTunnel(ipv4({ protocol }, payload));
+  };
+  const isAnswer = ({ packet }: Run): boolean => packet.length === 14 + 556;
+  // 20 octets of IPv4 and 32 of TCP, or 8 of UDP.
+  for (const [protocol, most] of [
+    [6, 1228],
+    [17, 1252],
+  ] as const) {
+    assert.equal(isAnswer(encapsulate(segments(protocol), most)), false);
+    assert.equal(isAnswer(encapsulate(segments(protocol), most + 1)), true);
+  }
+});
+
+test("neither an error nor a later fragment is answered", { skip }, (t) => {
+  const encapsulate = sender(t, 1300);
+  const icmp = (type: number) => onTunnel(ipv4({ protocol: 1 }, Buffer.concat([Buffer.of(type), Buffer.alloc(1400)])));
+  for (const type of [3, 4, 5, 11, 12]) assert.equal(encapsulate(icmp(type)).verdict, Verdict.drop, `${type}`);
+  assert.equal(encapsulate(icmp(8)).verdict, Verdict.redirect);
+  assert.equal(encapsulate(onTunnel(ipv4({ fragment: 0x4010 }, Buffer.alloc(1400)))).verdict, Verdict.drop);
 });
 
 test("any IPv4 packet comes out as it went in, but for ECN", { skip }, (t) => {
@@ -188,7 +325,12 @@ test("what the verifier says of a program that it refuses is in the error", { sk
 
 test("a map is found again by the program that uses it, and holds what it held", { skip }, () => {
   const sources = bpf.createMap({ name: "ocicat_sources", keyOctets: 4, valueOctets: 1, entries: 2 });
-  const program = bpf.loadProgram("ocicat_decap", decapsulation({ local: RECEIVER, tunnel: 1, sources: sources.fd }));
+  const pathMtus = bpf.createMap(PATH_MTUS);
+  const program = bpf.loadProgram(
+    "ocicat_decap",
+    decapsulation({ local: RECEIVER, tunnel: 1, sources: sources.fd, pathMtus: pathMtus.fd }),
+  );
+  pathMtus.close();
   sources.set(addressOctets(SENDER), Uint8Array.of(1));
   sources.close();
   const again = bpf.openProgram(program.id);
@@ -197,6 +339,8 @@ test("a map is found again by the program that uses it, and holds what it held",
   assert.ok(again && found);
   assert.deepEqual([...found.keys()].map(hex), [hex(addressOctets(SENDER))]);
   found.set(addressOctets(RECEIVER), Uint8Array.of(1));
+  assert.deepEqual(found.get(addressOctets(RECEIVER)), Uint8Array.of(1));
+  assert.equal(found.get(addressOctets(STRANGER)), undefined);
   assert.throws(() => found.set(addressOctets(STRANGER), Uint8Array.of(1)), /E2BIG.*2 entries/);
   assert.equal(found.delete(addressOctets(SENDER)), true);
   assert.equal(found.delete(addressOctets(SENDER)), false);

@@ -7,6 +7,7 @@ import path from "node:path";
 import type { TestContext } from "node:test";
 import { type BedNode, IpipBed } from "../../src/testing/ipip-bed.ts";
 import type { TestNamespace } from "../../src/testing/netns.ts";
+import { eventually } from "../scenario/eventually.ts";
 import { Running } from "../scenario/running.ts";
 
 const agentFile = path.join(import.meta.dirname, "../../src/testing/ipip-agent.ts");
@@ -78,6 +79,30 @@ export async function exceedsMtu(t: TestContext, bed: IpipBed): Promise<void> {
   assert.throws(() => ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${1500 - 28}`));
   await refusals.says(/unreachable - need to frag \(mtu 1480\)/);
   assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "4000"), /4008 bytes from/);
+}
+
+/** Narrower than the NICs of the bed, and by how much. */
+const NARROW = 1300;
+
+/**
+ * What a hop between the nodes does that is narrower than their NICs: without DF outer packets come in fragments and are joined; with
+ * it a first packet is lost, and the sender of the next is told what its path carries. A stream passes.
+ */
+export async function passesNarrowHop(t: TestContext, bed: IpipBed): Promise<void> {
+  bed.narrow(NARROW);
+  const fragments = await capture(t, bed.two.host, 2, "-i", "ens5", "src", bed.one.address, "and", "ip proto 4");
+  assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "1400"), /1408 bytes from/);
+  await fragments.says(/flags \[\+\][\s\S]* offset \d+, flags \[none\]/);
+  assert.match(ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "4000"), /4008 bytes from/);
+  const told = await capture(t, bed.one.pod, 1, "-i", "eth0", "icmp[icmptype]", "==", "icmp-unreach");
+  const tooLong = () => ping(bed.one, bed.two.podAddress, "-M", "do", "-W", "0.2", "-s", `${NARROW - 20 - 28 + 1}`);
+  // The first is lost where the router refuses it, which tells the node.
+  await eventually(() => {
+    assert.throws(tooLong);
+    assert.match(told.stdout, new RegExp(`unreachable - need to frag \\(mtu ${NARROW - 20}\\)`));
+  });
+  assert.match(ping(bed.one, bed.two.podAddress, "-M", "do", "-s", `${NARROW - 20 - 28}`), /1260 bytes from/);
+  assert.equal(await sends(t, bed.two, bed.one), expected().digest);
 }
 
 /** What `seq` prints: octets that are known, and different everywhere. */

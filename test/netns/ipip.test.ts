@@ -13,7 +13,19 @@ import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { whyNoBpf } from "../../src/testing/bpf-run.ts";
 import { type BedNode, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
 import { type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
-import { agents, bedFor, capture, exceedsMtu, expected, ping, pings, sends, started } from "./ipip-words.ts";
+import { noFragments } from "../../src/testing/no-fragments.ts";
+import {
+  agents,
+  bedFor,
+  capture,
+  exceedsMtu,
+  expected,
+  passesNarrowHop,
+  ping,
+  pings,
+  sends,
+  started,
+} from "./ipip-words.ts";
 
 const skip = whyNoNamespaces() ?? whyNoBpf() ?? false;
 
@@ -29,7 +41,7 @@ async function driversAt(t: TestContext, { host }: BedNode) {
   const deps: DriverDeps = { rtnetlink, links };
   const bpf = new LinuxBpf();
   return {
-    links: new IpipLinkDriver(deps, new BpfIpip(deps, bpf, "tunl0")),
+    links: new IpipLinkDriver(deps, new BpfIpip(deps, { bpf, fragments: noFragments }, "tunl0")),
     sources: new TunnelSourceDriver(deps, { bpf, device: "tunl0" }),
   };
 }
@@ -109,6 +121,29 @@ test("what does not fit is told of with DF, and fragmented without", { skip }, a
   const bed = bedFor(t);
   await agents(t, bed, "bpf");
   await exceedsMtu(t, bed);
+});
+
+test("a hop narrower than the NICs: fragments are joined, its MTU is learned and told, a stream passes", {
+  skip,
+}, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed, "bpf");
+  await passesNarrowHop(t, bed);
+});
+
+test("what joins fragments takes whole packets too while the filter is away, and those of known nodes alone", {
+  skip,
+}, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed, "bpf");
+  const { sources } = await driversAt(t, bed.two);
+  const item = sourceOf(bed.one);
+  const withoutFilter = ({ host }: BedNode) => host.run("tc", "filter", "del", "dev", "ens5", "ingress");
+  withoutFilter(bed.one);
+  assert.ok(pings(bed.one, bed.two));
+  assert.deepEqual(await sources.apply([{ op: "remove", key: keyOf.tunnelSources(item), was: item }]), []);
+  withoutFilter(bed.two);
+  assert.ok(!pings(bed.one, bed.two));
 });
 
 /** Packets that a device has sent. */

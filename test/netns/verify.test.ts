@@ -17,6 +17,7 @@ import { local } from "../../src/testing/agent-host.ts";
 import { MemoryStateFile } from "../../src/testing/memory-state-file.ts";
 import { MemoryStore } from "../../src/testing/memory-store.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
+import { noFragments } from "../../src/testing/no-fragments.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../../src/testing/objects.ts";
 import { runs } from "../../src/testing/runs.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
@@ -126,10 +127,11 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
   const kernel = await openKernel({
     namespace: host.net,
     bpf: new LinuxBpf(),
+    fragments: noFragments,
     tunnelServer: tunnelProcessAt(host.net, "/nonexistent"),
     clock,
     log,
-    metrics: { count: () => undefined },
+    metrics: { count: () => undefined, set: () => undefined },
     removesExternal: () => true,
     prefixes: () => agent?.ownPrefixes() ?? [],
   });

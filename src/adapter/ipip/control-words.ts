@@ -38,6 +38,7 @@ export function decodeState(text: string): TunnelState {
     ...(address === undefined ? {} : { local: address }),
     sources: new Set(addressesOf(sources)),
     counters: {
+      received: numberOf(counted["received"]),
       notSent: numberOf(counted["notSent"]),
       unknownSource: numberOf(counted["unknownSource"]),
       notReceived: numberOf(counted["notReceived"]),

@@ -1,7 +1,7 @@
 /** A tunnel in user space: a TAP device and a raw socket, and packets between them. */
 import { loaded32 } from "../../bpf/ipip-frame.ts";
 import type { Ipv4 } from "../../ip/address.ts";
-import type { TunnelCounters } from "../../port/tunnel-server.ts";
+import { noPackets, type TunnelCounters } from "../../port/tunnel-server.ts";
 import { call, errnoName, pollReadable } from "../linux/libc.ts";
 import { makeTapDevice } from "../linux/tap-device.ts";
 import { openTunnelSocket } from "../linux/tunnel-socket.ts";
@@ -12,7 +12,8 @@ const EBADFD = 77;
 const EIO = 5;
 
 export class Forwarder {
-  readonly counters: TunnelCounters = { notSent: 0, unknownSource: 0, notReceived: 0 };
+  readonly counters: TunnelCounters = noPackets();
+  readonly #sources = new Set<number>();
   readonly #device: number;
   readonly #outbound: Outbound;
   readonly #inbound: Inbound;
@@ -27,7 +28,7 @@ export class Forwarder {
     this.#lost = lost;
     this.#device = makeTapDevice(device);
     this.#outbound = new Outbound(this.#device, this.counters);
-    this.#inbound = new Inbound(this.#device, this.counters);
+    this.#inbound = new Inbound(this.#device, this.counters, this.#sources);
     this.#devicePoll = pollReadable(this.#device, () => this.#turn(this.#outbound));
   }
 
@@ -57,11 +58,11 @@ export class Forwarder {
   }
 
   addSource(address: Ipv4): void {
-    this.#inbound.sources.add(loaded32(address));
+    this.#sources.add(loaded32(address));
   }
 
   removeSource(address: Ipv4): void {
-    this.#inbound.sources.delete(loaded32(address));
+    this.#sources.delete(loaded32(address));
   }
 
   #closeSocket(): void {

@@ -43,7 +43,7 @@ export class Inbound {
   readonly #messages = new Messages(MESSAGES, 1);
   readonly #pieces = new Vectors(MESSAGES);
   /** Nodes that may send, as their addresses lie in a packet, read as words. */
-  readonly sources = new Set<number>();
+  readonly #sources: { has(source: number): boolean };
   socket = -1;
   local = 0;
   /** Octets of the longest packet that the device takes. */
@@ -58,7 +58,9 @@ export class Inbound {
   #isPushed = false;
   #errno = 0;
 
-  constructor(device: number, counters: TunnelCounters) {
+  /** `device` takes frames with what stands before those of a TAP device. */
+  constructor(device: number, counters: TunnelCounters, sources: { has(source: number): boolean }) {
+    this.#sources = sources;
     this.#device = device;
     this.#counters = counters;
     for (let index = 0; index < MESSAGES; index++) {
@@ -83,7 +85,7 @@ export class Inbound {
     const memory = this.#memory;
     const outer = slot + ROOM;
     const source = memory.words[(outer + 12) >>> 2] ?? 0;
-    if (!this.sources.has(source)) {
+    if (!this.#sources.has(source)) {
       this.#counters.unknownSource++;
       return;
     }
@@ -92,6 +94,7 @@ export class Inbound {
       this.#counters.notReceived++;
       return;
     }
+    this.#counters.received++;
     const packet = networkHalf(memory, ip + 2);
     writeDeviceHeader(memory, ip - DEVICE_HEADER_OCTETS, this.local, source);
     const headers = tcpHeaders(memory, ip, packet);

@@ -5,6 +5,7 @@ import { addressOf, kernelError, tryCall } from "./libc.ts";
 /** enum bpf_cmd. */
 export const Command = {
   createMap: 0,
+  lookupElement: 1,
   updateElement: 2,
   deleteElement: 3,
   nextKey: 4,

@@ -126,16 +126,22 @@ function programOf(fd: number): BpfProgram {
 
 const mapOf = (fd: number): BpfMap => {
   const info = infoOf(fd, MAP_INFO_OCTETS);
-  return new LinuxBpfMap(fd, info.readUInt32LE(4), { keyOctets: info.readUInt32LE(8), entries: info.readUInt32LE(16) });
+  return new LinuxBpfMap(fd, info.readUInt32LE(4), {
+    keyOctets: info.readUInt32LE(8),
+    valueOctets: info.readUInt32LE(12),
+    entries: info.readUInt32LE(16),
+  });
 };
 
 class LinuxBpfMap extends LinuxBpfObject implements BpfMap {
   readonly #keyOctets: number;
+  readonly #valueOctets: number;
   readonly #entries: number;
 
-  constructor(fd: number, id: number, { keyOctets, entries }: Pick<MapShape, "keyOctets" | "entries">) {
+  constructor(fd: number, id: number, { keyOctets, valueOctets, entries }: Omit<MapShape, "name">) {
     super(fd, id);
     this.#keyOctets = keyOctets;
+    this.#valueOctets = valueOctets;
     this.#entries = entries;
   }
 
@@ -143,6 +149,14 @@ class LinuxBpfMap extends LinuxBpfObject implements BpfMap {
     const result = tryBpf("updateElement", this.#element([8, 8, key], [16, 8, value]));
     if (result === -E2BIG) throw bpfError(E2BIG, `map ${this.id}`, `it has its ${this.#entries} entries`);
     if (result < 0) throw bpfError(-result, `map ${this.id}`);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const value = new Uint8Array(this.#valueOctets);
+    const result = tryBpf("lookupElement", this.#element([8, 8, key], [16, 8, value]));
+    if (result === -ENOENT) return undefined;
+    if (result < 0) throw bpfError(-result, `map ${this.id}`);
+    return value;
   }
 
   delete(key: Uint8Array): boolean {

@@ -13,6 +13,7 @@ const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
 const PACKET_STATISTICS = 6;
+const PACKET_VNET_HDR = 15;
 const PACKET_OUTGOING = 4;
 const MSG_TRUNC = 0x20;
 const EAGAIN = 11;
@@ -51,7 +52,7 @@ class PacketSocket implements PacketTap {
       if (tryCall("setsockopt", [this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, size, 4]) < 0) {
         call("setsockopt", [this.#fd, SOL_SOCKET, SO_RCVBUF, size, 4]);
       }
-      call("bind", [this.#fd, linkAddress(options.ifIndex ?? 0), ADDRESS_OCTETS], "packet socket");
+      call("bind", [this.#fd, linkAddress(ETH_P_ALL, options.ifIndex ?? 0), ADDRESS_OCTETS], "packet socket");
       this.#poll = pollReadable(this.#fd, () => this.#readSome(FRAMES_PER_TURN));
     } catch (failure) {
       call("close", [this.#fd]);
@@ -103,11 +104,29 @@ class PacketSocket implements PacketTap {
   }
 }
 
+/**
+ * A descriptor for sending by a device, and for that alone: each frame with what stands before those of a TAP device with
+ * IFF_VNET_HDR. Throws KernelError. The caller closes it.
+ */
+export function openFrameSender(ifIndex: number): number {
+  const fd = call("socket", [AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0], "packet socket");
+  try {
+    const on = Buffer.alloc(4);
+    on.writeInt32LE(1);
+    call("setsockopt", [fd, SOL_PACKET, PACKET_VNET_HDR, on, 4], "PACKET_VNET_HDR");
+    call("bind", [fd, linkAddress(0, ifIndex), ADDRESS_OCTETS], "packet socket");
+    return fd;
+  } catch (failure) {
+    call("close", [fd]);
+    throw failure;
+  }
+}
+
 /** struct sockaddr_ll: family, protocol (network order), index. */
-function linkAddress(ifIndex: number): Buffer {
+function linkAddress(protocol: number, ifIndex: number): Buffer {
   const address = Buffer.alloc(ADDRESS_OCTETS);
   address.writeUInt16LE(AF_PACKET, 0);
-  address.writeUInt16BE(ETH_P_ALL, 2);
+  address.writeUInt16BE(protocol, 2);
   address.writeInt32LE(ifIndex, 4);
   return address;
 }

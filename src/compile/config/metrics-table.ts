@@ -123,6 +123,22 @@ export const metrics = {
     kind: "summary",
     help: "Time to read all routes from the kernel and compare them",
   },
+  ipipJoined: {
+    name: "ocicat_ipip_joined_packets",
+    kind: "counter",
+    help: "IP-in-IP packets that came in fragments of the outer packet and were joined beside the BPF programs",
+  },
+  ipipNotJoined: {
+    name: "ocicat_ipip_dropped_fragmented_packets",
+    kind: "counter",
+    help: "IP-in-IP packets that came in fragments of the outer packet and were dropped, by the reason",
+    labels: ["reason"],
+  },
+  ipipNarrowPaths: {
+    name: "ocicat_ipip_narrow_paths",
+    kind: "gauge",
+    help: "Nodes that IP-in-IP reaches by a path that carries less than the tunnel's packets, as learned by the BPF programs",
+  },
   ipsets: {
     name: "felix_ipsets_calico",
     kind: "gauge",

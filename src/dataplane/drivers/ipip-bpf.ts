@@ -4,8 +4,10 @@
  * NIC's ingress. Marks: the devices' names, and the filters' (`ipip-marks.ts`).
  *
  * A tunnel is whole, or it is made right: what can stay (the pair, the map of sources) stays, programs are exchanged under
- * traffic. The decapsulating filter of a NIC that is the parent no more goes before the encapsulating one stops telling of it.
+ * traffic. What is known of paths begins anew with new programs. The decapsulating filter of a NIC that is the parent no more goes before the encapsulating one stops telling of it.
  * A NIC's clsact stays: others may have come to count on it.
+ *
+ * What programs cannot do, join fragments of outer packets, is done beside them as long as the tunnel is whole.
  */
 import { decapsulation } from "../../bpf/ipip-decapsulate.ts";
 import { encapsulation } from "../../bpf/ipip-encapsulate.ts";
@@ -18,30 +20,37 @@ import type { Link } from "../../netlink/rtnetlink/link.ts";
 import type { BpfFilter } from "../../netlink/rtnetlink/traffic-control.ts";
 import type { Bpf, BpfMap, BpfObject } from "../../port/bpf.ts";
 import { KernelError } from "../../port/netlink.ts";
+import type { OuterFragments } from "../../port/outer-fragments.ts";
 import { type DriverDeps, isGone, missingDevice } from "./deps.ts";
 import type { IpipCarrier } from "./ipip-carrier.ts";
 import { carriesFilters, filterFor, isMarked, type Mark, readMarks } from "./ipip-marks.ts";
-import { openSources } from "./ipip-sources.ts";
+import { pathMtuMap } from "./ipip-path-mtus.ts";
+import { NODES, openFirstMap } from "./ipip-sources.ts";
 
 const EINVAL = 22;
 /** ARPHRD_ETHER. */
 const ETHERNET = 1;
-/** Nodes that may send; ten times what a cluster is meant to have. */
-const SOURCES = 1 << 16;
 
 const REMEDY = "this kernel has no ipip module; load it, or let the agent call bpf(2), or use VXLAN";
+
+export interface BpfIpipOptions {
+  readonly bpf: Bpf;
+  readonly fragments: OuterFragments;
+}
 
 export class BpfIpip implements IpipCarrier {
   readonly #deps: DriverDeps;
   readonly #bpf: Bpf;
+  readonly #fragments: OuterFragments;
   readonly #name: string;
   readonly #peer: string;
   /** Names of devices that carried filters of ours when they were last read. */
   #carriers: ReadonlySet<string> = new Set();
 
-  constructor(deps: DriverDeps, bpf: Bpf, name: string) {
+  constructor(deps: DriverDeps, { bpf, fragments }: BpfIpipOptions, name: string) {
     this.#deps = deps;
     this.#bpf = bpf;
+    this.#fragments = fragments;
     this.#name = name;
     this.#peer = `${name}p`;
   }
@@ -61,6 +70,7 @@ export class BpfIpip implements IpipCarrier {
       parent: links.byIndex(encapsulating?.target ?? 0)?.name ?? "",
     };
     if (!tunnel || !peer || !isPair(tunnel, peer) || !isWhole(tunnel, peer, marks)) return { ...item, found: "unlike" };
+    this.#joinFragments(tunnel, marks);
     return tunnel.up && peer.up ? item : { ...item, found: "down" };
   }
 
@@ -77,6 +87,7 @@ export class BpfIpip implements IpipCarrier {
   }
 
   async make(desired: IpipLink, parent: Link): Promise<KernelError | undefined> {
+    const { links } = this.#deps;
     const { local } = desired;
     if (typeof local !== "number") return unfit(desired, "its local address is no IPv4 address");
     if (parent.hardwareType !== ETHERNET) return unfit(desired, `its parent ${parent.name} is no Ethernet device`);
@@ -87,7 +98,10 @@ export class BpfIpip implements IpipCarrier {
       held.push(sources);
       const refusal = await this.#makePair(desired, local);
       if (refusal) return refusal;
-      return await this.#makeFilters(local, parent, sources, held);
+      const failure = await this.#makeFilters(local, parent, sources, held);
+      const tunnel = failure ? undefined : links.byName(this.#name);
+      if (tunnel) this.#joinFragments(tunnel, await this.#marks());
+      return failure;
     } catch (failure) {
       if (!(failure instanceof KernelError)) throw failure;
       return asTunnelError(failure, this.#name);
@@ -99,10 +113,10 @@ export class BpfIpip implements IpipCarrier {
   /** The map that the tunnel has, whatever else of it is wrong: who was known stays known. */
   async #sources(): Promise<BpfMap> {
     for (const mark of await this.#marks()) {
-      const map = mark.duty === "decap" ? openSources(this.#bpf, mark) : undefined;
+      const map = mark.duty === "decap" ? openFirstMap(this.#bpf, mark) : undefined;
       if (map) return map;
     }
-    return this.#bpf.createMap({ name: "ocicat_sources", keyOctets: 4, valueOctets: 1, entries: SOURCES });
+    return this.#bpf.createMap({ name: "ocicat_sources", keyOctets: 4, valueOctets: 1, entries: NODES });
   }
 
   #makePair({ mtu }: IpipLink, local: Ipv4): Promise<KernelError | undefined> {
@@ -128,13 +142,16 @@ export class BpfIpip implements IpipCarrier {
     links.drain();
     const [tunnel, peer] = [links.byName(this.#name), links.byName(this.#peer)];
     if (!tunnel || !peer) return missingDevice(this.#name);
+    const pathMtus = this.#bpf.createMap(pathMtuMap);
+    held.push(pathMtus);
+    const to = { local, tunnel: tunnel.index, pathMtus: pathMtus.fd };
     const load = (name: string, instructions: Uint8Array): number => {
       const program = this.#bpf.loadProgram(name, instructions);
       held.push(program);
       return program.fd;
     };
-    const decap = load("ocicat_decap", decapsulation({ local, tunnel: tunnel.index, sources: sources.fd }));
-    const encap = load("ocicat_encap", encapsulation({ local, parent: parent.index }));
+    const decap = load("ocicat_decap", decapsulation({ ...to, sources: sources.fd }));
+    const encap = load("ocicat_encap", encapsulation({ ...to, parent: parent.index }));
     const atNic = filterFor("decap", parent.index, local, tunnel.index, decap);
     const atPeer = filterFor("encap", peer.index, local, parent.index, encap);
     const stale = (await this.#marks()).filter(
@@ -149,7 +166,16 @@ export class BpfIpip implements IpipCarrier {
     );
   }
 
+  /** Of the tunnel whose marks these are. Throws KernelError. */
+  #joinFragments(tunnel: Link, marks: readonly Mark[]): void {
+    const mark = marks.find(({ duty }) => duty === "decap");
+    const sources = mark && openFirstMap(this.#bpf, mark);
+    if (!mark || !sources || tunnel.peer === undefined) return;
+    this.#fragments.join({ local: mark.local, through: tunnel.peer, mtu: tunnel.mtu, sources });
+  }
+
   async remove(): Promise<KernelError | undefined> {
+    this.#fragments.leave();
     const marks = await this.#marks();
     return this.#execute(
       ...marks.map(({ filter }): Request => ({ type: "deleteFilter", filter })),

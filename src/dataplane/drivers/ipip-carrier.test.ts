@@ -10,6 +10,7 @@ import type { Bpf } from "../../port/bpf.ts";
 import type { TunnelServer } from "../../port/tunnel-server.ts";
 import { MemoryBpf } from "../../testing/memory-bpf.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
+import { noFragments } from "../../testing/no-fragments.ts";
 import { refusedBpf } from "../../testing/refused-bpf.ts";
 import { BpfIpip } from "./ipip-bpf.ts";
 import { chooseIpip, hasKernelIpip } from "./ipip-carrier.ts";
@@ -28,7 +29,7 @@ async function withDriver<T>(
   const links = new LinkTable(rtnetlink);
   await links.start();
   const deps = { rtnetlink, links };
-  const driver = new IpipLinkDriver(deps, new BpfIpip(deps, bpf(kernel), "tunl0"));
+  const driver = new IpipLinkDriver(deps, new BpfIpip(deps, { bpf: bpf(kernel), fragments: noFragments }, "tunl0"));
   try {
     return await work(driver, kernel);
   } finally {

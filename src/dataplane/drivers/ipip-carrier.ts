@@ -41,11 +41,11 @@ export async function hasKernelIpip(rtnetlink: Rtnetlink): Promise<boolean> {
 export function whyNoPrograms(bpf: Bpf): string | undefined {
   const held: BpfObject[] = [];
   try {
-    const sources = bpf.createMap({ name: "ocicat_probe", keyOctets: 4, valueOctets: 1, entries: 1 });
-    held.push(sources);
-    const local = ipv4Of(0);
-    held.push(bpf.loadProgram("ocicat_decap", decapsulation({ local, tunnel: 1, sources: sources.fd })));
-    held.push(bpf.loadProgram("ocicat_encap", encapsulation({ local, parent: 1 })));
+    const map = bpf.createMap({ name: "ocicat_probe", keyOctets: 4, valueOctets: 4, entries: 1 });
+    held.push(map);
+    const to = { local: ipv4Of(0), tunnel: 1, pathMtus: map.fd };
+    held.push(bpf.loadProgram("ocicat_decap", decapsulation({ ...to, sources: map.fd })));
+    held.push(bpf.loadProgram("ocicat_encap", encapsulation({ ...to, parent: 1 })));
     return undefined;
   } catch (failure) {
     if (failure instanceof KernelError) return failure.message;

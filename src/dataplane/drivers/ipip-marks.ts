@@ -36,12 +36,12 @@ const HANDLE = 1;
 /** ETH_P_ALL, ETH_P_IP: the tunnel drops what is no IPv4, the NIC does not show it. */
 const protocols = { encap: 0x0003, decap: 0x0800 } as const;
 
+/** Maps are another's affair: they may be old ones. So is the device at whose other end the program is. */
 function digestOf(duty: Duty, local: Ipv4, target: IfIndex): string {
   const program =
     duty === "encap"
-      ? encapsulation({ local, parent: target })
-      : // The map is another's affair: it may be an old one.
-        decapsulation({ local, tunnel: target, sources: 0 });
+      ? encapsulation({ local, parent: target, tunnel: 0, pathMtus: 0 })
+      : decapsulation({ local, tunnel: target, sources: 0, pathMtus: 0 });
   return createHash("sha256").update(program).digest("hex").slice(0, 8);
 }
 

@@ -21,12 +21,14 @@ export interface TunnelSourceOptions {
   readonly device: string;
 }
 
+/** Of a cluster, and ten times what one is meant to have. */
+export const NODES = 1 << 16;
 const PRESENT = Uint8Array.of(1);
 /** A map's calls take a microsecond or two each; between so many others get their turn. */
 const SLICE = 1_000;
 
-/** The map of a decapsulating program; undefined when the program has gone meanwhile. Throws KernelError. */
-export function openSources(bpf: Bpf, { filter }: Mark): BpfMap | undefined {
+/** The first map that a filter's program asks: sources where it decapsulates, path MTUs where it encapsulates; undefined when the program has gone meanwhile. Throws KernelError. */
+export function openFirstMap(bpf: Bpf, { filter }: Mark): BpfMap | undefined {
   const program = filter.programId === undefined ? undefined : bpf.openProgram(filter.programId);
   if (!program) return undefined;
   try {
@@ -76,7 +78,7 @@ export class TunnelSourceDriver implements Driver<TunnelSourceItem> {
     const tunnel = links.byName(this.#device);
     const marks = tunnel ? await readMarks(rtnetlink, links) : [];
     const mark = marks.find(({ duty, target }) => duty === "decap" && target === tunnel?.index);
-    const map = mark && openSources(this.#bpf, mark);
+    const map = mark && openFirstMap(this.#bpf, mark);
     try {
       return await work(map);
     } finally {

@@ -9,6 +9,7 @@ import { BpfIpip } from "../../dataplane/drivers/ipip-bpf.ts";
 import { chooseIpip, type IpipChoice } from "../../dataplane/drivers/ipip-carrier.ts";
 import { KernelIpip } from "../../dataplane/drivers/ipip-kernel.ts";
 import { IpipLinkDriver } from "../../dataplane/drivers/ipip-links.ts";
+import { PathMtuAgeing } from "../../dataplane/drivers/ipip-path-mtus.ts";
 import { TunnelSourceDriver } from "../../dataplane/drivers/ipip-sources.ts";
 import { TunIpip } from "../../dataplane/drivers/ipip-tun.ts";
 import { TunSourceDriver } from "../../dataplane/drivers/ipip-tun-sources.ts";
@@ -30,6 +31,7 @@ import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import type { Metrics } from "../../port/metrics.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
+import type { OuterFragments } from "../../port/outer-fragments.ts";
 import type { TunnelServer } from "../../port/tunnel-server.ts";
 import type { Driver } from "../../reconcile/driver.ts";
 import { ownsRoute, ownTables } from "../../reconcile/ownership.ts";
@@ -41,9 +43,10 @@ export interface KernelDeps {
   readonly namespace: NetNamespace;
   readonly bpf: Bpf;
   readonly tunnelServer: TunnelServer;
+  readonly fragments: OuterFragments;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "count">;
+  readonly metrics: Pick<Metrics, "count" | "set">;
   /** Asked when a route is judged. */
   readonly removesExternal: () => boolean;
   /** Pools and advertised ranges of now and of the last apply. */
@@ -105,6 +108,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
     ownsRoute: owns,
     foreignChains,
     close: () => {
+      ipip.close();
       foreignChains.close();
       links.close();
       rtnetlink.close();
@@ -115,7 +119,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
 /** The kernel's own ipip wants neither neighbours nor sources. */
 async function ipipDrivers(
   kernel: DriverDeps,
-  { bpf, tunnelServer: server, log }: KernelDeps,
+  { bpf, tunnelServer: server, fragments, log, metrics }: KernelDeps,
   neighbours: Driver<NeighbourItem>,
 ) {
   const choice = await chooseIpip(kernel.rtnetlink, bpf, server);
@@ -124,15 +128,21 @@ async function ipipDrivers(
   if (choice.carrier === "module") {
     return {
       choice,
+      close: () => undefined,
       links: new IpipLinkDriver(kernel, new KernelIpip(kernel, IPIP_DEVICE)),
       neighbours: new UnwrittenDriver(neighbours.name, ({ device }) => device === IPIP_DEVICE, neighbours),
       sources: new UnwrittenDriver<TunnelSourceItem>("tunnel sources"),
     };
   }
   if (choice.carrier === "bpf") {
+    const pathMtus = new PathMtuAgeing({ ...kernel, bpf, log, metrics });
     return {
       choice,
-      links: new IpipLinkDriver(kernel, new BpfIpip(kernel, bpf, IPIP_DEVICE)),
+      close: () => {
+        pathMtus.close();
+        fragments.leave();
+      },
+      links: new IpipLinkDriver(kernel, new BpfIpip(kernel, { bpf, fragments }, IPIP_DEVICE)),
       neighbours,
       sources: new TunnelSourceDriver(kernel, { bpf, device: IPIP_DEVICE }),
     };
@@ -140,6 +150,7 @@ async function ipipDrivers(
   const carrier = new TunIpip(kernel, { name: IPIP_DEVICE, version: PRODUCT_VERSION, server, log });
   return {
     choice,
+    close: () => undefined,
     links: new IpipLinkDriver(kernel, carrier),
     neighbours,
     sources: new TunSourceDriver(kernel, { server, device: IPIP_DEVICE }),

@@ -12,6 +12,7 @@ import { FileLog } from "../../adapter/cni/log-file.ts";
 import { healthHandler } from "../../adapter/health-server.ts";
 import { DiskHostFiles, systemHostFacts, systemHostNames } from "../../adapter/host-facts.ts";
 import { HttpEndpoint } from "../../adapter/http-endpoint.ts";
+import { FragmentJoiner } from "../../adapter/ipip/fragment-joiner.ts";
 import { TunnelProcess } from "../../adapter/ipip/tunnel-process.ts";
 import { LinuxBpf } from "../../adapter/linux/bpf.ts";
 import { LinuxNamespaces } from "../../adapter/linux/namespaces.ts";
@@ -103,8 +104,9 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
 
   // Ownership asks the agent for its pools, and the agent is made of drivers that ask for ownership.
   let node: NodeAgent | undefined;
+  const namespace = namespaces.own();
   const kernel = await openKernel({
-    namespace: namespaces.own(),
+    namespace,
     bpf: new LinuxBpf(),
     tunnelServer: new TunnelProcess({
       folder: path.join(root, "var/run/calico"),
@@ -112,6 +114,7 @@ async function start(host: ProcessHost, { root, acceptStore }: NodeOptions, scop
       env: host.env,
       within: (work) => work(),
     }),
+    fragments: new FragmentJoiner({ namespace, log, metrics }),
     clock,
     log,
     metrics,
