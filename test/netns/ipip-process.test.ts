@@ -23,6 +23,7 @@ import {
   capture,
   exceedsMtu,
   expected,
+  passesNarrowHop,
   ping,
   pings,
   sends,
@@ -154,6 +155,30 @@ test("packets of a node that is not known do not come in", { skip }, async (t) =
 test("what does not fit is told of with DF, and fragmented without", { skip }, async (t) => {
   const bed = await carried(t);
   await exceedsMtu(t, bed);
+});
+
+test("a hop narrower than the NICs: fragments are joined, its MTU is learned and told, a stream passes", {
+  skip,
+}, async (t) => {
+  const bed = await carried(t);
+  await passesNarrowHop(t, bed);
+});
+
+test("with a NIC that the tunnel's MTU does not fit, the sender is told with DF, and outer packets are fragmented without", {
+  skip,
+}, async (t) => {
+  const bed = await carried(t);
+  bed.narrow(1400);
+  bed.one.host.ip("link set ens5 mtu 1400");
+  const wire = await capture(t, bed.router, 2, "-i", "one", "src", bed.one.address, "and", "ip proto 4");
+  assert.match(
+    ping(bed.one, bed.two.podAddress, "-M", "dont", "-Q", "185", "-t", "33", "-s", "1400"),
+    /1408 bytes from/,
+  );
+  await wire.says(/tos 0x1,.*ttl 32, .*flags \[\+\][\s\S]*tos 0x1,.*ttl 32, .*flags \[none\]/);
+  const told = await capture(t, bed.one.pod, 1, "-i", "eth0", "icmp[icmptype]", "==", "icmp-unreach");
+  assert.throws(() => ping(bed.one, bed.two.podAddress, "-M", "do", "-s", "1400"));
+  await told.says(/unreachable - need to frag \(mtu 1380\)/);
 });
 
 for (const other of ["process", "bpf"] as const) {

@@ -14,8 +14,10 @@ import {
 import { OUTER_OCTETS, writeOuter } from "../../wire/tunnel/ipip-header.ts";
 import { networkHalf, PacketMemory } from "../../wire/tunnel/packet-memory.ts";
 import { completeChecksum, SegmentCutter, tcpHeaders } from "../../wire/tunnel/tcp-segments.ts";
+import { isUnfragmentable } from "../../wire/tunnel/too-big.ts";
 import { memoryCalls } from "../linux/libc.ts";
 import { Messages, placeOf } from "./message-vectors.ts";
+import { rescued } from "./too-long.ts";
 
 /** A frame of 64 KB with what stands before it. */
 const LONGEST_FRAME = 66 << 10;
@@ -26,6 +28,7 @@ const HEADERS_OCTETS = OUTER_OCTETS + 20 + 60 + 4;
 /** Messages in a turn: some milliseconds. */
 const MESSAGES_PER_TURN = 2_048;
 const EAGAIN = 11;
+const EMSGSIZE = 90;
 
 export class Outbound {
   readonly #device: number;
@@ -35,10 +38,15 @@ export class Outbound {
   readonly #arenaPlace = placeOf(this.#arena.octets);
   readonly #headersPlace = placeOf(this.#headers.octets);
   readonly #messages = new Messages(MESSAGES, 2);
+  /** Where the packet lies that each message is of, and the node that it goes to; those that are cut below zero. */
+  readonly #packets = new Int32Array(MESSAGES);
+  readonly #nodes = new Int32Array(MESSAGES);
   readonly #cutter = new SegmentCutter(this.#arena);
   #used = 0;
   #count = 0;
   #sent = 0;
+  /** Where the packet lies whose segments were refused last. */
+  #spokenFor = 0;
   /** The socket, and its address read as a word. */
   socket = -1;
   local = 0;
@@ -86,7 +94,7 @@ export class Outbound {
     if (start >= ip && start + checksumField(arena, at) + 2 <= ip + length) {
       completeChecksum(arena, start, start + checksumField(arena, at), ip + length);
     }
-    const index = this.#begin(ip, node);
+    const index = this.#begin(ip, node, false);
     this.#messages.setPiece(index, 0, this.#headersPlace + index * HEADERS_OCTETS, OUTER_OCTETS);
     this.#messages.setPiece(index, 1, this.#arenaPlace + ip, length);
   }
@@ -103,16 +111,18 @@ export class Outbound {
       const at = this.#count * HEADERS_OCTETS;
       const payload = this.#cutter.next(this.#headers, at + OUTER_OCTETS);
       if (payload === 0) return;
-      const index = this.#begin(ip, node);
+      const index = this.#begin(ip, node, true);
       this.#messages.setPiece(index, 0, this.#headersPlace + at, OUTER_OCTETS + headers);
       this.#messages.setPiece(index, 1, this.#arenaPlace + this.#cutter.payloadAt, payload);
     }
   }
 
-  /** The next message, with the outer header for the packet at `ip`. */
-  #begin(ip: number, node: number): number {
+  /** The next message, with the outer header for the packet at `ip`, or for a segment of it. */
+  #begin(ip: number, node: number, isSegment: boolean): number {
     if (this.#count === MESSAGES) this.#send();
     const index = this.#count++;
+    this.#packets[index] = isSegment ? -ip : ip;
+    this.#nodes[index] = node;
     writeOuter(this.#headers, index * HEADERS_OCTETS, this.#arena, ip, this.local, node);
     this.#messages.setDestination(index, node);
     return index;
@@ -121,9 +131,10 @@ export class Outbound {
   #flush(): void {
     this.#send();
     this.#used = 0;
+    this.#spokenFor = 0;
   }
 
-  /** What the kernel refuses (no route, too long, no room) is dropped, as a device drops it. */
+  /** What the kernel refuses (no route, no room) is dropped, as a device drops it. */
   #send(): void {
     let from = 0;
     while (from < this.#count) {
@@ -132,11 +143,19 @@ export class Outbound {
         from += sent;
         continue;
       }
-      const dropped = sent === -EAGAIN ? this.#count - from : 1;
-      this.#counters.notSent += dropped;
-      from += dropped;
+      const refused = sent === -EAGAIN ? this.#count - from : 1;
+      if (sent !== -EMSGSIZE || !this.#rescued(from)) this.#counters.notSent += refused;
+      from += refused;
     }
     this.#sent += this.#count;
     this.#count = 0;
+  }
+  /** Whether the message that is too long has gone another way. Of many segments of a packet the first one speaks for all. */
+  #rescued(index: number): boolean {
+    const packet = this.#packets[index] ?? 0;
+    const ip = Math.abs(packet);
+    if (packet < 0 && (ip === this.#spokenFor || !isUnfragmentable(this.#arena, ip))) return false;
+    this.#spokenFor = ip;
+    return rescued(this.#arena, ip, this.local, this.#nodes[index] ?? 0);
   }
 }

@@ -12,6 +12,7 @@ const SOCK_NONBLOCK = 0o4000;
 const IPPROTO_ICMP = 1;
 const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
+const IP_MTU = 14;
 const IP_PMTUDISC_DO = 2;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -62,6 +63,13 @@ export class InetSocket {
     const to = socketAddress(address, port);
     const result = tryCall("connect", [this.#fd, to, to.length]);
     return result === 0 || result === -EINPROGRESS ? undefined : errnoName(-result);
+  }
+
+  /** What the path to the connected address carries, as far as the kernel knows. Throws KernelError ENOTCONN. */
+  get pathMtu(): number {
+    const value = int(0);
+    call("getsockopt", [this.#fd, IPPROTO_IP, IP_MTU, value, int(4)], "IP_MTU");
+    return value.readInt32LE();
   }
 
   get localPort(): number {

@@ -8,7 +8,11 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const IPPROTO_IPIP = 4;
 const IPPROTO_IP = 0;
+const IP_TOS = 1;
+const IP_TTL = 2;
 const IP_HDRINCL = 3;
+const IP_MTU_DISCOVER = 10;
+const IP_PMTUDISC_DONT = 0;
 const IP_FREEBIND = 15;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
@@ -43,5 +47,32 @@ export function openTunnelSocket(local: Ipv4): number {
   } catch (failure) {
     call("close", [fd]);
     throw failure;
+  }
+}
+
+export interface OuterHeader {
+  readonly local: Ipv4;
+  readonly remote: Ipv4;
+  readonly ttl: number;
+  readonly tos: number;
+}
+
+/** Sends one packet with an outer header that the kernel writes, without DF and in as many fragments as it takes. Throws KernelError. */
+export function sendFragmented({ local, remote, ttl, tos }: OuterHeader, packet: Uint8Array): void {
+  const fd = call("socket", [AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_IPIP], "IP-in-IP socket");
+  try {
+    for (const [option, value] of [
+      [IP_FREEBIND, 1],
+      [IP_MTU_DISCOVER, IP_PMTUDISC_DONT],
+      [IP_TTL, ttl],
+      [IP_TOS, tos],
+    ] as const) {
+      call("setsockopt", [fd, IPPROTO_IP, option, int(value), 4], "ip");
+    }
+    const [from, to] = [socketAddress(local, 0), socketAddress(remote, 0)];
+    call("bind", [fd, from, from.length], "IP-in-IP socket");
+    call("sendto", [fd, packet, packet.length, 0, to, to.length], "IP-in-IP socket");
+  } finally {
+    call("close", [fd]);
   }
 }
