@@ -3,8 +3,8 @@
  * them come in by the tunnel's device. Everything else goes on as if this were not there; IP-in-IP to this node's address from
  * anybody else is dropped, as are packets that have lost their shape.
  *
- * ECN as the kernel's (include/net/inet_ecn.h, INET_ECN_decapsulate), which is RFC 6040 4.2. Fragments of outer packets go on to
- * the stack, which joins them and gives them to whoever has a raw socket: the agent. From "fragmentation needed" the path MTU is
+ * ECN as the kernel's (include/net/inet_ecn.h, INET_ECN_decapsulate), which is RFC 6040 4.2. Outer packets in fragments, or
+ * with options in their header, go on to the stack, which gives them to whoever has a raw socket: the agent. From "fragmentation needed" the path MTU is
  * learned (`ipip-path-mtu.ts`).
  */
 import type { Ipv4 } from "../ip/address.ts";
@@ -51,14 +51,12 @@ const ADDRESSES_OCTETS = 12;
 export function decapsulation({ local, tunnel, sources, pathMtus }: DecapsulationParameters): Uint8Array {
   const program = new Assembler();
   selection(program, local);
-  soundness(program);
   program
     .loadMap("r1", sources)
     .call("lookupElement", "r1", { stack: HEADER + Ipv4At.source })
-    .jumpIfResult("equal", "drop")
-    .load(2, "r2", "r10", HEADER + Ipv4At.fragment)
-    .alu("and", "r2", Fragment.any)
-    .jumpIf("r2", "notEqual", 0, "pass")
+    .jumpIfResult("equal", "drop");
+  soundness(program);
+  program
     .call("loadBytes", "r6", FRAME_OCTETS, { stack: INNER }, 2)
     .jumpIfResult("notEqual", "drop")
     .load(1, "r2", "r10", INNER + Ipv4At.version)
@@ -92,11 +90,14 @@ function selection(program: Assembler, local: Ipv4): void {
     .jumpIf("r2", "notEqual", PROTOCOL_IPIP, "pass");
 }
 
-/** A header of 20 octets, whole, its checksum right. */
+/** A whole packet with a header of 20 octets whose checksum is right. Fragments, and headers with options, are the stack's affair. */
 function soundness(program: Assembler): void {
   program
     .load(1, "r2", "r10", HEADER + Ipv4At.version)
-    .jumpIf("r2", "notEqual", 0x45, "drop")
+    .jumpIf("r2", "notEqual", 0x45, "pass")
+    .load(2, "r2", "r10", HEADER + Ipv4At.fragment)
+    .alu("and", "r2", Fragment.any)
+    .jumpIf("r2", "notEqual", 0, "pass")
     .call("checksumDifference", 0, 0, { stack: HEADER }, IPV4_OCTETS, 0);
   fold(program);
   program.jumpIf("r0", "notEqual", 0xffff, "drop");

@@ -154,7 +154,7 @@ test("from an unknown source, or out of shape, nothing comes in; what is not for
   const dropped = {
     "unknown source": outer(inner, { source: STRANGER }),
     "a stranger's fragment": outer(inner, { source: STRANGER, fragment: 0x2000 }),
-    options: outer(inner, { version: 0x46 }),
+    "a stranger's options": outer(inner, { source: STRANGER, version: 0x46 }),
     "wrong checksum": broken,
     "IPv6 inside": outer(Buffer.alloc(40, 0x60)),
     "nothing inside": outer(Buffer.alloc(0)),
@@ -164,6 +164,7 @@ test("from an unknown source, or out of shape, nothing comes in; what is not for
   }
   const passed = {
     "a first fragment, which the stack joins": outer(inner, { fragment: 0x2000 }),
+    options: outer(inner, { version: 0x46 }),
     "a later fragment": outer(Buffer.alloc(8), { fragment: 0x0010 }),
     UDP: frame(NIC, ROUTER, ipv4({ source: SENDER, destination: RECEIVER }, Buffer.alloc(8))),
     "IP-in-IP for others": outer(inner, { destination: STRANGER }),

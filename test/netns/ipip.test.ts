@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
+import { FragmentJoiner } from "../../src/adapter/ipip/fragment-joiner.ts";
 import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
 import { keyOf } from "../../src/compile/items.ts";
 import type { DriverDeps } from "../../src/dataplane/drivers/deps.ts";
@@ -10,10 +11,14 @@ import { IpipLinkDriver } from "../../src/dataplane/drivers/ipip-links.ts";
 import { TunnelSourceDriver } from "../../src/dataplane/drivers/ipip-sources.ts";
 import { LinkTable } from "../../src/kernel/link-table.ts";
 import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
+import type { Metrics } from "../../src/port/metrics.ts";
+import type { OuterFragments } from "../../src/port/outer-fragments.ts";
 import { whyNoBpf } from "../../src/testing/bpf-run.ts";
 import { type BedNode, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
 import { type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
 import { noFragments } from "../../src/testing/no-fragments.ts";
+import { SilentLog } from "../../src/testing/silent-log.ts";
+import { eventually } from "../scenario/eventually.ts";
 import {
   agents,
   bedFor,
@@ -30,7 +35,7 @@ import {
 const skip = whyNoNamespaces() ?? whyNoBpf() ?? false;
 
 /** Drivers of a process that knows nothing, in a node's namespace. */
-async function driversAt(t: TestContext, { host }: BedNode) {
+async function driversAt(t: TestContext, { host }: BedNode, fragments: OuterFragments = noFragments) {
   const rtnetlink = new Rtnetlink(host.net, new SystemClock());
   const links = new LinkTable(rtnetlink);
   await links.start();
@@ -41,7 +46,7 @@ async function driversAt(t: TestContext, { host }: BedNode) {
   const deps: DriverDeps = { rtnetlink, links };
   const bpf = new LinuxBpf();
   return {
-    links: new IpipLinkDriver(deps, new BpfIpip(deps, { bpf, fragments: noFragments }, "tunl0")),
+    links: new IpipLinkDriver(deps, new BpfIpip(deps, { bpf, fragments }, "tunl0")),
     sources: new TunnelSourceDriver(deps, { bpf, device: "tunl0" }),
   };
 }
@@ -144,6 +149,46 @@ test("what joins fragments takes whole packets too while the filter is away, and
   assert.deepEqual(await sources.apply([{ op: "remove", key: keyOf.tunnelSources(item), was: item }]), []);
   withoutFilter(bed.two);
   assert.ok(!pings(bed.one, bed.two));
+});
+
+test("a process that knows nothing joins the fragments of a tunnel that it finds, counts them, and says so once", {
+  skip,
+}, async (t) => {
+  const bed = bedFor(t);
+  for (const agent of await agents(t, bed, "bpf")) await agent.end("SIGKILL");
+  bed.narrow(1300);
+  assert.throws(() => ping(bed.one, bed.two.podAddress, "-M", "dont", "-s", "1400", "-W", "0.5"));
+  const counted: Record<string, number> = {};
+  const count: Metrics["count"] = (key, by, ...[labels]) => {
+    const name = [key, ...Object.values(labels ?? {})].join(" ");
+    counted[name] = (counted[name] ?? 0) + by;
+  };
+  const log = new SilentLog();
+  const joinerAt = ({ host }: BedNode, deps: { log: SilentLog; metrics: { count: Metrics["count"] } }) => {
+    const joiner = new FragmentJoiner({ namespace: host.net, ...deps });
+    t.after(() => joiner.leave());
+    return joiner;
+  };
+  // The other node's, so that echoes come back.
+  const unasked = joinerAt(bed.one, { log: new SilentLog(), metrics: { count: () => undefined } });
+  const one = await driversAt(t, bed.one, unasked);
+  const two = await driversAt(t, bed.two, joinerAt(bed.two, { log, metrics: { count } }));
+  await one.links.readOwned();
+  await two.links.readOwned();
+  // Not waited for as a command is: this process joins.
+  const pinging = started(t, bed.one.pod, "ping", ["-n", "-c", "2", "-M", "dont", "-s", "1400", bed.two.podAddress]);
+  await pinging.says(/2 received/);
+  assert.equal(counted["ipipJoined"], 2);
+  assert.deepEqual(
+    log.lines.map(({ level, fields }) => [level, fields]),
+    [["warn", { local: bed.two.address }]],
+  );
+  const item = sourceOf(bed.one);
+  assert.deepEqual(await two.sources.apply([{ op: "remove", key: keyOf.tunnelSources(item), was: item }]), []);
+  bed.two.host.run("tc", "filter", "del", "dev", "ens5", "ingress");
+  started(t, bed.one.pod, "ping", ["-n", "-c", "1", bed.two.podAddress]);
+  await eventually(() => assert.equal(counted["ipipNotJoined unknown source"], 1));
+  assert.equal(counted["ipipJoined"], 2);
 });
 
 /** Packets that a device has sent. */

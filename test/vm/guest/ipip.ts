@@ -1,20 +1,25 @@
 /**
- * IP-in-IP in a virtual machine whose kernel has the ipip module: first carried by our BPF programs, while the module is
- * not loaded, then by the module. Both put the same outer headers around the same packets.
+ * IP-in-IP in a virtual machine whose kernel has the ipip module: carried by our BPF programs at one node and by our process at
+ * the other, while the module is not loaded, then by the module. All put the same outer headers around the same packets, make the same of what comes in,
+ * and of a hop that is narrower than the NICs.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { IpipBed } from "../../../src/testing/ipip-bed.ts";
+import { ECN_IN } from "../../../src/testing/ecn-tables.ts";
+import { type BedNode, IpipBed } from "../../../src/testing/ipip-bed.ts";
+import { eventually } from "../../scenario/eventually.ts";
 import { Running } from "../../scenario/running.ts";
+import { packetsOf } from "./captured.ts";
+import { whatArrives } from "./inbound-packets.ts";
 
 const agentFile = path.join(import.meta.dirname, "../../../src/testing/ipip-agent.ts");
 /** Where the kernel finds what loads modules (sysctl kernel.modprobe). */
 const MODPROBE = "/proc/sys/kernel/modprobe";
 /** What the programs need, loaded while modules can be. */
-const NEEDED_MODULES = ["veth", "sch_ingress", "cls_bpf", "nfnetlink", "nf_tables"];
+const NEEDED_MODULES = ["veth", "tun", "sch_ingress", "cls_bpf", "nfnetlink", "nf_tables"];
 const DEADLINE_MS = 60_000;
 
 interface Packet {
@@ -52,7 +57,6 @@ interface Outer {
   readonly protocol: number;
   readonly addresses: string;
 }
-
 /** RFC 791 section 3.1. */
 function outerOf(octets: Buffer): Outer {
   const flags = octets.readUInt16BE(6);
@@ -68,18 +72,18 @@ function outerOf(octets: Buffer): Outer {
   };
 }
 
-/** The packets of `tcpdump -x`: a line for each, and below its octets. */
-const packetsOf = (text: string): Buffer[] =>
-  text
-    .split(/^(?=\d\d:\d\d:)/m)
-    .map((one) => [...one.matchAll(/^\s+0x[0-9a-f]{4}: {2}(.*)$/gm)].map(([, hex = ""]) => hex).join(""))
-    .filter((hex) => hex !== "")
-    .map((hex) => Buffer.from(hex.replaceAll(/\s/g, ""), "hex"));
-
-async function started(t: TestContext, bed: IpipBed): Promise<readonly Running[]> {
-  const agents = [bed.one, bed.two].map((node) => {
+async function started(t: TestContext, bed: IpipBed, carriers = ["bpf", "bpf"]): Promise<readonly Running[]> {
+  const agents = [bed.one, bed.two].map((node, index) => {
     const other = bed.other(node);
-    const args = [agentFile, node.address, node.tunnelAddress, other.address, other.block];
+    const args = [
+      agentFile,
+      node.address,
+      node.tunnelAddress,
+      other.address,
+      other.block,
+      carriers[index] ?? "",
+      node.folder,
+    ];
     const agent = node.host.net.run(() => Running.start(process.execPath, args, process.env));
     t.after(() => agent.end("SIGKILL"));
     return agent;
@@ -88,19 +92,31 @@ async function started(t: TestContext, bed: IpipBed): Promise<readonly Running[]
   return agents;
 }
 
-const ping = (bed: IpipBed, ...options: readonly string[]): string =>
-  bed.one.pod.run("ping", "-n", "-c", "1", "-W", "20", ...options, bed.two.podAddress);
+const ping = (bed: IpipBed, from: BedNode, ...options: readonly string[]): string =>
+  from.pod.run("ping", "-n", "-c", "1", "-W", "20", ...options, bed.other(from).podAddress);
 
-/** The outer headers that leave node one for each packet of the table, in order. */
-async function outerHeaders(bed: IpipBed): Promise<Record<string, readonly Outer[]>> {
-  ping(bed);
+/** The outer headers that leave a node for each packet of the table, in order. */
+async function outerHeaders(bed: IpipBed, from: BedNode): Promise<Record<string, readonly Outer[]>> {
+  ping(bed, from);
   const total = packets.reduce((sum, { count }) => sum + count, 0);
-  const filter = ["ip", "proto", "4", "and", "src", bed.one.address];
-  const args = ["-Z", "root", "-nn", "-x", "-l", "--immediate-mode", "-i", "one", "-c", `${total}`, ...filter];
+  const filter = ["ip", "proto", "4", "and", "src", from.address];
+  const args = [
+    "-Z",
+    "root",
+    "-nn",
+    "-x",
+    "-l",
+    "--immediate-mode",
+    "-i",
+    from === bed.one ? "one" : "two",
+    "-c",
+    `${total}`,
+    ...filter,
+  ];
   const tcpdump = bed.router.net.run(() => Running.start("tcpdump", args, process.env));
   try {
     await tcpdump.says(/listening on/, DEADLINE_MS);
-    for (const { options } of packets) ping(bed, ...options);
+    for (const { options } of packets) ping(bed, from, ...options);
     await tcpdump.says(new RegExp(`^${total} packets captured`, "m"), DEADLINE_MS);
   } finally {
     await tcpdump.end("SIGINT");
@@ -109,19 +125,74 @@ async function outerHeaders(bed: IpipBed): Promise<Record<string, readonly Outer
   return Object.fromEntries(packets.map(({ name, count }) => [name, [...seen.take(count)]]));
 }
 
-/** What each of the two puts around the packets. */
-const headers: Record<"programs" | "module", Record<string, readonly Outer[]>> = { programs: {}, module: {} };
+const NARROW = 1300;
 
-test("without the module, packets are carried by BPF programs", { timeout: 120_000 }, async (t) => {
+/** What the sender of packets with DF is told where a hop is narrower than the NICs; those without DF are answered. */
+async function toldOfNarrowHop(bed: IpipBed, from: BedNode): Promise<string> {
+  bed.narrow(NARROW);
+  assert.match(ping(bed, from, "-M", "dont", "-s", "1400"), /1408 bytes from/);
+  const args = [
+    "-Z",
+    "root",
+    "-nn",
+    "-v",
+    "-l",
+    "--immediate-mode",
+    "-i",
+    "eth0",
+    "icmp[icmptype]",
+    "==",
+    "icmp-unreach",
+  ];
+  const tcpdump = from.pod.net.run(() => Running.start("tcpdump", args, process.env));
+  try {
+    await tcpdump.says(/listening on/, DEADLINE_MS);
+    // The first is lost where the router refuses it, which tells the node.
+    return await eventually(() => {
+      assert.throws(() => ping(bed, from, "-M", "do", "-W", "1", "-s", "1400"));
+      const [told] = /unreachable - need to frag \(mtu \d+\)/.exec(tcpdump.stdout) ?? [];
+      assert.ok(told !== undefined);
+      return told;
+    }, DEADLINE_MS);
+  } finally {
+    await tcpdump.end("SIGINT");
+  }
+}
+
+/** What one of the three makes of packets. */
+interface Seen {
+  readonly headers: Record<string, readonly Outer[]>;
+  readonly arrivals: Record<string, string>;
+  readonly told: string;
+}
+
+/** At both nodes. Paths are made narrow at last. */
+async function seenOn(bed: IpipBed): Promise<readonly [Seen, Seen]> {
+  const headers = [await outerHeaders(bed, bed.one), await outerHeaders(bed, bed.two)] as const;
+  const arrivals = [await whatArrives(bed, bed.one), await whatArrives(bed, bed.two)] as const;
+  const told = [await toldOfNarrowHop(bed, bed.one), await toldOfNarrowHop(bed, bed.two)] as const;
+  const at = (index: 0 | 1): Seen => ({ headers: headers[index], arrivals: arrivals[index], told: told[index] });
+  return [at(0), at(1)];
+}
+
+/** By the node, what the carrier made of packets that is not the module, and what the module made of them. */
+let ours: readonly Seen[] = [];
+let module: readonly Seen[] = [];
+const CARRIERS = ["programs", "process"] as const;
+
+test("without the module, packets are carried by BPF programs at one node and a process at the other", {
+  timeout: 120_000,
+}, async (t) => {
   for (const module of NEEDED_MODULES) execFileSync("/sbin/modprobe", [module]);
   const loader = fs.readFileSync(MODPROBE, "utf8");
   fs.writeFileSync(MODPROBE, "/nowhere");
   t.after(() => fs.writeFileSync(MODPROBE, loader));
   const bed = new IpipBed();
   t.after(() => bed.close());
-  await started(t, bed);
+  await started(t, bed, ["bpf", "process"]);
   assert.match(bed.one.host.ip("-d link show tunl0"), /\bveth\b/);
-  headers.programs = await outerHeaders(bed);
+  assert.match(bed.two.host.ip("-d link show tunl0"), /\btun type tap\b/);
+  ours = await seenOn(bed);
 });
 
 test("with the module its tunl0 is taken over: MTU, address, onlink route, pings, and on without the agent", {
@@ -141,15 +212,37 @@ test("with the module its tunl0 is taken over: MTU, address, onlink route, pings
   assert.match(link, /^\s+ipip any remote any local any ttl inherit nopmtudisc/m);
   assert.match(host.ip("-4 address show tunl0"), /inet 192\.168\.226\.64\/32/);
   assert.equal(host.ip("route show proto bird").trim(), "192.168.97.192/26 via 10.30.1.66 dev tunl0 onlink");
-  assert.match(ping(bed), /ttl=62/);
-  headers.module = await outerHeaders(bed);
+  assert.match(ping(bed, bed.one), /ttl=62/);
+  module = await seenOn(bed);
   for (const agent of agents) await agent.end("SIGKILL");
-  assert.match(ping(bed), /ttl=62/);
+  assert.match(ping(bed, bed.one), /ttl=62/);
 });
 
-test("the outer headers of programs and module are the same for every packet", () => {
-  for (const { name, count } of packets) {
-    assert.equal(headers.module[name]?.length, count, name);
-    assert.deepEqual(headers.programs[name], headers.module[name], name);
+for (const [index, name] of CARRIERS.entries()) {
+  test(`the outer headers of the ${name} and the module are the same for every packet`, () => {
+    for (const { name: packet, count } of packets) {
+      assert.equal(module[index]?.headers[packet]?.length, count, packet);
+      assert.deepEqual(ours[index]?.headers[packet], module[index]?.headers[packet], packet);
+    }
+  });
+
+  test(`the ${name} and the module make the same of what comes in, and of a narrow hop`, () => {
+    assert.deepEqual(ours[index]?.arrivals, module[index]?.arrivals);
+    assert.equal(module[index]?.told, `unreachable - need to frag (mtu ${NARROW - 20})`);
+    assert.equal(ours[index]?.told, module[index]?.told);
+  });
+}
+
+test("what comes in is what RFC 6040 says, whole packets and fragments", () => {
+  const [{ arrivals } = { arrivals: {} as Record<string, string> }] = module;
+  for (const [inner, row] of ECN_IN.entries()) {
+    for (const [outer, expected] of row.entries()) {
+      const tos = arrivals[`ECN ${inner} in ${outer}`]?.slice(2, 4);
+      assert.equal(tos, expected === "drop" ? "" : (0xb8 | expected).toString(16), `${inner} in ${outer}`);
+    }
   }
+  for (const name of ["options", "fragments", "congested fragments", "fragments the wrong way round"]) {
+    assert.match(arrivals[name] ?? "", / 1020$/, name);
+  }
+  for (const name of ["no packet", "a fragment alone"]) assert.equal(arrivals[name], "", name);
 });
