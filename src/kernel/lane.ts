@@ -48,7 +48,7 @@ export interface Chunk {
 }
 
 /** One send is at most so many octets (a message more), so that it fits any send buffer. */
-const CHUNK_OCTETS = 96 << 10;
+const CHUNK_OCTETS = 128 << 10;
 
 const SENDING: About = { call: "send", subject: "netlink messages" };
 const RECEIVING: About = { call: "receive", subject: "netlink answers" };

@@ -75,11 +75,12 @@ export class NetlinkChannel {
 
   /**
    * For thousands: the kernel works on one chunk on another thread while the next is encoded, and the loop has its turns in
-   * between. A few go by the fast lane.
+   * between. A few go by the fast lane. A loop that is busy with other things comes back for the next chunk late: who expects
+   * that has larger chunks.
    */
-  async executeMany(batch: Batch): Promise<Failures> {
+  async executeMany(batch: Batch, chunkMessages = BULK_CHUNK_MESSAGES): Promise<Failures> {
     if (batch.count <= FEW) return this.execute(batch);
-    const work = this.#bulkTail.then(() => offLoop(this.#bulk, batch, BULK_CHUNK_MESSAGES));
+    const work = this.#bulkTail.then(() => offLoop(this.#bulk, batch, chunkMessages));
     this.#bulkTail = work.catch(() => undefined);
     return work;
   }

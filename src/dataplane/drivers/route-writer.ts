@@ -5,6 +5,7 @@
  */
 import { describeRoute } from "../../compile/describe.ts";
 import type { RouteItem } from "../../compile/node-state.ts";
+import type { NexthopObjects } from "../../kernel/nexthop-objects.ts";
 import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import { Scope } from "../../netlink/rtnetlink/codes.ts";
 import type { Route } from "../../netlink/rtnetlink/route.ts";
@@ -13,7 +14,6 @@ import type { Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { type DriverDeps, deviceDown, failureOf, isGone, itemOf, missingDevice } from "./deps.ts";
 import type { KeyPrints } from "./key-prints.ts";
-import type { NexthopObjects } from "./nexthop-objects.ts";
 import type { Observer } from "./observer.ts";
 import { RouteEncoder, removalOf } from "./route-encoder.ts";
 

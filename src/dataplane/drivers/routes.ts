@@ -8,6 +8,7 @@
 import { describeRoute } from "../../compile/describe.ts";
 import { type RouteItem, routeKey } from "../../compile/node-state.ts";
 import type { LinkChanged } from "../../kernel/link-table.ts";
+import { NexthopObjects } from "../../kernel/nexthop-objects.ts";
 import { nexthops, routes } from "../../kernel/rtnetlink-dumps.ts";
 import type { Subscription } from "../../kernel/rtnetlink-subscription.ts";
 import type { Address } from "../../netlink/rtnetlink/address.ts";
@@ -18,7 +19,6 @@ import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { type DriverDeps, nameLost } from "./deps.ts";
 import { KeyPrints } from "./key-prints.ts";
-import { NexthopObjects } from "./nexthop-objects.ts";
 import { type Collection, Observer } from "./observer.ts";
 import { devicesOfRoute, isSameRoute, itemOfRoute } from "./route-items.ts";
 import { RouteWriter } from "./route-writer.ts";

@@ -4,12 +4,13 @@
  *
  * Mark: the id's range. An object is shared per gateway, device, onlink, protocol and MTU: the kernel (6.18,
  * fib_find_info_nh) gives all routes of one object the metrics of the first. Who uses which object is not counted here: a
- * list of the kernel's routes tells which ones nobody uses, and those are removed later unless they were given out again.
+ * list of the kernel's routes tells which ones nobody uses, or who counts says so, and those are removed later unless they
+ * were given out again.
  */
-import type { IpAddress } from "../../ip/address.ts";
-import type { Request } from "../../kernel/rtnetlink-requests.ts";
-import type { IfIndex } from "../../netlink/rtnetlink/link.ts";
-import type { NexthopObject } from "../../netlink/rtnetlink/nexthop.ts";
+import type { IpAddress } from "../ip/address.ts";
+import type { IfIndex } from "../netlink/rtnetlink/link.ts";
+import type { NexthopObject } from "../netlink/rtnetlink/nexthop.ts";
+import type { Request } from "./rtnetlink-requests.ts";
 
 /** "oc" in the upper half: 65,536 ids that nobody draws by counting from 1. */
 const FIRST_ID = 0x6f63_0000;
@@ -43,6 +44,12 @@ export class NexthopObjects {
   /** Entries that no route used when the kernel was last read, and that were not given out since. */
   readonly #unused = new Set<Entry>();
   #next = FIRST_ID;
+  readonly #protocol: number | undefined;
+
+  /** With a protocol, objects of any other are another program's. */
+  constructor(protocol?: number) {
+    this.#protocol = protocol;
+  }
 
   static isOurs = (id: number): boolean => id >= FIRST_ID && id <= LAST_ID;
 
@@ -51,7 +58,8 @@ export class NexthopObjects {
     for (const set of [this.#byId, this.#byGateway, this.#taken, this.#wanted, this.#unused]) set.clear();
     for (const { id, gateway, device, onlink = false, protocol, group, blackhole } of objects) {
       if (!NexthopObjects.isOurs(id)) continue;
-      if (gateway === undefined || device === undefined || group !== undefined || blackhole === true) {
+      const isForeign = this.#protocol !== undefined && protocol !== this.#protocol;
+      if (isForeign || gateway === undefined || device === undefined || group !== undefined || blackhole === true) {
         this.#taken.add(id);
         continue;
       }
@@ -144,6 +152,17 @@ export class NexthopObjects {
     const same = (this.#byGateway.get(entry.gateway) ?? []).filter((other) => other !== entry);
     if (same.length > 0) this.#byGateway.set(entry.gateway, same);
     else this.#byGateway.delete(entry.gateway);
+  }
+
+  /** No route uses the object any more, and none is about to. */
+  unused(id: number): void {
+    const entry = this.#byId.get(id);
+    if (entry) this.#unused.add(entry);
+  }
+
+  /** All but these are unused. */
+  unusedBut(ids: ReadonlySet<number>): void {
+    for (const entry of this.#byId.values()) if (!ids.has(entry.id)) this.#unused.add(entry);
   }
 
   /** Removals of what nobody uses, which is forgotten with it. */
