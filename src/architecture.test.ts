@@ -43,7 +43,7 @@ const allowed: readonly Row[] = [
   { from: "dataplane", to: "kernel", reason: "drivers send requests" },
   { from: "lab", to: "kernel", reason: "hosts and underlay are kernel objects" },
   { from: "node", to: "kernel", reason: "facts of the host come from the kernel" },
-  { from: "speaker", to: "kernel", reason: "the budget of a turn" },
+  { from: "speaker", to: "kernel", reason: "the budget of a turn; routes of a speaker that runs alone" },
   { from: "cni", to: "ipam", reason: "a pod's address" },
   { from: "ctl", to: "ipam", reason: "ipam show, release" },
   { from: "node", to: "ipam", reason: "a node's tunnel address" },

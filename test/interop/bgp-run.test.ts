@@ -74,3 +74,22 @@ test("SIGHUP reads the file again, a file that is wrong changes nothing, SIGTERM
   assert.deepEqual(router.kernel, []);
   await eventually(() => assert.deepEqual(daemon.learned(), []));
 });
+
+test("many routes share their gateway's object, which a restart finds again and SIGTERM removes", {
+  skip,
+}, async (t) => {
+  const { router, daemon } = await running(t);
+  daemon.announce(...Array.from({ length: 700 }, (_, at) => `10.3.${at >> 6}.${(at & 63) * 4}/30`));
+  await eventually(() => assert.equal(router.kernel.length, 700, router.process.output));
+  const { there } = router.objects;
+  assert.equal(there.length, 1);
+  assert.ok(router.objects.used.has(there[0]));
+  await router.process.kill();
+  await eventually(() => assert.ok(!daemon.isUp()));
+  router.start();
+  await eventually(() => assert.ok(daemon.isUp(), router.process.output));
+  await eventually(() => assert.deepEqual(router.objects, { used: new Set(there), there }, router.process.output));
+  router.process.signal("SIGTERM");
+  await router.process.gone;
+  assert.deepEqual([router.kernel, router.objects.there], [[], []]);
+});

@@ -16,7 +16,7 @@ import type { IpAddress } from "../../ip/address.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import { addresses } from "../../kernel/rtnetlink-dumps.ts";
 import type { Log } from "../../port/log.ts";
-import { KernelRoutes } from "../../speaker/kernel-routes.ts";
+import { KernelRoutes } from "../../speaker/kernel/kernel-routes.ts";
 import { Speaker } from "../../speaker/speaker.ts";
 import { standardErrorLog, untilStopped } from "../long-running.ts";
 import type { ProcessHost } from "../process-host.ts";

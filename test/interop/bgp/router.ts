@@ -34,6 +34,13 @@ export class Router {
     return this.process;
   }
 
+  /** Ids of nexthop objects, of routes and of themselves. */
+  get objects(): { readonly used: ReadonlySet<number | undefined>; readonly there: readonly number[] } {
+    const routes = this.#namespace.json<{ nhid?: number }>("ip -j route show proto bgp");
+    const objects = this.#namespace.json<{ id: number }>("ip -j nexthop show");
+    return { used: new Set(routes.map(({ nhid }) => nhid)), there: objects.map(({ id }) => id) };
+  }
+
   /** Routes in the kernel, as `ip route` shows them. */
   get kernel(): string[] {
     return ["-4", "-6"]
