@@ -29,7 +29,7 @@ import { Deferral } from "./deferral.ts";
 import { ribSessionOf } from "./rib-session.ts";
 import type { Session, SessionHooks } from "./session.ts";
 import { Timers } from "./timers.ts";
-import type { Surroundings } from "./types.ts";
+import type { RetiredStatus, Surroundings } from "./types.ts";
 
 export interface ExchangeDeps {
   readonly clock: Clock;
@@ -157,6 +157,15 @@ export class Exchange implements SessionHooks {
   /** How long stale routes of the session are kept at most. */
   keptMs(name: string): Millis | undefined {
     return this.#stale.left(name);
+  }
+
+  /** Sessions that the configuration has ended and of which something is kept. */
+  get retired(): readonly RetiredStatus[] {
+    return [...this.#stale.names].flatMap((session) => {
+      if (!this.rib.isRetired(session)) return [];
+      const seconds = Math.ceil((this.keptMs(session) ?? 0) / 1000);
+      return [{ session, prefixes: this.rib.staleCount(session), seconds }];
+    });
   }
 
   close(): void {

@@ -126,6 +126,7 @@ test("routes of a session that is removed stay until another session tells them,
   await world.clock.advance(10_000);
   assert.deepEqual(seen, []);
   assert.equal(left.speaker.keptSeconds(SECOND), 20);
+  assert.deepEqual(left.speaker.status().retired, [{ session: SECOND, prefixes: 2, seconds: 20 }]);
   third.originate("192.168.0.0/26");
   third.peer(left);
   left.peer(third);
@@ -134,6 +135,7 @@ test("routes of a session that is removed stay until another session tells them,
   await world.clock.advance(KEPT_MS);
   assert.deepEqual(seen.slice(1), [["192.168.1.0/26"]], "nobody has told it again");
   assert.equal(left.speaker.keptSeconds(SECOND), undefined);
+  assert.deepEqual(left.speaker.status().retired, []);
   world.close();
 });
 

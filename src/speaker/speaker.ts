@@ -152,6 +152,7 @@ export class Speaker {
       listeners: this.#listeners.status,
       strangers: { count: this.#strangers, ...(last === undefined ? {} : { last }) },
       waitsFor: this.#exchange.waitsFor,
+      retired: this.#exchange.retired,
     };
   }
 

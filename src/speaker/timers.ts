@@ -42,6 +42,11 @@ export class Timers<Name extends string> {
     for (const name of [...this.#running.keys()]) this.cancel(name);
   }
 
+  /** Those that run. */
+  get names(): Iterable<Name> {
+    return this.#running.keys();
+  }
+
   /** Until it expires; undefined: it does not run. */
   left(name: Name): Millis | undefined {
     const running = this.#running.get(name);

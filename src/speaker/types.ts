@@ -83,6 +83,14 @@ export interface SpeakerStatus {
   readonly strangers: { readonly count: number; readonly last?: IpAddress };
   /** RFC 4724 section 4.1: routes are not chosen yet, since these sessions have not told theirs. */
   readonly waitsFor: readonly string[];
+  /** Of sessions that are configured no longer: how many of their prefixes are kept, and for how long at most. */
+  readonly retired: readonly RetiredStatus[];
+}
+
+export interface RetiredStatus {
+  readonly session: string;
+  readonly prefixes: number;
+  readonly seconds: number;
 }
 
 /** What the speaker asks of the host that it runs on. Answers may change: `nextHopChanged` says so. */

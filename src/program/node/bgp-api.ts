@@ -95,7 +95,7 @@ export class BgpApi {
       this.#deps.agent.view,
       (prefix) => this.#leadsTo(prefix),
     );
-    return { dangers, reports: [...report.reports, ...reports] };
+    return { dangers, reports: [...report.reports, ...reports, ...report.retired.map(retiredInWords)] };
   }
 
   /** Whether the kernel shall have a route of ours to the prefix, or to one that covers it. */
@@ -220,6 +220,9 @@ function peerState(session: BgpSessionReport, unanswered: ReadonlySet<string>): 
 }
 
 /** A CIDR or an address. Throws ApiError `notAsked`. */
+const retiredInWords = ({ session, prefixes, seconds }: BgpReport["retired"][number]): string =>
+  `${session} is configured no longer: ${prefixes} ${prefixes === 1 ? "prefix" : "prefixes"} of it kept until others tell them, for ${seconds} s at most`;
+
 function prefixIn(text: string): Prefix {
   const address = tryParseAddress(text);
   const prefix = address === undefined ? tryParsePrefix(text) : hostPrefix(address);

@@ -20,6 +20,8 @@ export interface BgpReport {
   readonly strangers: { readonly count: number; readonly last?: string };
   /** Sessions that a restart waits for before routes are chosen. */
   readonly waitsFor: readonly string[];
+  /** Routes of sessions that are configured no longer, and for how long they are kept at most. */
+  readonly retired: SpeakerStatus["retired"];
   /** What keeps sessions from being. */
   readonly reports: readonly string[];
 }
@@ -84,7 +86,7 @@ export interface BgpSurroundings {
 }
 
 export function bgpReport(
-  { sessions, listeners, strangers, waitsFor }: SpeakerStatus,
+  { sessions, listeners, strangers, waitsFor, retired }: SpeakerStatus,
   { since, now, configured, reports, nodesAt }: BgpSurroundings,
 ): BgpReport {
   return {
@@ -104,6 +106,7 @@ export function bgpReport(
       ...(strangers.last === undefined ? {} : { last: formatAddress(strangers.last) }),
     },
     waitsFor,
+    retired,
     reports,
   };
 }
