@@ -15,6 +15,7 @@ export interface Case {
   readonly peers: number;
   /** Whether routes go into the kernel's table. */
   readonly kernel?: true;
+  readonly joinLate?: true;
   readonly run: (bed: Bed) => Promise<Figures>;
 }
 
@@ -73,6 +74,7 @@ export const reflect = (clients: number): Case => ({
 /** To clients that come when the routes are there: from the first dial on. */
 export const late = (clients: number): Case => ({
   name: `late-${clients}`,
+  joinLate: true,
   peers: 1 + clients,
   run: async (bed) => {
     const [feeder] = await connectAll(bed.ground, 0, 1);
@@ -188,7 +190,7 @@ export const kernel = (gateways: number): Case => ({
 export async function runCase(one: Case, kind: DaemonKind): Promise<Figures> {
   const ground = new Ground();
   const peers = Array.from({ length: one.peers }, (_, at) => peerAddress(at));
-  const daemon = new RunningDaemon(kind, ground, { peers, kernel: one.kernel ?? false });
+  const daemon = new RunningDaemon(kind, ground, { peers, kernel: one.kernel ?? false, joinLate: one.joinLate ?? false });
   try {
     await untilListening(ground);
     await untilQuiet(daemon.pids, () => true);

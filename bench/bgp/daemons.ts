@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { DAEMON_ADDRESS, type Ground } from "./ground.ts";
 import { LOCAL_AS } from "./load.ts";
 import { HOLD_SECONDS } from "./peer.ts";
@@ -14,6 +15,8 @@ export interface Settings {
   /** Addresses of its peers. */
   readonly peers: readonly string[];
   readonly kernel: boolean;
+  /** Clients come one after the other to what is there already. */
+  readonly joinLate: boolean;
 }
 
 export interface DaemonKind {
@@ -24,6 +27,8 @@ export interface DaemonKind {
   /** Writes its files, and says what to start, in order. */
   readonly commands: (ground: Ground, settings: Settings) => readonly Command[];
 }
+
+const END_MS = 5_000;
 
 type Command = readonly [program: string, ...args: string[]];
 
@@ -85,7 +90,7 @@ const frr: DaemonKind = {
   name: "frr",
   program: "/usr/lib/frr/bgpd",
   writesKernel: true,
-  commands: (ground, { peers, kernel }) => {
+  commands: (ground, { peers, kernel, joinLate }) => {
     const common = ["-P", "0", "--vty_socket", ground.folder, "-z", ground.file("zserv.api")];
     return [
       [
@@ -103,8 +108,8 @@ const frr: DaemonKind = {
           `router bgp ${LOCAL_AS}`,
           ` bgp router-id ${DAEMON_ADDRESS}`,
           " no bgp default ipv4-unicast",
-          // Its default waits for seconds after a start.
-          " coalesce-time 10",
+          // Its default waits for seconds after a start; those who join late are told together by it.
+          ...(joinLate ? [] : [" coalesce-time 10"]),
           " neighbor clients peer-group",
           ` neighbor clients remote-as ${LOCAL_AS}`,
           " neighbor clients passive",
@@ -230,10 +235,14 @@ export class RunningDaemon {
     return answer;
   }
 
+  /** Ours as a user ends it, so that the next one finds its code compiled (Node's compile cache), as after any use. */
   async stop(): Promise<void> {
     const ended = this.#children.map(
       (child) => new Promise((resolve) => (child.exitCode === null ? child.once("exit", resolve) : resolve(undefined))),
     );
+    const ours = this.#children.find(({ connected }) => connected);
+    ours?.kill("SIGTERM");
+    if (ours) await Promise.race([Promise.all(ended), setTimeout(END_MS)]);
     for (const pid of this.pids) kill(pid);
     await Promise.all(ended);
   }
