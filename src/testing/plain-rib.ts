@@ -46,7 +46,12 @@ export function plainRib({ world, options, sessions, originated }: PlainInput): 
       const base = importAttributes(attributes, context);
       const imported = base.rejection ? base : importPrefix(prefix, base.attributes, context);
       const { nextHop } = imported.attributes;
-      const hop = hops.get(nextHop) ?? { address: nextHop, cost: world.costOf(nextHop), peers: new Map() };
+      const hop = hops.get(nextHop) ?? {
+        address: nextHop,
+        cost: world.costOf(nextHop),
+        isOwn: false,
+        peers: new Map(),
+      };
       hops.set(nextHop, hop);
       const peer = peers[at];
       if (peer) add(prefix, new Path({ peer }, attributes, imported, imported.rejection ? undefined : hop));

@@ -36,7 +36,7 @@ export class AdjRibIn {
     this.#world = world;
     this.routerId = routerId;
     this.#touched = touched;
-    this.hops = new NextHops((address) => world.costOf(address));
+    this.hops = new NextHops(world);
   }
 
   get hasWork(): boolean {
@@ -168,9 +168,11 @@ export class AdjRibIn {
 
   /** A next hop whose answer is another now: what its peers told over it is looked at again, in slices. */
   hopChanged(address: IpAddress): void {
-    const hop = this.hops.refresh(address);
-    if (!hop) return;
+    const refreshed = this.hops.refresh(address);
+    if (!refreshed) return;
+    const { hop, isOther } = refreshed;
     for (const peer of hop.peers.keys()) {
+      if (isOther === "own") peer.reimport(peer.session);
       peer.hopMoved(hop);
       this.#workFor(peer);
     }

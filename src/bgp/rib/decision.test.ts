@@ -22,7 +22,12 @@ interface Candidate {
 function pathOf(name: string, { peer, set, path, hop = "10.9.0.1", ...over }: Candidate): Path {
   const host = name.charCodeAt(0) - 96;
   const received = attributes(hop, path, set);
-  const nextHop: NextHop = { address: received.nextHop, cost: "cost" in over ? over.cost : 1, peers: new Map() };
+  const nextHop: NextHop = {
+    address: received.nextHop,
+    cost: "cost" in over ? over.cost : 1,
+    isOwn: false,
+    peers: new Map(),
+  };
   return new Path({ peer: new Peer(session(name, host, peer)) }, received, { attributes: received }, nextHop);
 }
 

@@ -4,21 +4,24 @@
  */
 import type { IpAddress } from "../../ip/address.ts";
 import type { Peer } from "./peer.ts";
+import type { RibWorld } from "./types.ts";
 
 export interface NextHop {
   readonly address: IpAddress;
   /** Undefined: it cannot be reached. */
   cost: number | undefined;
+  /** It is an address of this host: what is told over it is rejected. */
+  isOwn: boolean;
   /** Peers by the number of their paths over it. */
   readonly peers: Map<Peer, number>;
 }
 
 export class NextHops {
   readonly #hops = new Map<IpAddress, NextHop>();
-  readonly #costOf: (address: IpAddress) => number | undefined;
+  readonly #world: Pick<RibWorld, "costOf" | "isOwnAddress">;
 
-  constructor(costOf: (address: IpAddress) => number | undefined) {
-    this.#costOf = costOf;
+  constructor(world: Pick<RibWorld, "costOf" | "isOwnAddress">) {
+    this.#world = world;
   }
 
   get size(): number {
@@ -29,7 +32,7 @@ export class NextHops {
   hold(address: IpAddress, peer: Peer): NextHop {
     let hop = this.#hops.get(address);
     if (!hop) {
-      hop = { address, cost: this.#costOf(address), peers: new Map() };
+      hop = { address, ...this.#ask(address), peers: new Map() };
       this.#hops.set(address, hop);
     }
     hop.peers.set(peer, (hop.peers.get(peer) ?? 0) + 1);
@@ -43,12 +46,18 @@ export class NextHops {
     if (hop.peers.size === 0) this.#hops.delete(hop.address);
   }
 
-  /** Asks again; the hop where the answer is another than before. */
-  refresh(address: IpAddress): NextHop | undefined {
+  /** Asks again; undefined: the answer is the same as before, or nobody cares. */
+  refresh(address: IpAddress): { readonly hop: NextHop; readonly isOther: "cost" | "own" } | undefined {
     const hop = this.#hops.get(address);
-    const cost = this.#costOf(address);
-    if (!hop || hop.cost === cost) return undefined;
+    if (!hop) return undefined;
+    const { cost, isOwn } = this.#ask(address);
+    const isOther = hop.isOwn !== isOwn ? "own" : hop.cost !== cost ? "cost" : undefined;
     hop.cost = cost;
-    return hop;
+    hop.isOwn = isOwn;
+    return isOther && { hop, isOther };
+  }
+
+  #ask(address: IpAddress): Pick<NextHop, "cost" | "isOwn"> {
+    return { cost: this.#world.costOf(address), isOwn: this.#world.isOwnAddress(address) };
   }
 }

@@ -38,7 +38,7 @@ export class Path {
   readonly attributes: AttributeSet;
   /** Why it is no candidate. */
   readonly rejection: ImportRejection | undefined;
-  /** Undefined for our own, and for what was rejected. */
+  /** Undefined for our own, and for what was rejected whatever its next hop. */
   readonly hop: NextHop | undefined;
   /** Routes that point to it. */
   uses = 0;

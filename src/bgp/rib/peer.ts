@@ -56,7 +56,8 @@ export class Peer {
     const base = importAttributes(received, context);
     const imported = base.rejection ? base : importPrefix(prefix, base.attributes, context);
     for (let path = first; path; path = path.sibling) if (isSame(path, imported)) return path;
-    const hop = imported.rejection ? undefined : hops.hold(imported.attributes.nextHop, this);
+    const isOverHop = !imported.rejection || imported.rejection.rule === "ownNextHop";
+    const hop = isOverHop ? hops.hold(imported.attributes.nextHop, this) : undefined;
     const path = new Path({ peer: this }, received, imported, hop);
     path.sibling = first;
     this.#paths.set(received, path);

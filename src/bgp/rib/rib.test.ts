@@ -324,6 +324,25 @@ test("a next hop that becomes unreachable takes its routes out, and only those",
   assert.equal(fateInWords(rib.why(P1)!.candidates[0]!.fate), "there is no route to its next hop");
 });
 
+test("a next hop that becomes our own, or another's, is believed as it is now", () => {
+  const of = world();
+  const rib = ribWith(["a", "b"], {}, of);
+  const hop = ipv4("10.9.0.1");
+  const fate = (): string => {
+    settle(rib);
+    return fateInWords(rib.why(P1)!.candidates[0]!.fate);
+  };
+  of.own.add(hop);
+  rib.update("a", announce(attributes("10.9.0.1"), P1));
+  assert.equal(fate(), "its next hop is an address of this host");
+  of.own.delete(hop);
+  rib.nextHopChanged(hop);
+  assert.equal(fate(), "best");
+  of.own.add(hop);
+  rib.nextHopChanged(hop);
+  assert.equal(fate(), "its next hop is an address of this host");
+});
+
 test("a next hop that is only nearer or farther moves the choice", () => {
   const of = world();
   const rib = ribWith(["a", "b"], {}, of);

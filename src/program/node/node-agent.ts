@@ -176,6 +176,7 @@ export class NodeAgent {
     this.#hostWatch = new HostWatch({ startup, rtnetlink, links, clock, log, isOurs, detectEveryMs, node }, (local) => {
       this.#local = local;
       this.agent.setLocal(this.#localFacts());
+      this.#bgp?.ownAddressesChanged();
       this.#facts.changed();
     });
     this.#installation = new PluginInstallation({

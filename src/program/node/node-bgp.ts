@@ -174,6 +174,11 @@ export class NodeBgp implements BgpSide {
     this.#wake();
   }
 
+  /** `isOwnAddress` may answer otherwise. */
+  ownAddressesChanged(): void {
+    this.#moved([...this.#reached]);
+  }
+
   /** What waits now; what comes meanwhile, as from a peer that tells a full table, waits for another pass. */
   contributed(): () => boolean {
     const goal = this.#decided + (this.#learned?.pending ?? 0);
