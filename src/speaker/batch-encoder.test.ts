@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Framer } from "../bgp/message/framer.ts";
 import { decodeMessage } from "../bgp/message/message-codec.ts";
-import type { Batch } from "../bgp/rib/types.ts";
+import { type Batch, noMarks } from "../bgp/rib/types.ts";
 import { attributesOf, contextOf } from "../testing/bgp-values.ts";
 import { codeOf, textOf } from "../testing/speaker-world.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
@@ -12,8 +12,7 @@ const context = contextOf();
 const batch = (parts: Partial<Batch>): Batch => ({
   withdrawn: [],
   announced: [],
-  endOfRib: [],
-  refreshed: [],
+  ...noMarks,
   ...parts,
 });
 

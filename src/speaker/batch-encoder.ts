@@ -2,7 +2,7 @@
  * Batches of the tables as octets, each once for all sessions that are given the same batch and agreed on the same form: what
  * a reflector with many clients does most.
  */
-import type { EncodeContext } from "../bgp/message/codec-context.ts";
+import type { DecodeContext, EncodeContext } from "../bgp/message/codec-context.ts";
 import { encodeMessage } from "../bgp/message/message-codec.ts";
 import { encodeAnnouncement, encodeEndOfRib, encodeWithdrawal } from "../bgp/message/update-encoder.ts";
 import type { Batch } from "../bgp/rib/types.ts";
@@ -17,14 +17,18 @@ export interface EncodedBatch {
   readonly unsendable: number;
 }
 
+/** RFC 7313: without it a peer would take the marks of a refresh for requests. */
+export type BatchContext = EncodeContext & Pick<DecodeContext, "enhancedRouteRefresh">;
+
 const families: readonly Family[] = [4, 6];
 
 export class BatchEncoder {
   /** By batch, then by what was agreed on. */
   readonly #encoded = new WeakMap<Batch, (EncodedBatch | undefined)[]>();
 
-  encode(batch: Batch, context: EncodeContext): EncodedBatch {
-    const form = (context.fourOctetAs ? 1 : 0) + (context.extendedMessage ? 2 : 0);
+  encode(batch: Batch, context: BatchContext): EncodedBatch {
+    const { fourOctetAs, extendedMessage, enhancedRouteRefresh } = context;
+    const form = (fourOctetAs ? 1 : 0) + (extendedMessage ? 2 : 0) + (enhancedRouteRefresh ? 4 : 0);
     const known = this.#encoded.get(batch) ?? [];
     const encoded = known[form] ?? encodeBatch(batch, context);
     known[form] = encoded;
@@ -33,9 +37,14 @@ export class BatchEncoder {
   }
 }
 
-function encodeBatch(batch: Batch, context: EncodeContext): EncodedBatch {
+function encodeBatch(batch: Batch, context: BatchContext): EncodedBatch {
   const writer = new Writer(4096);
-  let messages = 0;
+  const refresh = (subtype: "begin" | "end", of: readonly Family[]): number => {
+    if (!context.enhancedRouteRefresh) return 0;
+    for (const family of of) writer.octets(encodeMessage({ type: "routeRefresh", family, subtype }));
+    return of.length;
+  };
+  let messages = refresh("begin", batch.refreshing);
   let unsendable = 0;
   for (const prefixes of byFamily(batch.withdrawn)) {
     for (let from = 0; from < prefixes.length; messages++) from = encodeWithdrawal(writer, { prefixes, from }, context);
@@ -52,10 +61,7 @@ function encodeBatch(batch: Batch, context: EncodeContext): EncodedBatch {
     }
   }
   for (const family of batch.endOfRib) encodeEndOfRib(writer, family);
-  for (const family of batch.refreshed) {
-    writer.octets(encodeMessage({ type: "routeRefresh", family, subtype: "end" }));
-  }
-  messages += batch.endOfRib.length + batch.refreshed.length;
+  messages += batch.endOfRib.length + refresh("end", batch.refreshed);
   return { octets: writer.finish(), messages, unsendable };
 }
 

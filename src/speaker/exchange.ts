@@ -26,6 +26,7 @@ import type { Clock, Millis, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { Deferral } from "./deferral.ts";
+import { FirstTables } from "./first-tables.ts";
 import { ribSessionOf } from "./rib-session.ts";
 import type { Session, SessionHooks } from "./session.ts";
 import { Timers } from "./timers.ts";
@@ -63,6 +64,7 @@ export class Exchange implements SessionHooks {
   readonly #established = new Map<Session, Negotiated>();
   readonly #readable = new Set<Session>();
   readonly #stale: Timers<string>;
+  readonly #firstTables = new FirstTables();
   #deferral: Deferral | undefined;
   #deferralTimer: Timer | undefined;
   #isSettled = false;
@@ -185,6 +187,7 @@ export class Exchange implements SessionHooks {
       this.rib.sweep(name, droppedAtReturn([4, 6], negotiated));
       this.#stale.set(name, STALE_MS);
     }
+    this.#firstTables.begin(name, negotiated);
     this.#deferral?.established(name, negotiated);
     this.wake();
   }
@@ -192,6 +195,7 @@ export class Exchange implements SessionHooks {
   lost(session: Session, ending: Ending, negotiated: Negotiated): void {
     const { name } = session;
     this.#established.delete(session);
+    this.#firstTables.forget(name);
     // Whoever stops a session says what becomes of its routes.
     if (ending.cause === "stopped") return;
     const kept = keptAfterLoss(ending, negotiated);
@@ -210,6 +214,7 @@ export class Exchange implements SessionHooks {
     this.rib.update(name, update);
     if (update.endOfRib) {
       this.#deferral?.ended(name, update.endOfRib);
+      this.#firstTables.end(name, update.endOfRib);
       if (this.rib.staleCount(name) === 0) this.#stale.cancel(name);
     }
     const { maxPrefixes } = config;
@@ -217,14 +222,11 @@ export class Exchange implements SessionHooks {
     session.fail(cease(CeaseReason.maximumPrefixes), `the peer told more than ${maxPrefixes} prefixes`);
   }
 
-  refresh(session: Session, { family, subtype }: RouteRefresh): void {
-    if (subtype === "begin") this.rib.markStale(session.name, family);
-    else if (subtype === "end") this.rib.sweep(session.name, [family]);
-    else {
-      const { enhancedRouteRefresh } = this.#established.get(session) ?? {};
-      if (enhancedRouteRefresh) session.sendRefresh({ type: "routeRefresh", family, subtype: "begin" });
-      this.rib.refresh(session.name, family);
-    }
+  refresh({ name }: Session, { family, subtype }: RouteRefresh): void {
+    if (subtype === "request") this.rib.refresh(name, family);
+    else if (this.#firstTables.isUnended(name, family)) return;
+    else if (subtype === "begin") this.rib.markStale(name, family);
+    else this.rib.sweep(name, [family]);
   }
 
   readable(session: Session): void {

@@ -162,7 +162,7 @@ export class Session {
   /** Sends octets of whole UPDATEs, `messages` of them, to an established peer. */
   send(octets: Uint8Array, messages: number): void {
     const slot = this.#establishedSlot;
-    if (slot === undefined) return;
+    if (slot === undefined || messages === 0) return;
     this.record.counters.updatesSent += messages;
     this.record.counters.messagesSent += messages;
     this.#write(slot, octets);

@@ -6,7 +6,7 @@ import type { IpAddress } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
 import { type Exported, hiddenFrom } from "./export.ts";
 import type { Peer } from "./peer.ts";
-import type { Announcement, Batch } from "./types.ts";
+import { type Announcement, type Batch, noMarks } from "./types.ts";
 
 export class ChangeBatch {
   readonly prefixes: PrefixCode[] = [];
@@ -70,9 +70,7 @@ export class ChangeBatch {
 const batchOf = (withdrawn: readonly PrefixCode[], announced: readonly Announcement[]): Batch => ({
   withdrawn,
   announced,
-  endOfRib: [],
-  refreshed: [],
+  ...noMarks,
 });
 
-export const isEmpty = ({ withdrawn, announced, endOfRib, refreshed }: Batch): boolean =>
-  withdrawn.length + announced.length + endOfRib.length + refreshed.length === 0;
+export const isEmpty = ({ withdrawn, announced }: Batch): boolean => withdrawn.length + announced.length === 0;

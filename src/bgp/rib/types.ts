@@ -75,17 +75,26 @@ export interface Announcement {
 }
 
 /**
- * What a session shall be sent next: withdrawals of either family, then announcements, then the marks. No prefix stands in it twice. Sessions of
- * one update group are given the same object, save those that a route of it came from.
+ * What a session shall be sent next: the marks of refreshes that begin, withdrawals of either family, then announcements, then
+ * the other marks. No prefix stands in it twice. Sessions of one update group are given the same object, save those that a route
+ * of it came from.
  */
 export interface Batch {
   readonly withdrawn: readonly PrefixCode[];
   readonly announced: readonly Announcement[];
   /** RFC 4724 section 2: all that there was of these families has been sent. */
   readonly endOfRib: readonly Family[];
-  /** RFC 7313 section 4: what the peer asked to hear again has been sent. */
+  /** RFC 7313 section 4: what the peer asked to hear again follows, */
+  readonly refreshing: readonly Family[];
+  /** and has been sent. */
   readonly refreshed: readonly Family[];
 }
+
+export const noMarks: Pick<Batch, "refreshing" | "endOfRib" | "refreshed"> = {
+  refreshing: [],
+  endOfRib: [],
+  refreshed: [],
+};
 
 export interface RibCounts {
   /** That something is known of, or has to be told of. */

@@ -153,11 +153,11 @@ export class UpdateGroup {
 
   /** It wants to hear everything of the family again (RFC 2918). */
   refresh(member: Member, family: Family): void {
+    if (!member.asks(family)) return;
     const apart = this.#detach(member);
     const isOnly = this.exporter.policy.families.every((other) => other === family);
     if (isOnly) apart.tellAllAgain(this.#toldIds);
     else for (const id of this.#toldIds) if (this.#familyOf(id) === family) apart.tellAgain(id);
-    member.oweRefreshed(family);
   }
 
   /** Works out what `limit` prefixes are told as now; how many it looked at. */
@@ -185,14 +185,22 @@ export class UpdateGroup {
 
   /** What the member shall be sent next, of a catch-up `limit` prefixes at most; undefined: nothing for now. */
   next(member: Member, limit: number, isDecided: boolean): Batch | undefined {
+    const begun = member.takeBegun();
+    if (begun) return begun;
     for (;;) {
       const queued = member.queue.shift();
       if (queued) {
         const batch = queued.viewFor(member.peer);
         if (!isEmpty(batch)) return batch;
       } else if (member.catchUp) this.#advance(member.catchUp, limit);
-      else return isDecided && this.#isIdle ? member.takeMarks() : undefined;
+      else return isDecided && this.#isIdle ? this.#marks(member) : undefined;
     }
+  }
+
+  #marks(member: Member): Batch | undefined {
+    const marks = member.takeMarks();
+    for (const family of marks ? member.takeAsked() : []) this.refresh(member, family);
+    return marks;
   }
 
   /** Nobody is a member any more. */
