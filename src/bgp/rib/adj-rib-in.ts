@@ -18,10 +18,10 @@ import type { RibSession, RibWorld } from "./types.ts";
 const NONE: readonly Path[] = [];
 
 export class AdjRibIn {
-  routerId: Ipv4;
   readonly hops: NextHops;
   readonly #table: PrefixTable;
   readonly #world: RibWorld;
+  #routerId: Ipv4;
   readonly #touched: (id: number) => void;
   readonly #paths = new IdTable<Path | Path[]>();
   readonly #peers = new Map<string, Peer>();
@@ -34,7 +34,7 @@ export class AdjRibIn {
   constructor(table: PrefixTable, world: RibWorld, routerId: Ipv4, touched: (id: number) => void) {
     this.#table = table;
     this.#world = world;
-    this.routerId = routerId;
+    this.#routerId = routerId;
     this.#touched = touched;
     this.hops = new NextHops(world);
   }
@@ -62,6 +62,15 @@ export class AdjRibIn {
   onlyPath(id: number): Path | undefined {
     const there = this.#paths.get(id);
     return there instanceof Path ? there : undefined;
+  }
+
+  /** Another BGP Identifier: all that was received is judged by it. */
+  setRouterId(routerId: Ipv4): void {
+    this.#routerId = routerId;
+    for (const peer of this.#peers.values()) {
+      peer.reimport(peer.session);
+      this.#workFor(peer);
+    }
   }
 
   up(session: RibSession): Peer {
@@ -193,7 +202,7 @@ export class AdjRibIn {
   #contextOf(peer: Peer): ImportContext {
     return {
       session: peer.session,
-      routerId: this.routerId,
+      routerId: this.#routerId,
       attributes: this.#world.attributes,
       isOwnAddress: (address) => this.#world.isOwnAddress(address),
     };

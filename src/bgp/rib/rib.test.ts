@@ -343,6 +343,30 @@ test("a next hop that becomes our own, or another's, is believed as it is now", 
   assert.equal(fate(), "its next hop is an address of this host");
 });
 
+test("another router id: what comes again is judged by it", () => {
+  const rib = ribWith(["a", "b"]);
+  const update = announce(attributes("10.0.0.1", [], { originatorId: ipv4("10.0.0.9") }), P1);
+  rib.update("a", update);
+  settle(rib);
+  for (const name of ["a", "b"]) rib.sessionRetired(name, [4, 6]);
+  rib.setRouterId(ipv4("10.0.0.9"));
+  rib.sessionUp(facts("a"));
+  rib.update("a", update);
+  settle(rib);
+  assert.equal(fateInWords(rib.why(P1)!.candidates[0]!.fate), "its ORIGINATOR_ID is our router id: it was ours");
+});
+
+test("what is on its way out does not count as received", () => {
+  const rib = ribWith(["a"]);
+  rib.update("a", announce(attributes("10.0.0.1"), P1, P2));
+  rib.sessionDown("a", []);
+  rib.sessionUp(facts("a"));
+  rib.update("a", announce(attributes("10.0.0.1"), V6));
+  assert.equal(rib.receivedCount("a"), 1);
+  settle(rib);
+  assert.equal(rib.receivedCount("a"), 1);
+});
+
 test("a next hop that is only nearer or farther moves the choice", () => {
   const of = world();
   const rib = ribWith(["a", "b"], {}, of);

@@ -60,7 +60,7 @@ export class Rib {
 
   /** Another BGP Identifier. No session may be up. */
   setRouterId(routerId: Ipv4): void {
-    this.#adjRibIn.routerId = routerId;
+    this.#adjRibIn.setRouterId(routerId);
   }
 
   /** What the peer says; its End-of-RIB takes out what is stale. Ignored where the session is not up. */
@@ -95,9 +95,10 @@ export class Rib {
     this.#adjRibIn.hopChanged(address);
   }
 
-  /** Prefixes that a session has told, stale ones included: what a limit counts. */
+  /** Prefixes that a session has told, stale ones included, those on their way out not: what a limit counts. */
   receivedCount(name: string): number {
-    return this.#adjRibIn.peer(name)?.ids.size ?? 0;
+    const peer = this.#adjRibIn.peer(name);
+    return peer ? peer.ids.size - peer.doomed.size : 0;
   }
 
   /** Of those, the stale ones. */
