@@ -1,5 +1,5 @@
 /** What is remembered of a session for people: counters, and the last errors of each side. */
-import { describeNotification } from "../bgp/message/notification-text.ts";
+import { describeNotification, reasonOf } from "../bgp/message/notification-text.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { TransportFailure } from "../port/bgp-transport.ts";
 import type { Clock, WallClock } from "../port/clock.ts";
@@ -56,7 +56,7 @@ export class SessionRecord {
   /** How a connection ended. Ours that lost a collision say nothing of the peer. */
   ended({ cause, notification, why }: Ending): void {
     if (!notification) return;
-    const { code, subcode } = notification;
+    const { code, subcode } = reasonOf(notification);
     const moment = this.#moment;
     if (cause === "sent") {
       const words = describeNotification(notification);

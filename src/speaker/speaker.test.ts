@@ -498,6 +498,33 @@ test("RFC 4724: a peer that ends by shutdown is not waited for", async () => {
   world.close();
 });
 
+test("RFC 8538: who ends for long says so as a hard reset, and its routes go though both know graceful restart", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair(graceful);
+  right.originate("192.168.0.0/26");
+  await world.until("the route", () => left.best.size === 1);
+  right.speaker.close("shutdown");
+  await world.until("the loss", () => !left.isUp(SECOND));
+  await world.clock.advance(100);
+  assert.equal(left.best.size, 0);
+  assert.match(left.status(SECOND).received?.message ?? "", /Hard Reset \(6\/9\): .*Administrative Shutdown \(6\/2\)/);
+  world.close();
+});
+
+test("RFC 8538: routes of a peer that told too many are not kept, and it rests", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair(graceful);
+  left.peer(right, { ...graceful, maxPrefixes: 2 });
+  right.originate("192.168.0.0/26", "192.168.1.0/26", "192.168.2.0/26");
+  await world.until("the end", () => right.status(FIRST).received !== undefined);
+  await world.clock.advance(100);
+  assert.equal(left.best.size, 0);
+  assert.ok(left.status(SECOND).restsUntil);
+  const { code, subcode, message } = right.status(FIRST).received ?? {};
+  assert.deepEqual([code, subcode], [6, 1], message);
+  world.close();
+});
+
 test("RFC 4724: a speaker that restarts chooses no routes before all its peers have told theirs, or the time is over", async () => {
   const world = new SpeakerWorld();
   const hub = world.host(FIRST);

@@ -54,8 +54,7 @@ function explainCease(message: Notification, depth: number): string | undefined 
     return `AFI ${reader.u16()}, SAFI ${reader.u8()}, at most ${reader.u32()}`;
   }
   if (subcode === CeaseReason.hardReset && data.length >= 2 && depth < MAX_DEPTH) {
-    const [code = 0, inner = 0] = data;
-    return describe({ type: "notification", code, subcode: inner, data: data.subarray(2) }, depth + 1);
+    return describe(reasonOf(message), depth + 1);
   }
   return undefined;
 }
@@ -70,6 +69,20 @@ export function cease(subcode: number, text = ""): Notification {
   const { written } = new TextEncoder().encodeInto(text, octets.subarray(1));
   octets[0] = written;
   return notification(ErrorCode.cease, subcode, octets.subarray(0, 1 + written));
+}
+
+/** RFC 8538 section 3.1: the reason inside of a Cease that asks for a session without what was known before. */
+export function hardReset({ code, subcode, data }: Notification): Notification {
+  return notification(ErrorCode.cease, CeaseReason.hardReset, Uint8Array.from([code, subcode, ...data]));
+}
+
+/** What a NOTIFICATION says, or the one inside where it is a hard reset. */
+export function reasonOf(message: Notification): Notification {
+  const { code, subcode, data } = message;
+  const [innerCode, innerSubcode] = data;
+  if (code !== ErrorCode.cease || subcode !== CeaseReason.hardReset) return message;
+  if (innerCode === undefined || innerSubcode === undefined) return message;
+  return notification(innerCode, innerSubcode, data.subarray(2));
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { Family } from "../../ip/address.ts";
 import { CeaseReason, ErrorCode } from "../message/iana.ts";
+import { hardReset } from "../message/notification-text.ts";
 import type { Notification } from "../message/types.ts";
 import type { Negotiated } from "./negotiate.ts";
 import type { Ending } from "./types.ts";
@@ -25,6 +26,16 @@ export const isRetiredByPeer = ({ cause, notification }: Ending): boolean =>
 export function keptAfterLoss(ending: Ending, { gracefulRestart, families }: Negotiated): readonly Family[] {
   if (!gracefulRestart || !isGraceful(ending, gracefulRestart.notification)) return [];
   return gracefulRestart.families.flatMap(({ family }) => (families.includes(family) ? [family] : []));
+}
+
+/** RFC 8538 section 5.1: ends that last. Not that the peer is configured no longer: `RETIRED_SECONDS` is the time for that. */
+const lasting: ReadonlySet<number> = new Set([CeaseReason.maximumPrefixes, CeaseReason.administrativeShutdown]);
+
+/** As a hard reset where the peer would keep our routes else, and we its. */
+export function hardened(message: Notification, { gracefulRestart }: Negotiated): Notification {
+  const { code, subcode } = message;
+  if (!gracefulRestart?.notification || code !== ErrorCode.cease || !lasting.has(subcode)) return message;
+  return hardReset(message);
 }
 
 /** RFC 8538 section 4: with the N bit on both sides a NOTIFICATION too, save for a hard reset. Ours is always set. */

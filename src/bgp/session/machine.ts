@@ -7,6 +7,7 @@ import { notification } from "../message/errors.ts";
 import { CeaseReason, ErrorCode, MachineError } from "../message/iana.ts";
 import { cease, describeNotification } from "../message/notification-text.ts";
 import type { Notification } from "../message/types.ts";
+import { hardened } from "./graceful.ts";
 import { judgeOpen, type LocalFacts, openOf } from "./negotiate.ts";
 import type { Effect, Ending, Event, Initiator, State, Step, TimerName } from "./types.ts";
 
@@ -181,6 +182,18 @@ function inEstablished(state: Extract<State, { name: "established" }>, event: Ev
     case "timerExpired":
       if (event.timer === "keepalive") return stay(state, keepalive, setTimer("keepalive", keepaliveSeconds));
       return onceOpened(state, event, MachineError.established);
+    case "stopped":
+      return onceOpened(
+        state,
+        event.cease ? { ...event, cease: hardened(event.cease, state.negotiated) } : event,
+        MachineError.established,
+      );
+    case "malformedReceived":
+      return onceOpened(
+        state,
+        { ...event, answer: hardened(event.answer, state.negotiated) },
+        MachineError.established,
+      );
     default:
       return onceOpened(state, event, MachineError.established);
   }

@@ -8,6 +8,7 @@
  */
 
 import { CeaseReason, ErrorCode } from "../message/iana.ts";
+import { reasonOf } from "../message/notification-text.ts";
 import type { Notification } from "../message/types.ts";
 import { idle, step } from "./machine.ts";
 import type { LocalFacts, Negotiated } from "./negotiate.ts";
@@ -282,11 +283,11 @@ const lost: Event = { type: "collisionLost" };
  * Whether the peer would do the same again at once: it breaks the protocol, or tells too many prefixes. One that has fallen
  * silent, or that has itself ended the session, is welcome; if both ends refused, they might never meet.
  */
-const isRepeated = ({ cause, notification }: Ending): boolean =>
-  cause === "sent" &&
-  notification !== undefined &&
-  (repeated.has(notification.code) ||
-    (notification.code === ErrorCode.cease && notification.subcode === CeaseReason.maximumPrefixes));
+function isRepeated({ cause, notification }: Ending): boolean {
+  if (cause !== "sent" || !notification) return false;
+  const { code, subcode } = reasonOf(notification);
+  return repeated.has(code) || (code === ErrorCode.cease && subcode === CeaseReason.maximumPrefixes);
+}
 
 const repeated: ReadonlySet<number> = new Set([
   ErrorCode.messageHeader,
