@@ -16,6 +16,7 @@ import type { PrefixTable } from "./prefix-table.ts";
 import type { RibSession, RibWorld } from "./types.ts";
 
 const NONE: readonly Path[] = [];
+const BOTH: readonly Family[] = [4, 6];
 
 export class AdjRibIn {
   readonly hops: NextHops;
@@ -107,8 +108,7 @@ export class AdjRibIn {
     peer.isUp = false;
     this.sweep(peer, peer.session.families);
     for (const family of peer.session.families) if (keep.includes(family)) this.markStale(peer, family);
-    for (const id of peer.stale.size > 0 ? peer.ids : []) if (!peer.stale.has(id)) peer.doomed.add(id);
-    if (peer.stale.size === 0) peer.doomed.addAll(peer.ids);
+    peer.doomed.addAll(peer.ids.without(peer.stale));
     this.#workFor(peer);
   }
 
@@ -123,27 +123,24 @@ export class AdjRibIn {
     peer.isRetired = true;
     this.#retired.add(peer);
     // Of families that it spoke in an earlier session there may be some too.
-    const isWhole = keep.includes(4) && keep.includes(6);
-    for (const id of isWhole ? [] : peer.ids) if (!keep.includes(this.#familyOf(id))) peer.doomed.add(id);
+    for (const family of BOTH) if (!keep.includes(family)) peer.doomed.addAll(this.#table.ofFamily(peer.ids, family));
     peer.stale.addAll(peer.ids);
-    for (const id of peer.doomed) peer.stale.delete(id);
+    peer.stale.deleteAll(peer.doomed);
     peer.revisited.addAll(peer.ids);
     this.#workFor(peer);
   }
 
   /** Everything of the family must be told again before the next sweep (RFC 7313 section 4.2). */
   markStale(peer: Peer, family: Family): void {
-    if (isOnly(peer, family)) peer.stale.addAll(peer.ids);
-    else for (const id of peer.ids) if (this.#familyOf(id) === family) peer.stale.add(id);
+    peer.stale.addAll(this.#table.ofFamily(peer.ids, family));
+    peer.stale.deleteAll(peer.doomed);
   }
 
   /** What is stale goes. */
   sweep(peer: Peer, families: readonly Family[]): void {
     const isWhole = peer.session.families.every((family) => families.includes(family));
-    if (isWhole) peer.doomed.addAll(peer.stale);
-    else for (const id of peer.stale) if (families.includes(this.#familyOf(id))) peer.doomed.add(id);
-    if (isWhole) peer.stale.clear();
-    else for (const id of peer.doomed) peer.stale.delete(id);
+    for (const family of isWhole ? BOTH : families) peer.doomed.addAll(this.#table.ofFamily(peer.stale, family));
+    peer.stale.deleteAll(peer.doomed);
     this.#workFor(peer);
   }
 
@@ -285,10 +282,6 @@ export class AdjRibIn {
     return was;
   }
 
-  #familyOf(id: number): Family {
-    return familyOfCode(this.#table.prefixOf(id));
-  }
-
   #workFor(peer: Peer): void {
     if (peer.doomed.size > 0 || peer.revisited.size > 0) this.#busy.add(peer);
     else this.#rest(peer);
@@ -303,10 +296,6 @@ export class AdjRibIn {
     this.#retired.delete(peer);
   }
 }
-
-/** A session of one family has routes of no other: its ids need not be asked one by one. */
-const isOnly = ({ session }: Peer, family: Family): boolean =>
-  session.families.length === 1 && session.families[0] === family;
 
 /** Whether routes of the session are judged alike under both; whom they are sent to is another matter. */
 const importsAlike = (a: RibSession, b: RibSession): boolean =>

@@ -17,6 +17,8 @@ interface Place {
 export class AdjRibOut {
   readonly #context: GroupContext;
   readonly #groups = new Map<string, UpdateGroup>();
+  /** Without members, and with ids to let go. */
+  readonly #closed = new Set<UpdateGroup>();
   readonly #places = new Map<string, Place>();
   readonly #filterKeys = new WeakMap<Filter, string>();
 
@@ -29,6 +31,7 @@ export class AdjRibOut {
   }
 
   get hasWork(): boolean {
+    if (this.#closed.size > 0) return true;
     for (const group of this.#groups.values()) if (group.hasWork) return true;
     return false;
   }
@@ -78,6 +81,7 @@ export class AdjRibOut {
 
   /** Works out `limit` prefixes at most for all groups together. */
   work(limit: number): void {
+    for (const group of this.#closed) if (group.drain(limit)) this.#closed.delete(group);
     let left = limit;
     for (const group of this.#groups.values()) if (left > 0) left -= group.work(left);
   }
@@ -96,6 +100,7 @@ export class AdjRibOut {
   #closeIfEmpty({ key, group }: Place): void {
     if (group.size > 0) return;
     group.close();
+    this.#closed.add(group);
     this.#groups.delete(key);
   }
 

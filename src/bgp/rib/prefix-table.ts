@@ -5,7 +5,9 @@
  * IPv4 codes are found by open addressing in parts that grow one at a time: growing a single table of a million would hold up
  * the event loop.
  */
+import type { Family } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
+import { IdSet } from "./id-set.ts";
 import { IdTable } from "./id-table.ts";
 
 const PARTS = 256;
@@ -48,6 +50,8 @@ export class PrefixTable {
   readonly #free: number[] = [];
   readonly #parts = Array.from({ length: PARTS }, () => partOf(FIRST_SLOTS));
   readonly #ids6 = new Map<PrefixCode, number>();
+  /** The ids in `#ids6`. */
+  readonly #are6 = new IdSet();
 
   /** Prefixes that somebody holds. */
   get size(): number {
@@ -104,6 +108,7 @@ export class PrefixTable {
     }
     const id = this.#give(prefix);
     this.#ids6.set(prefix, id);
+    this.#are6.add(id);
     return id;
   }
 
@@ -113,6 +118,11 @@ export class PrefixTable {
     this.#codes.set(id, prefix);
     this.#holds.set(id, 1);
     return id;
+  }
+
+  /** Those of the ids, all of them held, whose prefixes are of the family. */
+  ofFamily(ids: IdSet, family: Family): IdSet {
+    return family === 6 ? ids.common(this.#are6) : ids.without(this.#are6);
   }
 
   /** Once more; the id must be held already. */
@@ -127,7 +137,10 @@ export class PrefixTable {
     if (holds > 0) return;
     const prefix = this.prefixOf(id);
     if (typeof prefix === "number") this.#remove(prefix);
-    else this.#ids6.delete(prefix);
+    else {
+      this.#ids6.delete(prefix);
+      this.#are6.delete(id);
+    }
     this.#free.push(id);
   }
 

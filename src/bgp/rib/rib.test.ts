@@ -132,6 +132,20 @@ test("what was announced and withdrawn while a session did not read is not menti
   );
 });
 
+test("with many sessions behind, each for itself, fewer prefixes are worked out at once", () => {
+  const names = Array.from({ length: 200 }, (_, at) => `z${at}`);
+  const rib = ribWith(["a", ...names]);
+  rib.update("a", announce(attributes("10.0.0.1"), P1));
+  for (const name of ["a", ...names]) all(rib, name);
+  for (const name of names.slice(1)) rib.refresh(name, 4);
+  const many = Array.from({ length: 100 }, (_, at) => code(`10.1.${at}.0/24`));
+  rib.update("a", announce(attributes("10.0.0.1"), ...many));
+  rib.work(100);
+  const first = rib.next("z0", 100)?.announced[0]?.prefixes.length ?? 0;
+  assert.ok(first > 0 && first < 10, `${first} at once`);
+  assert.equal(known(rib, "z0").size, 100 - first);
+});
+
 test("a peer is not told its own routes, and is told to forget another's when its own becomes the best", () => {
   const rib = ribWith(["a", "b"]);
   rib.update("b", announce(attributes("10.0.0.2", [1, 2]), P1));

@@ -6,7 +6,6 @@
  *                                        └─▶ pending of each CatchUp ─▶ take ─▶ queues of its members
  */
 import type { Family } from "../../ip/address.ts";
-import { familyOfCode } from "../../ip/prefix-code.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChangeBatch, isEmpty } from "./change-batch.ts";
 import type { Exported, ExportPolicy } from "./export.ts";
@@ -29,6 +28,8 @@ export interface GroupContext {
   readonly queueBatches: number;
 }
 
+/** Members behind for each of whom noting a change costs together as much as working it out. */
+const BEHIND = 4;
 /** No more is worked out while every member has so many batches waiting. */
 const AHEAD = 4;
 
@@ -59,7 +60,7 @@ export class UpdateGroup {
     this.#origin = { group: origin, version: origin.#version };
     this.#told = origin.#told.copy();
     this.#toldIds.addAll(origin.#toldIds);
-    for (const id of this.#toldIds) context.table.holdId(id);
+    this.#toldIds.each((id) => context.table.holdId(id));
   }
 
   get size(): number {
@@ -146,7 +147,9 @@ export class UpdateGroup {
       const told = toldTo(id);
       if (!isSame(told, this.#told.get(id))) apart.changed(id, told);
     };
-    for (const ids of [from.#toldIds, this.#toldIds, before?.differing() ?? []]) for (const id of ids) compare(id);
+    from.#toldIds.each(compare);
+    this.#toldIds.without(from.#toldIds).each(compare);
+    for (const id of before?.differing() ?? []) compare(id);
     for (const id of before?.pending ?? []) apart.tellAgain(id);
     return apart;
   }
@@ -155,20 +158,19 @@ export class UpdateGroup {
   refresh(member: Member, family: Family): void {
     if (!member.asks(family)) return;
     const apart = this.#detach(member);
-    const isOnly = this.exporter.policy.families.every((other) => other === family);
-    if (isOnly) apart.tellAllAgain(this.#toldIds);
-    else for (const id of this.#toldIds) if (this.#familyOf(id) === family) apart.tellAgain(id);
+    apart.tellAllAgain(this.#context.table.ofFamily(this.#toldIds, family));
   }
 
-  /** Works out what `limit` prefixes are told as now; how many it looked at. */
+  /** Works out what `limit` prefixes are told as now, fewer where many members are behind; how much of the limit it took. */
   work(limit: number): number {
     if (!this.#isWanted) return 0;
     const { table, locRib } = this.#context;
     const batch = new ChangeBatch();
-    let looked = 0;
-    for (; looked < limit; looked++) {
+    let spent = 0;
+    while (spent < limit) {
       const id = this.#shift();
       if (id < 0) break;
+      spent++;
       const path = locRib.best(id);
       const before = this.#told.get(id);
       if (this.#leavesUnheard(id, path)) continue;
@@ -177,10 +179,11 @@ export class UpdateGroup {
       if (isSame(before, after)) continue;
       batch.add(prefix, before, after);
       for (const catchUp of this.#catchUps) catchUp.changed(id, before);
+      spent += this.#catchUps.size / BEHIND;
       this.#tell(id, after);
     }
     if (batch.size > 0) this.#publish(batch);
-    return looked;
+    return spent;
   }
 
   /** What the member shall be sent next, of a catch-up `limit` prefixes at most; undefined: nothing for now. */
@@ -203,21 +206,22 @@ export class UpdateGroup {
     return marks;
   }
 
-  /** Nobody is a member any more. */
+  /** Nobody is a member any more. What it holds is let go by `drain`. */
   close(): void {
     this.exporter.isClosed = true;
     this.#origin = undefined;
-    for (const id of this.#toldIds) this.#context.table.release(id);
-    this.#toldIds.clear();
     this.#told = new IdTable();
+  }
+
+  /** Of a group that is closed: lets go `limit` ids; whether that were all. */
+  drain(limit: number): boolean {
+    for (let done = 0; done < limit && this.#toldIds.size > 0; done++)
+      this.#context.table.release(this.#toldIds.shift());
+    return this.#toldIds.size === 0;
   }
 
   #isCopyOf(group: UpdateGroup): boolean {
     return this.#origin?.group === group && this.#origin.version === group.#version;
-  }
-
-  #familyOf(id: number): Family {
-    return familyOfCode(this.#context.table.prefixOf(id));
   }
 
   /** The next prefix to be looked at; −1: none. */
