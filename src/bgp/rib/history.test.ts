@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Family, IpAddress } from "../../ip/address.ts";
+import type { Family, IpAddress, Ipv4 } from "../../ip/address.ts";
 import { familyOfCode, type PrefixCode } from "../../ip/prefix-code.ts";
 import { ACCEPT_ALL, attributes, code, hear, session, world } from "../../testing/bgp-tables.ts";
-import { ipv4 } from "../../testing/bgp-values.ts";
+import { ipv4, ipv6 } from "../../testing/bgp-values.ts";
 import { HISTORIES } from "../../testing/fuzz.ts";
 import { plainRib } from "../../testing/plain-rib.ts";
 import type { Origination } from "../config.ts";
@@ -13,7 +13,7 @@ import type { Filter } from "../filter/types.ts";
 import { AttributeTable } from "../message/attribute-table.ts";
 import type { AttributeSet } from "../message/types.ts";
 import { Rib } from "./rib.ts";
-import type { BestChange, RibSession } from "./types.ts";
+import type { Batch, BestChange, RibSession } from "./types.ts";
 
 const NAMES = ["a", "b", "c", "d"] as const;
 const PREFIXES = ["10.1.0.0/16", "10.1.0.0/24", "192.168.0.0/26", "fd00::/64"].map(code);
@@ -72,6 +72,7 @@ const FILTERS: readonly Filter[] = [
 const ROLES: readonly Partial<RibSession>[] = [
   {},
   { isReflectorClient: true, families: [4] },
+  { isReflectorClient: true, families: [6] },
   { isReflectorClient: true, exportFilter: FILTERS[2] ?? ACCEPT_ALL },
   { kind: "external", importFilter: FILTERS[3] ?? ACCEPT_ALL },
 ];
@@ -79,7 +80,9 @@ const ROLES: readonly Partial<RibSession>[] = [
 const roles = fc.record({
   kind: fc.constantFrom("internal" as const, "external" as const),
   isReflectorClient: fc.boolean(),
-  families: fc.constantFrom<(readonly Family[])[]>([4], [4, 6]),
+  families: fc.constantFrom<(readonly Family[])[]>([4], [6], [4, 6]),
+  /** A next hop of theirs, of others', or nobody's. */
+  peerAddress: fc.constantFrom<IpAddress[]>(ipv4("10.0.0.1"), ipv4("10.9.9.9"), ipv6("fd00::1"), ipv4("10.8.8.8")),
   nextHop: fc.constantFrom("normal" as const, "self" as const, "keep" as const),
   importFilter: fc.constantFrom(...FILTERS),
   exportFilter: fc.constantFrom(...FILTERS),
@@ -136,6 +139,36 @@ const step = fc.oneof(
     }),
   },
   {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("own" as const),
+      hop: fc.constantFrom("10.0.0.1", "10.0.0.2", "10.9.9.9"),
+      is: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("routerId" as const),
+      routerId: fc.constantFrom(ipv4("10.0.0.254"), ipv4("10.0.0.7")),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("sweep" as const), name, families: fc.subarray<Family>([4, 6]) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("churn" as const),
+      name,
+      reader: name,
+      set4: attributesOf(4),
+      set6: attributesOf(6),
+      rounds: fc.integer({ min: 1, max: 8 }),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("refresh" as const), name, family: fc.constantFrom<Family>(4, 6) }),
   },
@@ -149,6 +182,7 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 const histories = fc.array(step, { minLength: 1, maxLength: 150, size: "max" });
+const queueBatches = fc.integer({ min: 1, max: 5 });
 
 interface Told {
   session: RibSession;
@@ -158,23 +192,32 @@ interface Told {
   readonly stale: Set<PrefixCode>;
 }
 
-const options = { routerId: ipv4("10.0.0.254"), maxPaths: 2, queueBatches: 2 };
-
 /** A Rib beside what was done to it, and the peers' ends of its sessions. */
 class Trial {
   readonly world = world(new AttributeTable());
-  readonly rib = new Rib(this.world, options);
+  readonly rib: Rib;
+  readonly options: { routerId: Ipv4; readonly maxPaths: number; readonly queueBatches: number };
   readonly sessions = new Map<string, Told>();
   readonly originated = new Map<PrefixCode, Origination>();
   readonly heard = new Map<string, Map<PrefixCode, AttributeSet>>();
   readonly used = new Map<PrefixCode, BestChange["routes"]>();
   readonly marks = new Map<string, Family[]>();
+  /** What each that is told again was told before, and not since, from the mark that began it. */
+  readonly again = new Map<string, Map<Family, Set<PrefixCode>>>();
 
-  constructor() {
+  constructor(most: number) {
+    this.options = { routerId: ipv4("10.0.0.254"), maxPaths: 2, queueBatches: most };
+    this.rib = new Rib(this.world, this.options);
     this.rib.keepChanges();
   }
 
   carryOut(done: Step): void {
+    this.#carryOut(done);
+    for (const [of, { isRetired, received }] of this.sessions)
+      if (!isRetired) assert.equal(this.rib.receivedCount(of), received.size, `received from ${of} at any moment`);
+  }
+
+  #carryOut(done: Step): void {
     switch (done.do) {
       case "up": {
         const { name: of } = done.session;
@@ -191,6 +234,7 @@ class Trial {
         });
         this.heard.set(of, new Map());
         this.marks.set(of, []);
+        this.again.set(of, new Map());
         this.rib.sessionUp(done.session);
         break;
       }
@@ -198,7 +242,8 @@ class Trial {
         const was = this.sessions.get(done.session.name);
         if (!was) return;
         // A session keeps what its OPENs made of it.
-        was.session = { ...done.session, kind: was.session.kind, families: was.session.families };
+        const { kind, families, peerAddress } = was.session;
+        was.session = { ...done.session, kind, families, peerAddress };
         this.rib.configure(was.session);
         break;
       }
@@ -245,8 +290,30 @@ class Trial {
         this.rib.nextHopChanged(hop);
         break;
       }
+      case "own": {
+        const hop: IpAddress = ipv4(done.hop);
+        if (done.is) this.world.own.add(hop);
+        else this.world.own.delete(hop);
+        this.rib.nextHopChanged(hop);
+        break;
+      }
+      case "routerId":
+        this.options.routerId = done.routerId;
+        this.rib.setRouterId(done.routerId);
+        break;
+      case "sweep": {
+        const told = this.sessions.get(done.name);
+        if (told) this.#sweep(told, done.families);
+        this.rib.sweep(done.name, done.families);
+        break;
+      }
+      case "churn":
+        this.#churn(done);
+        break;
       case "refresh":
-        this.rib.refresh(done.name, done.family);
+        // Of other families nothing is heard.
+        if (this.sessions.get(done.name)?.session.families.includes(done.family))
+          this.rib.refresh(done.name, done.family);
         break;
       case "work":
         this.rib.work(done.limit);
@@ -273,9 +340,25 @@ class Trial {
     const batch = this.rib.next(of, limit);
     const known = this.heard.get(of);
     if (!batch || !known) return false;
+    this.#followRefresh(of, known, batch);
     hear(known, batch);
     this.marks.get(of)?.push(...batch.endOfRib);
     return true;
+  }
+
+  /** RFC 7313: what was known when a refresh began has been told again, or withdrawn, when it ends. */
+  #followRefresh(of: string, known: ReadonlyMap<PrefixCode, AttributeSet>, batch: Batch): void {
+    const again = this.again.get(of) ?? assert.fail();
+    for (const family of batch.refreshing) {
+      assert.ok(this.marks.get(of)?.includes(family), "no refresh begins before the End-of-RIB");
+      again.set(family, new Set([...known.keys()].filter((prefix) => familyOfCode(prefix) === family)));
+    }
+    const said = [...batch.withdrawn, ...batch.announced.flatMap(({ prefixes: all }) => all)];
+    for (const left of again.values()) for (const prefix of said) left.delete(prefix);
+    for (const family of batch.refreshed) {
+      assert.deepEqual(again.get(family), new Set(), `all that ${of} knows is told again`);
+      again.delete(family);
+    }
   }
 
   take(limit: number): number {
@@ -292,7 +375,7 @@ class Trial {
     for (const told of this.sessions.values()) this.#forgetSuperseded(told);
     const plain = plainRib({
       world: this.world,
-      options,
+      options: this.options,
       sessions: [...this.sessions.values()],
       originated: this.originated,
     });
@@ -346,6 +429,17 @@ class Trial {
     this.rib.update(of, { type: "update", withdrawn: [], announced, malformed: [] });
   }
 
+  /** One tells the same and something else in turn, and another takes all of it at once: the rest fall behind. */
+  #churn({ name: of, reader, set4, set6, rounds }: Extract<Step, { do: "churn" }>): void {
+    for (let round = 0; round < rounds; round++) {
+      const turned = (set: AttributeSet): AttributeSet => ({ ...set, med: round });
+      const all = PREFIXES.slice(round % 2, 3 + (round % 2));
+      this.#announce({ do: "announce", name: of, prefixes: all, set4: turned(set4), set6: turned(set6) });
+      while (this.rib.work(5) && this.next(reader, 3));
+      while (this.next(reader, 3));
+    }
+  }
+
   #down(of: string, keep: readonly Family[]): void {
     const told = this.sessions.get(of);
     if (told) this.#forgetSuperseded(told);
@@ -381,8 +475,8 @@ const sorted = <V>(map: ReadonlyMap<PrefixCode, V>): [string, V][] =>
 
 test("after any history the tables are those computed from scratch, and every peer has heard what they say", () => {
   fc.assert(
-    fc.property(histories, (history) => {
-      const trial = new Trial();
+    fc.property(histories, queueBatches, (history, most) => {
+      const trial = new Trial(most);
       for (const done of history) trial.carryOut(done);
       trial.check();
       for (const [of, { session: facts_, isUp }] of trial.sessions)
@@ -394,8 +488,8 @@ test("after any history the tables are those computed from scratch, and every pe
 
 test("when all sessions are down and nothing is ours, nothing stays", () => {
   fc.assert(
-    fc.property(histories, (history) => {
-      const trial = new Trial();
+    fc.property(histories, queueBatches, (history, most) => {
+      const trial = new Trial(most);
       for (const done of history) trial.carryOut(done);
       for (const of of NAMES) trial.carryOut({ do: "down", name: of, keep: [] });
       for (const prefix of PREFIXES) trial.carryOut({ do: "originate", prefix, is: false });
