@@ -282,9 +282,12 @@ export class UpdateGroup {
 
   /** It goes its own way from what it has taken: what waits for it is forgotten, and told as it is by then. */
   #detach(member: Member): CatchUp {
-    const apart = member.catchUp?.copy() ?? new CatchUp(this.#context.table);
-    apart.miss(member.queue);
+    const { catchUp: before, queue } = member;
+    const isAlone = before?.members.size === 1;
+    const apart = isAlone ? before : (before?.copy() ?? new CatchUp(this.#context.table));
+    apart.miss(queue);
     member.queue = [];
+    if (isAlone) return apart;
     this.#part(member);
     this.#catchUps.add(apart);
     apart.add(member);
