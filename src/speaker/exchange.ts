@@ -27,7 +27,7 @@ import type { Log } from "../port/log.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { Deferral } from "./deferral.ts";
 import { FirstTables } from "./first-tables.ts";
-import { ribSessionOf } from "./rib-session.ts";
+import { policyOf, ribSessionOf } from "./rib-session.ts";
 import type { Session, SessionHooks } from "./session.ts";
 import { Timers } from "./timers.ts";
 import type { RetiredStatus, Surroundings } from "./types.ts";
@@ -124,7 +124,10 @@ export class Exchange implements SessionHooks {
   /** The session's configuration is another one, in a way that a session survives. */
   reconfigure(session: Session): void {
     const negotiated = this.#established.get(session);
+    const kept = this.rib.sessionOf(session.name);
     if (negotiated) this.rib.configure(this.#ribSession(session, negotiated));
+    else if (kept) this.rib.configure({ ...kept, ...policyOf(session.config, this.#routerId) });
+    this.#limit(session);
     this.wake();
   }
 
@@ -210,13 +213,18 @@ export class Exchange implements SessionHooks {
   }
 
   update(session: Session, update: Update): void {
-    const { name, config } = session;
+    const { name } = session;
     this.rib.update(name, update);
     if (update.endOfRib) {
       this.#deferral?.ended(name, update.endOfRib);
       this.#firstTables.end(name, update.endOfRib);
       if (this.rib.staleCount(name) === 0) this.#stale.cancel(name);
     }
+    this.#limit(session);
+  }
+
+  #limit(session: Session): void {
+    const { name, config } = session;
     const { maxPrefixes } = config;
     if (maxPrefixes === undefined || this.rib.receivedCount(name) <= maxPrefixes) return;
     session.fail(cease(CeaseReason.maximumPrefixes), `the peer told more than ${maxPrefixes} prefixes`);

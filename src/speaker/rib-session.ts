@@ -20,14 +20,15 @@ export function ribSessionOf(config: SessionConfig, negotiated: Negotiated, wher
     peerRouterId: negotiated.peerRouterId,
     peerAddress: config.peer.address,
     families: negotiated.families,
-    isReflectorClient: config.isReflectorClient,
-    clusterId: config.clusterId ?? where.routerId,
-    nextHop: config.nextHop,
     ownNextHops: ownNextHops(where),
-    allowedOwnAs: config.allowedOwnAs,
-    importFilter: config.importFilter,
-    exportFilter: config.exportFilter,
+    ...policyOf(config, where.routerId),
   };
+}
+
+/** What is configured, whatever OPENs say: all that can be changed of a session that is up, or of what is kept of it. */
+export function policyOf({ isReflectorClient, clusterId, ...config }: SessionConfig, routerId: Ipv4) {
+  const { nextHop, allowedOwnAs, importFilter, exportFilter } = config;
+  return { isReflectorClient, clusterId: clusterId ?? routerId, nextHop, allowedOwnAs, importFilter, exportFilter };
 }
 
 function ownNextHops({ local, ownAddress }: Whereabouts): OwnNextHops {

@@ -298,6 +298,16 @@ test("a peer that tells too many prefixes is told so and rests", async () => {
   world.close();
 });
 
+test("a limit below what the peer has told already ends the session", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair();
+  right.originate("192.168.0.0/26", "192.168.1.0/26");
+  await world.until("the routes", () => left.best.size === 2);
+  left.peer(right, { maxPrefixes: 1 });
+  await world.until("the end", () => right.status(FIRST).received?.subcode === 1);
+  world.close();
+});
+
 test("RFC 9003: a reset tells its text", async () => {
   const world = new SpeakerWorld();
   const [left, right] = await world.pair();
@@ -495,6 +505,22 @@ test("RFC 4724: a peer that ends by shutdown is not waited for", async () => {
   await world.until("the route", () => left.best.size === 1);
   right.speaker.close("shutdown");
   await world.until("the route to go", () => left.best.size === 0);
+  world.close();
+});
+
+test("another import filter is applied to what is kept of a peer that is away", async () => {
+  const world = new SpeakerWorld();
+  const [left, right] = await world.pair(graceful);
+  right.originate("192.168.0.0/26");
+  await world.until("the route", () => left.best.size === 1);
+  right.speaker.close("restart");
+  await world.until("the loss", () => !left.isUp(SECOND));
+  left.peer(right, { ...graceful, importFilter: reject });
+  await world.clock.advance(1000);
+  assert.equal(left.best.size, 0);
+  left.peer(right, graceful);
+  await world.clock.advance(1000);
+  assert.equal(left.best.size, 1);
   world.close();
 });
 

@@ -46,6 +46,11 @@ export class Rib {
     this.#adjRibOut.configure(session);
   }
 
+  /** What is known of a session that is up, or whose routes are kept. */
+  sessionOf(name: string): RibSession | undefined {
+    return this.#adjRibIn.peer(name)?.session;
+  }
+
   /** Its routes go, save those of families in `keep`, which are stale from now on (RFC 4724 section 4.2). */
   sessionDown(name: string, keep: readonly Family[]): void {
     this.#adjRibOut.down(name);
