@@ -271,7 +271,8 @@ export class Exchange implements SessionHooks {
       if (budget.isSpent) break;
       this.rib.work(PREFIXES);
     }
-    return isMore;
+    // What no session is told made room as well.
+    return isMore || this.rib.hasWork;
   }
 
   /** Reads and decides until the budget is spent, or nothing is left to do; whether there is more, or nobody knows. */

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Filter } from "../bgp/filter/types.ts";
 import { parseAddress } from "../ip/address.ts";
 import { sessionConfig } from "../testing/bgp-samples.ts";
+import { RawPeer } from "../testing/raw-peer.ts";
 import { type SpeakerHost, SpeakerWorld, textOf } from "../testing/speaker-world.ts";
 
 const reject: Filter = { name: "nothing", terms: [], otherwise: "reject" };
@@ -305,6 +306,23 @@ test("a limit below what the peer has told already ends the session", async () =
   await world.until("the routes", () => left.best.size === 2);
   left.peer(right, { maxPrefixes: 1 });
   await world.until("the end", () => right.status(FIRST).received?.subcode === 1);
+  world.close();
+});
+
+test("what is told to nobody does not hold up what comes behind it", async () => {
+  const world = new SpeakerWorld();
+  const hub = world.host("10.0.0.9");
+  const reader = world.host(SECOND);
+  const peer = new RawPeer(world, { at: world.host(THIRD), of: hub });
+  hub.peer(reader, { isReflectorClient: true });
+  reader.peer(hub);
+  await peer.connect();
+  await world.until("the reader", () => hub.isUp(SECOND));
+  const hidden = Array.from({ length: 5_000 }, (_, at) => `10.${at >> 8}.${at & 255}.0/24`);
+  peer.announceOver(SECOND, hidden);
+  peer.announce("192.168.0.0/26");
+  await world.clock.advance(1_000);
+  assert.equal(reader.best.size, 1);
   world.close();
 });
 

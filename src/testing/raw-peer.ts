@@ -71,9 +71,16 @@ export class RawPeer {
   }
 
   announce(...prefixes: readonly string[]): void {
+    this.announceOver(this.#at.address, prefixes);
+  }
+
+  /** With another's address as their next hop. */
+  announceOver(nextHop: string, prefixes: readonly string[]): void {
     const writer = new Writer(4096);
-    const attributes = attributesOf(this.#at.address, { localPref: 100 });
-    encodeAnnouncement(writer, attributes, { prefixes: prefixes.map(codeOf), from: 0 }, this.#context);
+    const attributes = attributesOf(nextHop, { localPref: 100 });
+    const codes = prefixes.map(codeOf);
+    for (let from = 0; from < codes.length; )
+      from = encodeAnnouncement(writer, attributes, { prefixes: codes, from }, this.#context);
     this.#stream?.write(writer.finish());
   }
 

@@ -328,7 +328,7 @@ class Trial {
 
   /** Works until nothing is left, and lets all sessions hear all. */
   settle(): void {
-    for (let more = true; more; ) {
+    for (let more = true; more || this.rib.hasWork; ) {
       while (this.rib.work(3));
       more = false;
       for (const of of this.heard.keys()) while (this.next(of, 2)) more = true;
