@@ -64,7 +64,7 @@ for (const { how, begin, end } of SILENCES) {
     await eventually(() => assert.deepEqual(own.kernel, learned, own.process.output));
     begin(ground, peer);
     await eventually(() => assert.deepEqual(own.kernel, [], own.process.output));
-    assert.match(own.process.output, /session lost.*Hold Timer Expired/);
+    await eventually(() => assert.match(own.process.output, /session lost.*Hold Timer Expired/));
     end(ground, peer);
     await eventually(() => {
       assert.deepEqual(own.kernel, learned, own.process.output);
