@@ -190,7 +190,11 @@ export const kernel = (gateways: number): Case => ({
 export async function runCase(one: Case, kind: DaemonKind): Promise<Figures> {
   const ground = new Ground();
   const peers = Array.from({ length: one.peers }, (_, at) => peerAddress(at));
-  const daemon = new RunningDaemon(kind, ground, { peers, kernel: one.kernel ?? false, joinLate: one.joinLate ?? false });
+  const daemon = new RunningDaemon(kind, ground, {
+    peers,
+    kernel: one.kernel ?? false,
+    joinLate: one.joinLate ?? false,
+  });
   try {
     await untilListening(ground);
     await untilQuiet(daemon.pids, () => true);
