@@ -70,6 +70,8 @@ function frrFile({ name, as, routerId, neighbours }: BgpRouter): string {
         `${neighbour} remote-as ${one.as}`,
         `${neighbour} timers ${HOLD_SECONDS / 3} ${HOLD_SECONDS}`,
         `${neighbour} timers connect ${RETRY_SECONDS}`,
+        // Else it depends on whether it knew of its own subnets when the session came up.
+        `${neighbour} next-hop-self`,
       ];
     }),
     "exit",
