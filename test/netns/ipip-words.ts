@@ -125,7 +125,9 @@ export async function sends(t: TestContext, from: BedNode, to: BedNode): Promise
   to.pod.net.run(() => server.listen(0));
   try {
     const { port } = server.address() as net.AddressInfo;
-    started(t, from.pod, "bash", ["-c", `seq 1 ${LAST} > /dev/tcp/${to.podAddress}/${port}`]);
+    // In large pieces: where the other end keeps up, the end of each is a small packet.
+    const large = "dd bs=1M iflag=fullblock status=none";
+    started(t, from.pod, "bash", ["-c", `seq 1 ${LAST} | ${large} > /dev/tcp/${to.podAddress}/${port}`]);
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const [peer] = (await once(server, "connection", { signal })) as [net.Socket];
     const hash = createHash("sha256");
