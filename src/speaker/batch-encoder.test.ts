@@ -2,19 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Framer } from "../bgp/message/framer.ts";
 import { decodeMessage } from "../bgp/message/message-codec.ts";
-import { type Batch, noMarks } from "../bgp/rib/types.ts";
+import { type Batch, silence } from "../bgp/rib/types.ts";
 import { attributesOf, contextOf } from "../testing/bgp-values.ts";
 import { codeOf, textOf } from "../testing/speaker-world.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 
 const context = contextOf();
 
-const batch = (parts: Partial<Batch>): Batch => ({
-  withdrawn: [],
-  announced: [],
-  ...noMarks,
-  ...parts,
-});
+const batch = (parts: Partial<Batch>): Batch => ({ ...silence, ...parts });
 
 /** What a peer reads of the octets, a line for each thing. */
 function readAs(octets: Uint8Array): string[] {

@@ -57,7 +57,7 @@ export class CatchUp {
   }
 
   /** To be looked at: what is there by then is told. */
-  get pending(): Iterable<number> {
+  get pending(): IdSet {
     return this.#pending;
   }
 
@@ -73,12 +73,7 @@ export class CatchUp {
   }
 
   /** To be told as it is by then, though nothing may have changed. */
-  tellAgain(id: number): void {
-    this.#pending.add(id);
-  }
-
-  /** The same for many, a page at a time. */
-  tellAllAgain(ids: IdSet): void {
+  tellAgain(ids: IdSet): void {
     this.#pending.addAll(ids);
   }
 

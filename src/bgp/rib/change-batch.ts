@@ -6,7 +6,7 @@ import type { IpAddress } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
 import { type Exported, hiddenFrom } from "./export.ts";
 import type { Peer } from "./peer.ts";
-import { type Announcement, type Batch, noMarks } from "./types.ts";
+import { type Announcement, type Batch, silence } from "./types.ts";
 
 export class ChangeBatch {
   readonly prefixes: PrefixCode[] = [];
@@ -68,9 +68,9 @@ export class ChangeBatch {
 }
 
 const batchOf = (withdrawn: readonly PrefixCode[], announced: readonly Announcement[]): Batch => ({
+  ...silence,
   withdrawn,
   announced,
-  ...noMarks,
 });
 
 export const isEmpty = ({ withdrawn, announced }: Batch): boolean => withdrawn.length + announced.length === 0;

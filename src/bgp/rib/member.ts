@@ -3,7 +3,7 @@ import type { Family } from "../../ip/address.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { ChangeBatch } from "./change-batch.ts";
 import type { Peer } from "./peer.ts";
-import { type Batch, noMarks } from "./types.ts";
+import { type Batch, silence } from "./types.ts";
 
 export class Member {
   readonly peer: Peer;
@@ -37,14 +37,14 @@ export class Member {
   /** The marks of refreshes that begin, before anything else; undefined: none. */
   takeBegun(): Batch | undefined {
     if (this.#refreshing.size === 0) return undefined;
-    return { ...noMarks, withdrawn: [], announced: [], refreshing: taken(this.#refreshing) };
+    return { ...silence, refreshing: taken(this.#refreshing) };
   }
 
   /** The marks that are due once it has been sent everything; undefined: none. */
   takeMarks(): Batch | undefined {
     if (this.#endOfRib.size + this.#refreshed.size === 0) return undefined;
     const [endOfRib, refreshed] = [taken(this.#endOfRib), taken(this.#refreshed)];
-    return { ...noMarks, withdrawn: [], announced: [], endOfRib, refreshed };
+    return { ...silence, endOfRib, refreshed };
   }
 
   /** Families that it asked for while its End-of-RIB was not sent. */

@@ -90,11 +90,8 @@ export interface Batch {
   readonly refreshed: readonly Family[];
 }
 
-export const noMarks: Pick<Batch, "refreshing" | "endOfRib" | "refreshed"> = {
-  refreshing: [],
-  endOfRib: [],
-  refreshed: [],
-};
+/** A batch that says nothing. */
+export const silence: Batch = { withdrawn: [], announced: [], endOfRib: [], refreshing: [], refreshed: [] };
 
 export interface RibCounts {
   /** That something is known of, or has to be told of. */

@@ -150,7 +150,7 @@ export class UpdateGroup {
     from.#toldIds.each(compare);
     this.#toldIds.without(from.#toldIds).each(compare);
     for (const id of before?.differing() ?? []) compare(id);
-    for (const id of before?.pending ?? []) apart.tellAgain(id);
+    if (before) apart.tellAgain(before.pending);
     return apart;
   }
 
@@ -158,7 +158,7 @@ export class UpdateGroup {
   refresh(member: Member, family: Family): void {
     if (!member.asks(family)) return;
     const apart = this.#detach(member);
-    apart.tellAllAgain(this.#context.table.ofFamily(this.#toldIds, family));
+    apart.tellAgain(this.#context.table.ofFamily(this.#toldIds, family));
   }
 
   /** Works out what `limit` prefixes are told as now, fewer where many members are behind; how much of the limit it took. */
