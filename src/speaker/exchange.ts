@@ -22,7 +22,7 @@ import type { Negotiated } from "../bgp/session/negotiate.ts";
 import type { Ending } from "../bgp/session/types.ts";
 import type { Family, IpAddress, Ipv4 } from "../ip/address.ts";
 import { TurnBudget } from "../kernel/turn-budget.ts";
-import type { Clock, Millis, Timer } from "../port/clock.ts";
+import type { Clock, Timer } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { Deferral } from "./deferral.ts";
@@ -159,17 +159,17 @@ export class Exchange implements SessionHooks {
     this.wake();
   }
 
-  /** How long stale routes of the session are kept at most. */
-  keptMs(name: string): Millis | undefined {
-    return this.#stale.left(name);
+  /** How long stale routes of the session are kept at most; undefined: there are none. */
+  keptSeconds(name: string): number | undefined {
+    const leftMs = this.#stale.left(name);
+    return leftMs === undefined ? undefined : Math.ceil(leftMs / 1000);
   }
 
   /** Sessions that the configuration has ended and of which something is kept. */
   get retired(): readonly RetiredStatus[] {
     return [...this.#stale.names].flatMap((session) => {
       if (!this.rib.isRetired(session)) return [];
-      const seconds = Math.ceil((this.keptMs(session) ?? 0) / 1000);
-      return [{ session, prefixes: this.rib.staleCount(session), seconds }];
+      return [{ session, prefixes: this.rib.staleCount(session), seconds: this.keptSeconds(session) ?? 0 }];
     });
   }
 

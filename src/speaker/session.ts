@@ -170,19 +170,25 @@ export class Session {
 
   /** RFC 2918, RFC 7313: to an established peer that understands it. */
   sendRefresh(message: RouteRefresh): void {
-    const slot = this.#establishedSlot;
-    if (slot === undefined) return;
-    this.record.counters.messagesSent++;
-    this.#write(slot, encodeMessage(message));
+    this.#say(message);
   }
 
   /** Says something that the peer's host must acknowledge; false: the session is not established. */
   sendKeepalive(): boolean {
+    return this.#say({ type: "keepalive" });
+  }
+
+  /** To an established peer; false: it is none. */
+  #say(message: Exclude<Message, Update>): boolean {
     const slot = this.#establishedSlot;
     if (slot === undefined) return false;
-    this.record.counters.messagesSent++;
-    this.#write(slot, encodeMessage({ type: "keepalive" }));
+    this.#writeMessage(slot, message);
     return true;
+  }
+
+  #writeMessage(slot: Slot, message: Exclude<Message, Update>): void {
+    this.record.counters.messagesSent++;
+    this.#write(slot, encodeMessage(message));
   }
 
   #write(slot: Slot, octets: Uint8Array): void {
@@ -317,8 +323,7 @@ export class Session {
         this.#links.dial(slot, this.config);
         break;
       case "send":
-        this.record.counters.messagesSent++;
-        this.#write(slot, encodeMessage(effect.message));
+        this.#writeMessage(slot, effect.message);
         break;
       case "setTimer": {
         const { timer, afterSeconds } = effect;

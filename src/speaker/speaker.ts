@@ -103,8 +103,7 @@ export class Speaker {
 
   /** How long routes are kept at most that a session has told before it was lost or removed; undefined: there are none. */
   keptSeconds(name: string): number | undefined {
-    const leftMs = this.#exchange.keptMs(name);
-    return leftMs === undefined ? undefined : Math.ceil(leftMs / 1000);
+    return this.#exchange.keptSeconds(name);
   }
 
   /** RFC 2918: asks the peer to tell everything again; false: it is not established, or does not know how. */
