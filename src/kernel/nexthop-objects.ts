@@ -10,6 +10,7 @@
 import type { IpAddress } from "../ip/address.ts";
 import type { IfIndex } from "../netlink/rtnetlink/link.ts";
 import type { NexthopObject } from "../netlink/rtnetlink/nexthop.ts";
+import type { Rtnetlink } from "./rtnetlink.ts";
 import type { Request } from "./rtnetlink-requests.ts";
 
 /** "oc" in the upper half: 65,536 ids that nobody draws by counting from 1. */
@@ -84,7 +85,7 @@ export class NexthopObjects {
     else this.#byGateway.set(entry.gateway, [entry]);
   }
 
-  /** The id to give to a route; 0 when the range is used up. The object may have to be made first: `takeWanted`. */
+  /** The id to give to a route; 0 when the range is used up. The object may have to be made first: `make`. */
   idFor(hop: SharedHop, mtu: number): number {
     const same = this.#byGateway.get(hop.gateway);
     if (same) {
@@ -112,18 +113,20 @@ export class NexthopObjects {
     return 0;
   }
 
-  /** The objects that are to be made before the routes that were given their ids. */
-  takeWanted(): readonly Request[] {
-    if (this.#wanted.size === 0) return [];
-    const requests = Array.from(this.#wanted, (entry): Request => ({ type: "addNexthop", nexthop: objectOf(entry) }));
+  /** Makes the objects that routes were given the ids of. What cannot be made is lost, and its routes are written plain. */
+  async make(rtnetlink: Pick<Rtnetlink, "executeMany">): Promise<void> {
+    const wanted = [...this.#wanted];
+    if (wanted.length === 0) return;
     this.#wanted.clear();
-    return requests;
-  }
-
-  /** The kernel has made it. */
-  made(id: number): void {
-    const entry = this.#byId.get(id);
-    if (entry) entry.isMade = true;
+    const outcomes = await rtnetlink.executeMany(
+      wanted.map((entry): Request => ({ type: "addNexthop", nexthop: objectOf(entry) })),
+    );
+    for (const [index, { id }] of wanted.entries()) {
+      const error = outcomes[index];
+      const entry = this.#byId.get(id);
+      if (error) this.lost(id, error.errno === "EEXIST");
+      else if (entry) entry.isMade = true;
+    }
   }
 
   isMade(id: number): boolean {

@@ -3,16 +3,12 @@ import type { NextHop, RouteItem } from "../../compile/node-state.ts";
 import { parsePrefix } from "../../ip/prefix.ts";
 import type { LinkTable } from "../../kernel/link-table.ts";
 import { encodeRequest } from "../../kernel/rtnetlink-requests.ts";
-import { Flag } from "../../netlink/message.ts";
-import { NextHopFlag, RtmType, routeTypes, Scope } from "../../netlink/rtnetlink/codes.ts";
-import type { Hop, Route } from "../../netlink/rtnetlink/route.ts";
-import { type Ipv4RouteFields, writeIpv4Route } from "../../netlink/rtnetlink/route-writer.ts";
+import { NextHopFlag, routeTypes, Scope } from "../../netlink/rtnetlink/codes.ts";
+import { type Hop, type Route, removalOf } from "../../netlink/rtnetlink/route.ts";
+import { dropRoute, type Ipv4RouteFields, setRoute, writeIpv4Route } from "../../netlink/rtnetlink/route-writer.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { itemOf } from "./deps.ts";
-
-const REPLACE = { type: RtmType.newRoute, flags: Flag.request | Flag.create | Flag.replace } as const;
-const DELETE = { type: RtmType.deleteRoute, flags: Flag.request } as const;
 
 export class RouteEncoder {
   readonly #links: LinkTable;
@@ -49,7 +45,7 @@ export class RouteEncoder {
         fields.gateway = 0;
         fields.isOnlink = false;
       }
-      writeIpv4Route(writer, op.op === "remove" ? DELETE : REPLACE, fields);
+      writeIpv4Route(writer, op.op === "remove" ? dropRoute : setRoute, fields);
       return;
     }
     const route = this.route(item);
@@ -108,20 +104,6 @@ export class RouteEncoder {
     };
   }
 }
-
-/**
- * What a removal says: destination, table, metric, type and protocol. By next hops the kernel would not find a route that
- * uses an object, nor by the object one that is plain.
- */
-export const removalOf = ({ destination, table, type, protocol, metric }: Route): Route => ({
-  destination,
-  table,
-  type,
-  protocol,
-  metric,
-  scope: typeof destination.address === "number" ? Scope.nowhere : 0,
-  hops: [],
-});
 
 /** Reads canonical `a.b.c.d/n` into the fields; false for anything else, IPv6 above all. */
 function scanIpv4Prefix(text: string, fields: Ipv4RouteFields): boolean {

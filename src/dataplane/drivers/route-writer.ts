@@ -8,14 +8,14 @@ import type { RouteItem } from "../../compile/node-state.ts";
 import type { NexthopObjects } from "../../kernel/nexthop-objects.ts";
 import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import { Scope } from "../../netlink/rtnetlink/codes.ts";
-import type { Route } from "../../netlink/rtnetlink/route.ts";
+import { type Route, removalOf } from "../../netlink/rtnetlink/route.ts";
 import type { KernelError } from "../../port/netlink.ts";
 import type { Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
 import { type DriverDeps, deviceDown, failureOf, isGone, itemOf, missingDevice } from "./deps.ts";
 import type { KeyPrints } from "./key-prints.ts";
 import type { Observer } from "./observer.ts";
-import { RouteEncoder, removalOf } from "./route-encoder.ts";
+import { RouteEncoder } from "./route-encoder.ts";
 
 /** Routes of others under one key that make way: more than these are not met. */
 const MAKE_WAY = 4;
@@ -69,7 +69,7 @@ export class RouteWriter {
         bulk.ids.push(wantsObjects ? this.#objectFor(op) : 0);
       } else others.push(op);
     }
-    await this.#makeObjects();
+    await this.#objects.make(this.#deps.rtnetlink);
     await this.#writeBulk(bulk, { failures, others });
     for (const op of others) {
       const error = this.#writeInSteps(op);
@@ -100,19 +100,6 @@ export class RouteWriter {
     const device = this.#deps.links.byName(hop.device)?.index ?? 0;
     const { protocol, mtu = 0 } = op.value;
     return this.#objects.idFor({ gateway: hop.gateway, device, onlink: hop.onlink ?? false, protocol }, mtu);
-  }
-
-  async #makeObjects(): Promise<void> {
-    const requests = this.#objects.takeWanted();
-    if (requests.length === 0) return;
-    const outcomes = await this.#deps.rtnetlink.executeMany(requests);
-    for (const [index, request] of requests.entries()) {
-      if (request.type !== "addNexthop") continue;
-      const error = outcomes[index];
-      // The routes that were to use it are written plain; without a carrier that is the only way.
-      if (error) this.#objects.lost(request.nexthop.id, error.errno === "EEXIST");
-      else this.#objects.made(request.nexthop.id);
-    }
   }
 
   async #writeBulk(

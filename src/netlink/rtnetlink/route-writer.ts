@@ -3,8 +3,8 @@
  * octets as `route.ts` does by its tables (a test compares them), without an object in between.
  */
 import type { Writer } from "../../wire/writer.ts";
-import { HEADER_OCTETS, NESTED } from "../message.ts";
-import { AddressFamily, NextHopFlag } from "./codes.ts";
+import { Flag, HEADER_OCTETS, NESTED } from "../message.ts";
+import { AddressFamily, NextHopFlag, RtmType } from "./codes.ts";
 
 /** Filled anew for each message; what a route does not have is 0. */
 export interface Ipv4RouteFields {
@@ -29,6 +29,10 @@ export interface Ipv4RouteFields {
   gateway: number;
   isOnlink: boolean;
 }
+
+/** What `writeIpv4Route` writes: a route that is set, whatever stands there, or one that goes. */
+export const setRoute = { type: RtmType.newRoute, flags: Flag.request | Flag.create | Flag.replace } as const;
+export const dropRoute = { type: RtmType.deleteRoute, flags: Flag.request } as const;
 
 /** The structure of a route message (struct rtmsg). */
 const RTMSG_OCTETS = 12;

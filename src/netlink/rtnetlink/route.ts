@@ -14,7 +14,7 @@ import {
 } from "../attributes.ts";
 import { aligned, NetlinkFormatError } from "../message.ts";
 import { BodyCodec, type BodyIn } from "./body.ts";
-import { AddressFamily, NextHopFlag, routeTypes } from "./codes.ts";
+import { AddressFamily, NextHopFlag, routeTypes, Scope } from "./codes.ts";
 import type { IfIndex } from "./link.ts";
 
 const rtmsg = {
@@ -152,6 +152,20 @@ export interface Route {
   /** RTM_F_* and RTNH_F_*; RTM_F_CLONED 0x200 are cached exceptions. */
   readonly flags?: number;
 }
+
+/**
+ * What a removal says: destination, table, metric, type and protocol. By next hops the kernel would not find a route that
+ * uses an object, nor by the object one that is plain.
+ */
+export const removalOf = ({ destination, table, type, protocol, metric }: Route): Route => ({
+  destination,
+  table,
+  type,
+  protocol,
+  metric,
+  scope: typeof destination.address === "number" ? Scope.nowhere : 0,
+  hops: [],
+});
 
 const typeNames: readonly (keyof typeof routeTypes | undefined)[] = Object.entries(routeTypes).reduce(
   (names: (keyof typeof routeTypes | undefined)[], [name, number]) => {

@@ -1,38 +1,38 @@
-/** Entries by prefix, in parts that grow one at a time: growing a single map of a million would hold up the event loop. */
+/** Entries by prefix. */
+import { IdTable } from "../../bgp/rib/id-table.ts";
+import { PrefixTable } from "../../bgp/rib/prefix-table.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
 import type { Entry } from "./way.ts";
 
-const PART_BITS = 6;
-
 export class Entries {
-  readonly #parts = Array.from({ length: 1 << PART_BITS }, () => new Map<PrefixCode, Entry>());
-  readonly #ipv6 = new Map<PrefixCode, Entry>();
-  size = 0;
+  readonly #prefixes = new PrefixTable();
+  readonly #entries = new IdTable<Entry>();
+
+  get size(): number {
+    return this.#prefixes.size;
+  }
 
   get(prefix: PrefixCode): Entry | undefined {
-    return this.#partOf(prefix).get(prefix);
+    const id = this.#prefixes.idOf(prefix);
+    return id < 0 ? undefined : this.#entries.get(id);
   }
 
   /** One that is not there. */
   add(entry: Entry): void {
-    this.#partOf(entry.prefix).set(entry.prefix, entry);
-    this.size++;
+    this.#entries.set(this.#prefixes.hold(entry.prefix), entry);
   }
 
   delete(prefix: PrefixCode): void {
-    if (this.#partOf(prefix).delete(prefix)) this.size--;
+    const id = this.#prefixes.idOf(prefix);
+    if (id < 0) return;
+    this.#entries.set(id, undefined);
+    this.#prefixes.release(id);
   }
 
   *values(): Generator<Entry> {
-    for (const part of this.#parts) yield* part.values();
-    yield* this.#ipv6.values();
-  }
-
-  #partOf(prefix: PrefixCode): Map<PrefixCode, Entry> {
-    if (typeof prefix !== "number") return this.#ipv6;
-    return this.#parts[partOf(prefix)] ?? this.#ipv6;
+    for (let id = 0; id < this.#prefixes.bound; id++) {
+      const entry = this.#entries.get(id);
+      if (entry) yield entry;
+    }
   }
 }
-
-/** From the address of an IPv4 code, whose low bits are zero, by multiplication (Knuth 6.4). */
-const partOf = (code: number): number => Math.imul(code / 64, 0x9e37_79b1) >>> (32 - PART_BITS);

@@ -1,18 +1,14 @@
 /** Learned routes as octets, one message each. Keeps its working memory from one to the next: they come by the hundred thousand. */
 import { addressOfCode, lengthOfCode, prefixOfCode } from "../../ip/prefix-code.ts";
 import { encodeRequest, type Request } from "../../kernel/rtnetlink-requests.ts";
-import { Flag } from "../../netlink/message.ts";
-import { RouteProtocol, RouteTable, RtmType, routeTypes, Scope } from "../../netlink/rtnetlink/codes.ts";
-import type { Route } from "../../netlink/rtnetlink/route.ts";
-import { type Ipv4RouteFields, writeIpv4Route } from "../../netlink/rtnetlink/route-writer.ts";
+import { RouteProtocol, RouteTable, routeTypes, Scope } from "../../netlink/rtnetlink/codes.ts";
+import { type Route, removalOf } from "../../netlink/rtnetlink/route.ts";
+import { dropRoute, type Ipv4RouteFields, setRoute, writeIpv4Route } from "../../netlink/rtnetlink/route-writer.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { Entry } from "./way.ts";
 
 /** As BIRD's: behind what people write by hand, before what the kernel makes of router advertisements. */
 const METRIC = 32;
-
-const REPLACE = { type: RtmType.newRoute, flags: Flag.request | Flag.create | Flag.replace } as const;
-const DELETE = { type: RtmType.deleteRoute, flags: Flag.request } as const;
 
 export class RouteOctets {
   readonly #fields: Ipv4RouteFields = {
@@ -46,23 +42,21 @@ export class RouteOctets {
     fields.scope = way ? Scope.universe : Scope.nowhere;
     fields.nexthopId = sentId;
     fields.gateway = gateway;
-    writeIpv4Route(writer, way ? REPLACE : DELETE, fields);
+    writeIpv4Route(writer, way ? setRoute : dropRoute, fields);
   }
 }
 
-/** The same as a request. A removal names no next hops: by them the kernel would not find a route that uses an object. */
+/** The same as a request. */
 export function requestOf({ prefix, sent: way, sentId }: Entry): Request {
-  const destination = prefixOfCode(prefix);
-  const isIpv4 = typeof destination.address === "number";
   const route: Route = {
-    destination,
+    destination: prefixOfCode(prefix),
     table: RouteTable.main,
     type: "unicast",
     protocol: RouteProtocol.bgp,
-    scope: isIpv4 && !way ? Scope.nowhere : Scope.universe,
+    scope: Scope.universe,
     metric: METRIC,
     hops: way?.gateways.map((gateway) => ({ gateway })) ?? [],
   };
-  if (!way) return { type: "deleteRoute", route };
+  if (!way) return { type: "deleteRoute", route: removalOf(route) };
   return { type: "replaceRoute", route: sentId === 0 ? route : { ...route, nexthopId: sentId } };
 }

@@ -110,20 +110,8 @@ export class Ways {
       const id = this.#objects.idFor(hop, NO_MTU);
       if (id !== 0) byId.set(id, way);
     }
-    await this.#make();
+    await this.#objects.make(this.#rtnetlink);
     for (const [id, way] of byId) if (this.#objects.isMade(id)) way.nexthopId = id;
-  }
-
-  /** What cannot be made is done without: its routes are written plain. */
-  async #make(): Promise<void> {
-    const requests = this.#objects.takeWanted();
-    const outcomes = await this.#rtnetlink.executeMany(requests);
-    for (const [index, request] of requests.entries()) {
-      if (request.type !== "addNexthop") continue;
-      const error = outcomes[index];
-      if (error) this.#objects.lost(request.nexthop.id, error.errno === "EEXIST");
-      else this.#objects.made(request.nexthop.id);
-    }
   }
 
   /** The object is of no use: routes are written plain until more is known. */
