@@ -22,8 +22,7 @@ export function workloadSessions(own: OwnSpeaker, peer: BgpPeer, view: View): Fr
   const { selector, asn } = target;
   const about = `BGPPeer(${name})`;
   if (asn === undefined) return { reports: [`${about} opens no session: it has no asNumber`] };
-  const pods = [...view.endpoints.values()].filter((endpoint) => view.bgp.selects(selector, endpoint));
-  const sessions = pods.flatMap(addressesOf).map((address) =>
+  const sessions = Array.from(selectedPods(selector, view), ({ address }) =>
     sessionPiece({
       own,
       end: { address, port: undefined, asn, clusterId: undefined },
@@ -47,11 +46,14 @@ interface SpeakingPod {
 
 export function* speakingPods(view: View): Iterable<SpeakingPod> {
   for (const { target } of view.bgp.workloadPeers()) {
-    if (target.kind !== "workloads") continue;
-    for (const endpoint of view.endpoints.values()) {
-      if (!view.bgp.selects(target.selector, endpoint)) continue;
-      for (const address of addressesOf(endpoint)) yield { address, device: endpoint.device };
-    }
+    if (target.kind === "workloads") yield* selectedPods(target.selector, view);
+  }
+}
+
+function* selectedPods(selector: string, view: View): Iterable<SpeakingPod> {
+  for (const endpoint of view.endpoints.values()) {
+    if (!view.bgp.selects(selector, endpoint)) continue;
+    for (const address of addressesOf(endpoint)) yield { address, device: endpoint.device };
   }
 }
 

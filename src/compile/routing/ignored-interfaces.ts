@@ -3,14 +3,13 @@
  * in earnest: next hops in them are looked for by what other routes say.
  */
 import { matchesPattern } from "../../bgp/filter/conditions.ts";
+import { RouteProtocol } from "../../netlink/rtnetlink/codes.ts";
 import type { RouteItem } from "../node-state.ts";
 import type { View } from "../view.ts";
 
-/** linux/rtnetlink.h RTPROT_KERNEL: what comes with an address. */
-const PROTOCOL_KERNEL = 2;
-
 export function isIgnored({ protocol, nextHops }: RouteItem, { bgp }: View): boolean {
-  if (protocol !== PROTOCOL_KERNEL) return false;
+  // What comes with an address.
+  if (protocol !== RouteProtocol.kernel) return false;
   const patterns = bgp.ignoredDevices;
   return nextHops.some(
     ({ device, gateway }) =>
