@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { formatPrefix, type Prefix } from "../ip/prefix.ts";
 import { awsObjects, bgpWorld, birdLocal } from "../testing/bgp-world.ts";
 import { poolObject } from "../testing/objects.ts";
-import { bgpDangers, type PeerState } from "./bgp-dangers.ts";
+import { type BgpPeers, bgpDangers, type PeerState } from "./bgp-dangers.ts";
 
 const { compiler, put } = bgpWorld(birdLocal("worker-1", "10.30.0.206/24", "ens5"), awsObjects("Always"));
 const { view } = compiler;
@@ -18,6 +18,7 @@ const peer = (node: string, changes: Partial<PeerState> = {}): PeerState => ({
   problems: [],
   ...changes,
 });
+const of = (...peers: readonly PeerState[]): BgpPeers => ({ peers, retired: [] });
 const everywhere = () => true;
 const notTo =
   (...cidrs: readonly string[]) =>
@@ -25,11 +26,11 @@ const notTo =
     !cidrs.includes(formatPrefix(prefix));
 
 test("peers that are up and told all are no danger", () => {
-  assert.deepEqual(bgpDangers([peer("worker-2")], view, everywhere), { dangers: [], reports: [] });
+  assert.deepEqual(bgpDangers(of(peer("worker-2")), view, everywhere), { dangers: [], reports: [] });
 });
 
 test("a peer that is up and answers nothing is named with what it told", () => {
-  const { dangers } = bgpDangers([peer("worker-2", { isUnanswered: true, received: 3 })], view, everywhere);
+  const { dangers } = bgpDangers(of(peer("worker-2", { isUnanswered: true, received: 3 })), view, everywhere);
   assert.deepEqual(dangers, [
     "Mesh_worker-2 (worker-2) does not answer: what goes over it may be lost; it told 3 prefixes, kept for the hold time",
   ]);
@@ -37,11 +38,11 @@ test("a peer that is up and answers nothing is named with what it told", () => {
 
 test("one that is down is named with why, with what is kept, and with what nothing leads to", () => {
   const down = { state: "Active", why: "connection refused" };
-  assert.deepEqual(bgpDangers([peer("worker-2", { ...down, stale: 2 })], view, everywhere).dangers, [
+  assert.deepEqual(bgpDangers(of(peer("worker-2", { ...down, stale: 2 })), view, everywhere).dangers, [
     "Mesh_worker-2 (worker-2) is down (Active): connection refused; 2 of what it told before is kept for its restart time",
   ]);
   const lost = notTo("192.168.133.192/26");
-  assert.deepEqual(bgpDangers([peer("worker-2", down)], view, lost), {
+  assert.deepEqual(bgpDangers(of(peer("worker-2", down)), view, lost), {
     dangers: ["Mesh_worker-2 (worker-2) is down (Active): connection refused; no route leads to 192.168.133.192/26"],
     reports: [],
   });
@@ -49,18 +50,32 @@ test("one that is down is named with why, with what is kept, and with what nothi
 
 test("a block that nobody told is noted, though every peer is up; own ones, and those that BGP does not carry, are not", () => {
   const lost = notTo("192.168.133.192/26", "192.168.226.64/26");
-  const { dangers, reports } = bgpDangers([peer("worker-2")], view, lost);
+  const { dangers, reports } = bgpDangers(of(peer("worker-2")), view, lost);
   assert.deepEqual(dangers, []);
   assert.deepEqual(reports, ["no route leads to 192.168.133.192/26 of node worker-2: nobody told it"]);
   for (const other of [{ vxlanMode: "Always" }, { disableBGPExport: true }]) {
     put(poolObject("default-ipv4-ippool", "192.168.0.0/16", { ipipMode: "Never", vxlanMode: "Never", ...other }));
-    assert.deepEqual(bgpDangers([], view, lost).reports, []);
+    assert.deepEqual(bgpDangers(of(), view, lost).reports, []);
   }
 });
 
 test("conflicts of a session are named though it is up", () => {
   const problems = ["Mesh_worker-3 is a peer with the same router id"];
-  assert.deepEqual(bgpDangers([peer("worker-2", { problems })], view, everywhere).dangers, [
+  assert.deepEqual(bgpDangers(of(peer("worker-2", { problems })), view, everywhere).dangers, [
     `Mesh_worker-2 (worker-2): ${problems[0]}`,
   ]);
+});
+
+test("what is kept of sessions that are configured no longer is noted", () => {
+  const retired = [
+    { session: "Mesh_10_0_0_2", prefixes: 1, seconds: 20 },
+    { session: "Mesh_10_0_0_3", prefixes: 2, seconds: 1 },
+  ];
+  assert.deepEqual(bgpDangers({ peers: [], retired }, view, everywhere), {
+    dangers: [],
+    reports: [
+      "Mesh_10_0_0_2 is configured no longer: 1 prefix of it kept until others tell them, for 20 s at most",
+      "Mesh_10_0_0_3 is configured no longer: 2 prefixes of it kept until others tell them, for 1 s at most",
+    ],
+  });
 });

@@ -23,9 +23,22 @@ export interface PeerState {
   readonly problems: readonly string[];
 }
 
+/** A session that is configured no longer, and of which something is kept. */
+export interface RetiredPeer {
+  readonly session: string;
+  readonly prefixes: number;
+  /** For so long at most. */
+  readonly seconds: number;
+}
+
+export interface BgpPeers {
+  readonly peers: readonly PeerState[];
+  readonly retired: readonly RetiredPeer[];
+}
+
 /** `leadsTo`: whether a route of ours leads to a prefix. */
 export function bgpDangers(
-  peers: readonly PeerState[],
+  { peers, retired }: BgpPeers,
   view: View,
   leadsTo: (prefix: Prefix) => boolean,
 ): Pick<Verification, "dangers" | "reports"> {
@@ -38,8 +51,13 @@ export function bgpDangers(
   const reports = [...lost].flatMap(([node, blocks]) =>
     named.has(node) ? [] : [`no route leads to ${few(blocks)} of node ${node}: nobody told it`],
   );
-  return { dangers, reports };
+  return { dangers, reports: [...reports, ...retired.map(retiredInWords)] };
 }
+
+const retiredInWords = ({ session, prefixes, seconds }: RetiredPeer): string =>
+  `${session} is configured no longer: ${prefixesInWords(prefixes)} of it kept until others tell them, for ${seconds} s at most`;
+
+const prefixesInWords = (count: number): string => `${count} ${count === 1 ? "prefix" : "prefixes"}`;
 
 const UP = "Established";
 /** Named one by one; of more, how many. */
@@ -63,7 +81,7 @@ function stateOf(peer: PeerState, lost: ReadonlyMap<string, readonly string[]>):
   const { state, isUnanswered, why, received, stale, node } = peer;
   if (state === UP) {
     if (!isUnanswered) return [];
-    const routes = `${received} ${received === 1 ? "prefix" : "prefixes"}`;
+    const routes = prefixesInWords(received);
     return [`${label(peer)} does not answer: what goes over it may be lost; it told ${routes}, kept for the hold time`];
   }
   const gone = lost.get(node ?? "");

@@ -91,11 +91,11 @@ export class BgpApi {
     const report = this.report();
     if (!report) return { dangers: [], reports: [] };
     const { dangers, reports } = bgpDangers(
-      report.sessions.map((session) => peerState(session, unanswered)),
+      { peers: report.sessions.map((session) => peerState(session, unanswered)), retired: report.retired },
       this.#deps.agent.view,
       (prefix) => this.#leadsTo(prefix),
     );
-    return { dangers, reports: [...report.reports, ...reports, ...report.retired.map(retiredInWords)] };
+    return { dangers, reports: [...report.reports, ...reports] };
   }
 
   /** Whether the kernel shall have a route of ours to the prefix, or to one that covers it. */
@@ -220,9 +220,6 @@ function peerState(session: BgpSessionReport, unanswered: ReadonlySet<string>): 
 }
 
 /** A CIDR or an address. Throws ApiError `notAsked`. */
-const retiredInWords = ({ session, prefixes, seconds }: BgpReport["retired"][number]): string =>
-  `${session} is configured no longer: ${prefixes} ${prefixes === 1 ? "prefix" : "prefixes"} of it kept until others tell them, for ${seconds} s at most`;
-
 function prefixIn(text: string): Prefix {
   const address = tryParseAddress(text);
   const prefix = address === undefined ? tryParsePrefix(text) : hostPrefix(address);
