@@ -8,6 +8,7 @@
  * what the agent has seen, which proves as much: a store that went back to a revision between the two makes the very same
  * items of this node, and one that went back further is found out.
  */
+import { UnreadableLinesError } from "../base/whole-lines.ts";
 import { type ItemKind, order } from "../compile/items.ts";
 import { type CompileKey, isLearned } from "../compile/keys.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip/prefix.ts";
@@ -16,13 +17,7 @@ import type { Log } from "../port/log.ts";
 import type { StateFile } from "../port/state-file.ts";
 import type { Cursor } from "../port/store.ts";
 import type { Dataplane } from "./dataplane.ts";
-import {
-  decodeLastApplied,
-  encodeLastApplied,
-  type KeptItem,
-  type LastApplied,
-  LastAppliedError,
-} from "./last-applied.ts";
+import { decodeLastApplied, encodeLastApplied, type KeptItem, type LastApplied } from "./last-applied.ts";
 import { PacedFile } from "./paced-file.ts";
 
 const SOURCE = "last applied";
@@ -98,7 +93,7 @@ export class Keeper {
       if (last.node === node) return last;
       log.warn("the last applied state is another node's and is ignored", { file: stateFile.path, node: last.node });
     } catch (failure) {
-      if (!(failure instanceof LastAppliedError)) throw failure;
+      if (!(failure instanceof UnreadableLinesError)) throw failure;
       log.warn("the last applied state cannot be used", {}, failure);
     }
     return undefined;

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { UnreadableLinesError } from "../base/whole-lines.ts";
 import type { BgpPieces } from "../compile/bgp/pieces.ts";
 import { awsObjects, bgpNodeObject, bgpWorld, birdLocal } from "../testing/bgp-world.ts";
 import { blockObject, poolObject, resourceObject } from "../testing/objects.ts";
-import { decodeKeptPieces, encodeKeptPieces, KeptPiecesError } from "./kept-pieces.ts";
+import { decodeKeptPieces, encodeKeptPieces } from "./kept-pieces.ts";
 import { SpeakerPieces } from "./speaker-pieces.ts";
 
 const PATH = "/var/lib/calico/ocicat-bgp.jsonl";
@@ -83,6 +84,6 @@ test("a file that is torn anywhere, or of another format, is refused by its name
   for (const one of torn)
     assert.throws(
       () => decodeKeptPieces(one, PATH),
-      (thrown) => thrown instanceof KeptPiecesError && thrown.message.startsWith(PATH),
+      (thrown) => thrown instanceof UnreadableLinesError && thrown.message.startsWith(PATH),
     );
 });

@@ -6,55 +6,32 @@
  *   {"key":…,"pieces":{…}}         one line a compile key
  *   {"keys":N}                     the end: without it the file is not whole
  */
-import { CodedError, messageOf } from "../base/errors.ts";
-import { formatJson, parseJson } from "../base/json.ts";
+import { decodeLines, encodeLines, type LinesFormat } from "../base/whole-lines.ts";
 import type { BgpPieces } from "../compile/bgp/pieces.ts";
 import type { CompileKey } from "../compile/keys.ts";
 
-const FORMAT = "ocicat bgp 1";
-/** Lines per chunk: a chunk is written, and other work gets its turn, between them. */
-const CHUNK = 500;
+const lines: LinesFormat = { format: "ocicat bgp 1", counted: "keys" };
 
 export interface KeptPieces {
   readonly node: string;
   readonly pieces: ReadonlyMap<CompileKey, BgpPieces>;
 }
 
-export class KeptPiecesError extends CodedError<"unreadable", { path: string }> {}
-
 /** The text in chunks that end with whole lines. */
 export function* encodeKeptPieces(node: string, pieces: Iterable<readonly [CompileKey, BgpPieces]>): Generator<string> {
-  let lines = [formatJson({ format: FORMAT, node })];
-  let count = 0;
-  for (const [key, made] of pieces) {
-    lines.push(formatJson({ key, pieces: writable(made) }));
-    count++;
-    if (lines.length < CHUNK) continue;
-    yield `${lines.join("\n")}\n`;
-    lines = [];
-  }
-  lines.push(formatJson({ keys: count }));
-  yield `${lines.join("\n")}\n`;
+  const items = function* () {
+    for (const [key, made] of pieces) yield { key, pieces: writable(made) };
+  };
+  yield* encodeLines(lines, { node }, items());
 }
 
-/** Throws KeptPiecesError for anything that this version did not write whole. */
-export function decodeKeptPieces(text: string, path: string): KeptPieces {
-  try {
-    const [first, ...rest] = text
-      .trimEnd()
-      .split("\n")
-      .map((line) => readable(parseJson(line)));
-    const { format, node } = first as { format?: unknown; node?: string };
-    if (format !== FORMAT) throw new Error(`its format is ${String(format)}, not ${FORMAT}`);
-    const end = rest.pop() as { keys?: unknown } | undefined;
-    if (node === undefined || end?.keys !== rest.length) throw new Error("it is not whole");
-    const lines = rest as { key: CompileKey; pieces: BgpPieces }[];
-    return { node, pieces: new Map(lines.map(({ key, pieces }) => [key, pieces])) };
-  } catch (failure) {
-    const message = `${path} cannot be used (${messageOf(failure)}) and is ignored`;
-    throw new KeptPiecesError("unreadable", message, { path }, { cause: failure });
-  }
-}
+/** Throws UnreadableLinesError for anything that this version did not write whole. */
+export const decodeKeptPieces = (text: string, path: string): KeptPieces =>
+  decodeLines(lines, { text, path }, readable, (header, items) => {
+    const { node } = header as { node?: string };
+    const kept = items as { key: CompileKey; pieces: BgpPieces }[];
+    return node === undefined ? undefined : { node, pieces: new Map(kept.map(({ key, pieces }) => [key, pieces])) };
+  });
 
 /** IPv6 addresses and prefixes are bigints however small they are: marked, so that ::1 is not taken for 0.0.0.1. */
 function writable(value: unknown): unknown {

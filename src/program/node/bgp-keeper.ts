@@ -2,13 +2,14 @@
  * Keeps on this node's disk what its BGP speaker is made of, beside the last applied state and in its ways: written soon after
  * a change, and only what the store has vouched for.
  */
+import { UnreadableLinesError } from "../../base/whole-lines.ts";
 import type { BgpPieces } from "../../compile/bgp/pieces.ts";
 import type { CompileKey } from "../../compile/keys.ts";
 import { PacedFile } from "../../dataplane/paced-file.ts";
 import type { Clock, Timer } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import type { StateFile } from "../../port/state-file.ts";
-import { decodeKeptPieces, encodeKeptPieces, KeptPiecesError } from "../../rib/kept-pieces.ts";
+import { decodeKeptPieces, encodeKeptPieces } from "../../rib/kept-pieces.ts";
 
 export interface BgpKeeperDeps {
   readonly node: string;
@@ -44,7 +45,7 @@ export class BgpKeeper {
         node: kept.node,
       });
     } catch (failure) {
-      if (!(failure instanceof KeptPiecesError)) throw failure;
+      if (!(failure instanceof UnreadableLinesError)) throw failure;
       log.warn("what the BGP speaker was made of cannot be used", {}, failure);
     }
     return undefined;
