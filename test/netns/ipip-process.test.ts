@@ -3,15 +3,12 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { SystemClock } from "../../src/adapter/clock.ts";
 import { whyNoTap } from "../../src/adapter/linux/tap-device.ts";
 import { PRODUCT_VERSION } from "../../src/base/version.ts";
 import { keyOf } from "../../src/compile/items.ts";
 import { IpipLinkDriver } from "../../src/dataplane/drivers/ipip-links.ts";
 import { TunIpip } from "../../src/dataplane/drivers/ipip-tun.ts";
 import { TunSourceDriver } from "../../src/dataplane/drivers/ipip-tun-sources.ts";
-import { LinkTable } from "../../src/kernel/link-table.ts";
-import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { type BedNode, type IpipBed, sourceOf, tunnelOf } from "../../src/testing/ipip-bed.ts";
 import { whyNoNamespaces } from "../../src/testing/netns.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
@@ -21,6 +18,7 @@ import {
   agents,
   bedFor,
   capture,
+  depsAt,
   exceedsMtu,
   expected,
   passesNarrowHop,
@@ -38,14 +36,7 @@ const pidAt = (node: BedNode): number => Number(fs.readFileSync(path.join(node.f
 
 /** Drivers of a process that knows nothing, in a node's namespace; `version` is theirs. */
 async function driversAt(t: TestContext, node: BedNode, version = PRODUCT_VERSION) {
-  const rtnetlink = new Rtnetlink(node.host.net, new SystemClock());
-  const links = new LinkTable(rtnetlink);
-  await links.start();
-  t.after(() => {
-    links.close();
-    rtnetlink.close();
-  });
-  const deps = { rtnetlink, links };
+  const deps = await depsAt(t, node);
   const server = serverAt(node);
   return {
     links: new IpipLinkDriver(deps, new TunIpip(deps, { name: "tunl0", version, server, log: new SilentLog() })),

@@ -5,6 +5,10 @@ import { once } from "node:events";
 import net from "node:net";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { SystemClock } from "../../src/adapter/clock.ts";
+import type { DriverDeps } from "../../src/dataplane/drivers/deps.ts";
+import { LinkTable } from "../../src/kernel/link-table.ts";
+import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { type BedNode, IpipBed } from "../../src/testing/ipip-bed.ts";
 import type { TestNamespace } from "../../src/testing/netns.ts";
 import { eventually } from "../scenario/eventually.ts";
@@ -19,6 +23,18 @@ export function started(t: TestContext, at: TestNamespace, command: string, args
   const running = at.net.run(() => Running.start(command, args, process.env));
   t.after(() => running.end("SIGKILL"));
   return running;
+}
+
+/** The means of a process that knows nothing, in a node's namespace. */
+export async function depsAt(t: TestContext, { host }: BedNode): Promise<DriverDeps> {
+  const rtnetlink = new Rtnetlink(host.net, new SystemClock());
+  const links = new LinkTable(rtnetlink);
+  await links.start();
+  t.after(() => {
+    links.close();
+    rtnetlink.close();
+  });
+  return { rtnetlink, links };
 }
 
 export function bedFor(t: TestContext): IpipBed {

@@ -1,16 +1,12 @@
 /** IP-in-IP by BPF between two nodes in different subnets, seen from outside: pods, wires, tools, and a process that is killed. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { SystemClock } from "../../src/adapter/clock.ts";
 import { FragmentJoiner } from "../../src/adapter/ipip/fragment-joiner.ts";
 import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
 import { keyOf } from "../../src/compile/items.ts";
-import type { DriverDeps } from "../../src/dataplane/drivers/deps.ts";
 import { BpfIpip } from "../../src/dataplane/drivers/ipip-bpf.ts";
 import { IpipLinkDriver } from "../../src/dataplane/drivers/ipip-links.ts";
 import { TunnelSourceDriver } from "../../src/dataplane/drivers/ipip-sources.ts";
-import { LinkTable } from "../../src/kernel/link-table.ts";
-import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
 import type { Metrics } from "../../src/port/metrics.ts";
 import type { OuterFragments } from "../../src/port/outer-fragments.ts";
 import { whyNoBpf } from "../../src/testing/bpf-run.ts";
@@ -23,6 +19,7 @@ import {
   agents,
   bedFor,
   capture,
+  depsAt,
   exceedsMtu,
   expected,
   passesNarrowHop,
@@ -35,15 +32,8 @@ import {
 const skip = whyNoNamespaces() ?? whyNoBpf() ?? false;
 
 /** Drivers of a process that knows nothing, in a node's namespace. */
-async function driversAt(t: TestContext, { host }: BedNode, fragments: OuterFragments = noFragments) {
-  const rtnetlink = new Rtnetlink(host.net, new SystemClock());
-  const links = new LinkTable(rtnetlink);
-  await links.start();
-  t.after(() => {
-    links.close();
-    rtnetlink.close();
-  });
-  const deps: DriverDeps = { rtnetlink, links };
+async function driversAt(t: TestContext, node: BedNode, fragments: OuterFragments = noFragments) {
+  const deps = await depsAt(t, node);
   const bpf = new LinuxBpf();
   return {
     links: new IpipLinkDriver(deps, new BpfIpip(deps, { bpf, fragments }, "tunl0")),
