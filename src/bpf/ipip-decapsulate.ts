@@ -4,8 +4,8 @@
  * anybody else is dropped, as are packets that have lost their shape.
  *
  * ECN as the kernel's (include/net/inet_ecn.h, INET_ECN_decapsulate), which is RFC 6040 4.2. Outer packets in fragments, or
- * with options in their header, go on to the stack, which gives them to whoever has a raw socket: the agent. From "fragmentation needed" the path MTU is
- * learned (`ipip-path-mtu.ts`).
+ * with options in their header, go on to the stack, which gives them to whoever has a raw socket: the agent. From
+ * "fragmentation needed" the path MTU is learned (`ipip-path-mtu.ts`).
  */
 import type { Ipv4 } from "../ip/address.ts";
 import { Assembler } from "./assembler.ts";

@@ -11,7 +11,7 @@
  */
 import type { Ipv4 } from "../ip/address.ts";
 import { Assembler } from "./assembler.ts";
-import { fold } from "./checksum.ts";
+import { putChecksum } from "./checksum.ts";
 import {
   BEHIND_ETHERNET,
   ContextAt,
@@ -73,7 +73,7 @@ export function encapsulation({ local, parent, tunnel, pathMtus }: Encapsulation
     .store(4, "r10", OUTER + Ipv4At.source, loaded32(local))
     .load(4, "r2", "r10", FRAME + 2)
     .store(4, "r10", OUTER + Ipv4At.destination, "r2");
-  checksum(program);
+  putChecksum(program, { at: OUTER, count: IPV4_OCTETS, field: Ipv4At.checksum });
   program
     // The device's MTU leaves room for the header: segments keep their size.
     .call(
@@ -127,12 +127,4 @@ function fragmentation(program: Assembler): void {
     .call("randomNumber")
     .label("identified")
     .store(2, "r10", OUTER + Ipv4At.identification, "r0");
-}
-
-function checksum(program: Assembler): void {
-  program
-    .store(2, "r10", OUTER + Ipv4At.checksum, 0)
-    .call("checksumDifference", 0, 0, { stack: OUTER }, IPV4_OCTETS, 0);
-  fold(program);
-  program.alu("xor", "r0", 0xffff).store(2, "r10", OUTER + Ipv4At.checksum, "r0");
 }

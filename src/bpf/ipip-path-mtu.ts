@@ -5,6 +5,7 @@
  * 32 bits in the host's order. The agent forgets what is old: programs have no clock that all may read.
  */
 import type { Ipv4 } from "../ip/address.ts";
+import { FRAGMENTATION_NEEDED, ICMP_OCTETS, IcmpAt } from "../wire/tunnel/too-big.ts";
 import type { Assembler } from "./assembler.ts";
 import {
   ContextAt,
@@ -24,10 +25,6 @@ import {
 /** What the kernel takes a path to carry at least (sysctl net.ipv4.route.min_pmtu). */
 export const LEAST_PATH_MTU = 552;
 
-const ICMP_OCTETS = 8;
-/** Destination unreachable, fragmentation needed (RFC 792), and the next hop's MTU (RFC 1191). */
-const FRAGMENTATION_NEEDED = 0x0304;
-const ICMP_MTU_AT = 6;
 /** An ICMP header and the outer header that it quotes, on the stack. */
 const TOLD = -96;
 const QUOTED = TOLD + ICMP_OCTETS;
@@ -67,7 +64,7 @@ export function learnPathMtu(program: Assembler, local: Ipv4, { sources, pathMtu
     .loadMap("r1", sources)
     .call("lookupElement", "r1", { stack: QUOTED + Ipv4At.destination })
     .jumpIfResult("equal", "pass")
-    .load(2, "r7", "r10", TOLD + ICMP_MTU_AT)
+    .load(2, "r7", "r10", TOLD + IcmpAt.mtu)
     .toNetworkOrder16("r7")
     .jumpIf("r7", "above", LEAST_PATH_MTU, "credible")
     .alu("move", "r7", LEAST_PATH_MTU)

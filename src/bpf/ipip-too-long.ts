@@ -6,8 +6,9 @@
  * destination no route leads by the tunnel, which a strict `rp_filter` asks for.
  */
 import type { Ipv4 } from "../ip/address.ts";
+import { FRAGMENTATION_NEEDED, ICMP_ERRORS, ICMP_OCTETS, IcmpAt } from "../wire/tunnel/too-big.ts";
 import type { Assembler } from "./assembler.ts";
-import { fold } from "./checksum.ts";
+import { fold, putChecksum } from "./checksum.ts";
 import {
   BEHIND_ETHERNET,
   COMES_IN,
@@ -27,7 +28,6 @@ import {
 } from "./ipip-frame.ts";
 import { LEAST_PATH_MTU } from "./ipip-path-mtu.ts";
 
-const ICMP_OCTETS = 8;
 /** Octets of the packet that are told back: all answered ones have them, and no answer is longer than 576 (RFC 1812 4.3.2.3). */
 export const QUOTED_OCTETS = 528;
 /** A piece of them on the stack. */
@@ -39,14 +39,11 @@ const ANSWER_OCTETS = ETHERNET_OCTETS + IPV4_OCTETS + ICMP_OCTETS;
 const IP = ANSWER + ETHERNET_OCTETS;
 const ICMP = IP + IPV4_OCTETS;
 
-/** Packets with these types of ICMP tell of errors themselves, and are not answered (RFC 1122 3.2.2). */
-const ERRORS = [3, 4, 5, 11, 12];
 /** Octets from a transport header's begin to its checksum. */
 const checksumsAt = { [PROTOCOL_TCP]: 16, [PROTOCOL_UDP]: 6 } as const;
 /** Internetwork control, as the kernel's own. */
 const TOS = 0xc0;
 const TTL = 64;
-const MTU_AT = 6;
 
 if (QUOTED_OCTETS > LEAST_PATH_MTU - IPV4_OCTETS) throw new RangeError("not all packets have what is told back");
 
@@ -82,7 +79,7 @@ function mayBeAnswered(program: Assembler): void {
     .call("loadBytes", "r6", "r7", { stack: PIECE }, 1)
     .jumpIfResult("notEqual", "drop")
     .load(1, "r2", "r10", PIECE);
-  for (const type of ERRORS) program.jumpIf("r2", "equal", type, "drop");
+  for (const type of ICMP_ERRORS) program.jumpIf("r2", "equal", type, "drop");
   program.label("answer");
 }
 
@@ -152,24 +149,19 @@ function ipv4(program: Assembler): void {
     .store(2, "r10", IP + Ipv4At.fragment, Fragment.dont)
     .store(1, "r10", IP + Ipv4At.ttl, TTL)
     .store(1, "r10", IP + Ipv4At.protocol, PROTOCOL_ICMP)
-    .store(2, "r10", IP + Ipv4At.checksum, 0)
     .load(4, "r2", "r10", HEADER + Ipv4At.destination)
     .store(4, "r10", IP + Ipv4At.source, "r2")
     .load(4, "r2", "r10", HEADER + Ipv4At.source)
-    .store(4, "r10", IP + Ipv4At.destination, "r2")
-    .call("checksumDifference", 0, 0, { stack: IP }, IPV4_OCTETS, 0);
-  fold(program);
-  program.alu("xor", "r0", 0xffff).store(2, "r10", IP + Ipv4At.checksum, "r0");
+    .store(4, "r10", IP + Ipv4At.destination, "r2");
+  putChecksum(program, { at: IP, count: IPV4_OCTETS, field: Ipv4At.checksum });
 }
 
 /** Destination unreachable, fragmentation needed, with the MTU in r8; r9 is the sum of what follows. */
 function icmp(program: Assembler): void {
   program
     .toNetworkOrder16("r8")
-    .store(4, "r10", ICMP, loaded16(0x0304))
+    .store(2, "r10", ICMP, loaded16(FRAGMENTATION_NEEDED))
     .store(2, "r10", ICMP + 4, 0)
-    .store(2, "r10", ICMP + MTU_AT, "r8")
-    .call("checksumDifference", 0, 0, { stack: ICMP }, ICMP_OCTETS, "r9");
-  fold(program);
-  program.alu("xor", "r0", 0xffff).store(2, "r10", ICMP + 2, "r0");
+    .store(2, "r10", ICMP + IcmpAt.mtu, "r8");
+  putChecksum(program, { at: ICMP, count: ICMP_OCTETS, field: IcmpAt.checksum }, "r9");
 }

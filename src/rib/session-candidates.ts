@@ -33,8 +33,8 @@ export class SessionCandidates {
 
   /**
    * The sessions that are opened, by name, and those that are not since another leads to the same end or has its name (two
-   * nodes of the mesh with one address and two ports); a mirrored half gives way without a word, save
-   * to one with another node.
+   * nodes of the mesh with one address and two ports); a mirrored half gives way without a word, save to one with another
+   * node.
    */
   choose(): { readonly winners: ReadonlyMap<string, SessionPiece>; readonly conflicts: readonly string[] } {
     const winners = new Map<string, SessionPiece>();

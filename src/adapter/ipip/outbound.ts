@@ -150,6 +150,7 @@ export class Outbound {
     this.#sent += this.#count;
     this.#count = 0;
   }
+
   /** Whether the message that is too long has gone another way. Of many segments of a packet the first one speaks for all. */
   #rescued(index: number): boolean {
     const packet = this.#packets[index] ?? 0;

@@ -1,7 +1,8 @@
 /**
  * What this node announces, in the order of Calico's export filter (control plane 6.4): the priority of local routes,
  * then a session's own BGPFilters, then pools that are not exported, devices of tunnels, communities, own blocks as
- * aggregates of their addresses (what a peer tells with an elevated priority stands for itself), load balancers on reflectors, all other pools; nothing else.
+ * aggregates of their addresses (what a peer tells with an elevated priority stands for itself), load balancers on reflectors,
+ * all other pools; nothing else.
  */
 import type { Action, Condition, Term } from "../../bgp/filter/types.ts";
 import { type Family, familyOf, formatAddress } from "../../ip/address.ts";

@@ -4,8 +4,8 @@
  * NIC's ingress. Marks: the devices' names, and the filters' (`ipip-marks.ts`).
  *
  * A tunnel is whole, or it is made right: what can stay (the pair, the map of sources) stays, programs are exchanged under
- * traffic. What is known of paths begins anew with new programs. The decapsulating filter of a NIC that is the parent no more goes before the encapsulating one stops telling of it.
- * A NIC's clsact stays: others may have come to count on it.
+ * traffic. What is known of paths begins anew with new programs. The decapsulating filter of a NIC that is the parent no more
+ * goes before the encapsulating one stops telling of it. A NIC's clsact stays: others may have come to count on it.
  *
  * What programs cannot do, join fragments of outer packets, is done beside them as long as the tunnel is whole.
  */

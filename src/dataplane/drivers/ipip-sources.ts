@@ -27,7 +27,10 @@ const PRESENT = Uint8Array.of(1);
 /** A map's calls take a microsecond or two each; between so many others get their turn. */
 const SLICE = 1_000;
 
-/** The first map that a filter's program asks: sources where it decapsulates, path MTUs where it encapsulates; undefined when the program has gone meanwhile. Throws KernelError. */
+/**
+ * The first map that a filter's program asks: sources where it decapsulates, path MTUs where it encapsulates; undefined when the
+ * program has gone meanwhile. Throws KernelError.
+ */
 export function openFirstMap(bpf: Bpf, { filter }: Mark): BpfMap | undefined {
   const program = filter.programId === undefined ? undefined : bpf.openProgram(filter.programId);
   if (!program) return undefined;

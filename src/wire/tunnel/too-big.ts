@@ -2,14 +2,16 @@
 import { internetSum } from "./internet-sum.ts";
 import { networkHalf, PacketMemory, setNetworkHalf } from "./packet-memory.ts";
 
-const HEADER_OCTETS = 8;
+export const ICMP_OCTETS = 8;
+/** Octets into an ICMP message; `mtu`: the next hop's (RFC 1191). */
+export const IcmpAt = { checksum: 2, mtu: 6 } as const;
 /** Octets of the packet that are told back: no answer is longer than 576 with its IPv4 header (RFC 1812 4.3.2.3). */
 const QUOTED_OCTETS = 548;
-/** Type 3, code 4. */
-const FRAGMENTATION_NEEDED = 0x0304;
+/** Destination unreachable (type 3), fragmentation needed (code 4). */
+export const FRAGMENTATION_NEEDED = 0x0304;
 const PROTOCOL_ICMP = 1;
 /** Packets with these types tell of errors themselves, and are not answered (RFC 1122 3.2.2). */
-const ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
+export const ICMP_ERRORS: readonly number[] = [3, 4, 5, 11, 12];
 const DF = 0x4000;
 const OFFSET = 0x1fff;
 
@@ -20,13 +22,13 @@ export function tooBigFor(memory: PacketMemory, ip: number, mtu: number): Buffer
   const { octets } = memory;
   const transport = ip + (((octets[ip] ?? 0) & 0xf) << 2);
   if ((networkHalf(memory, ip + 6) & OFFSET) !== 0) return undefined;
-  if (octets[ip + 9] === PROTOCOL_ICMP && ERRORS.has(octets[transport] ?? 0)) return undefined;
+  if (octets[ip + 9] === PROTOCOL_ICMP && ICMP_ERRORS.includes(octets[transport] ?? 0)) return undefined;
   const quoted = Math.min(networkHalf(memory, ip + 2), QUOTED_OCTETS);
-  const length = HEADER_OCTETS + quoted;
+  const length = ICMP_OCTETS + quoted;
   const message = new PacketMemory(length);
   setNetworkHalf(message, 0, FRAGMENTATION_NEEDED);
-  setNetworkHalf(message, 6, mtu);
-  message.octets.set(octets.subarray(ip, ip + quoted), HEADER_OCTETS);
-  message.halves[1] = ~internetSum(message, 0, length);
+  setNetworkHalf(message, IcmpAt.mtu, mtu);
+  message.octets.set(octets.subarray(ip, ip + quoted), ICMP_OCTETS);
+  message.halves[IcmpAt.checksum / 2] = ~internetSum(message, 0, length);
   return message.octets.subarray(0, length);
 }
