@@ -18,7 +18,6 @@ import {
   ETHERNET_OCTETS,
   FRAME,
   FRAME_OCTETS,
-  Fragment,
   HEADER,
   IPV4_OCTETS,
   Ipv4At,
@@ -31,7 +30,7 @@ import {
   RoomFlag,
   Verdict,
 } from "./ipip-frame.ts";
-import { learnPathMtu, type PathMtuMaps } from "./ipip-path-mtu.ts";
+import { learnPathMtu, type PathMtuMaps, passUnlessWhole } from "./ipip-path-mtu.ts";
 
 /** The keys of `sources` are the nodes that may send, four octets in network order. */
 export interface DecapsulationParameters extends PathMtuMaps {
@@ -92,13 +91,8 @@ function selection(program: Assembler, local: Ipv4): void {
 
 /** A whole packet with a header of 20 octets whose checksum is right. Fragments, and headers with options, are the stack's affair. */
 function soundness(program: Assembler): void {
-  program
-    .load(1, "r2", "r10", HEADER + Ipv4At.version)
-    .jumpIf("r2", "notEqual", 0x45, "pass")
-    .load(2, "r2", "r10", HEADER + Ipv4At.fragment)
-    .alu("and", "r2", Fragment.any)
-    .jumpIf("r2", "notEqual", 0, "pass")
-    .call("checksumDifference", 0, 0, { stack: HEADER }, IPV4_OCTETS, 0);
+  passUnlessWhole(program);
+  program.call("checksumDifference", 0, 0, { stack: HEADER }, IPV4_OCTETS, 0);
   fold(program);
   program.jumpIf("r0", "notEqual", 0xffff, "drop");
 }

@@ -42,14 +42,20 @@ export interface PathMtuMaps {
   readonly pathMtus: number;
 }
 
-/** Learns from the ICMP packet to `local` whose first header is on the stack. Goes to `pass` in any case. */
-export function learnPathMtu(program: Assembler, local: Ipv4, { sources, pathMtus }: PathMtuMaps): void {
+/** Goes to `pass` with a fragment, or a header with options: the frame on the stack is of a whole packet behind 20 octets else. */
+export function passUnlessWhole(program: Assembler): void {
   program
     .load(1, "r2", "r10", HEADER + Ipv4At.version)
     .jumpIf("r2", "notEqual", 0x45, "pass")
     .load(2, "r2", "r10", HEADER + Ipv4At.fragment)
     .alu("and", "r2", Fragment.any)
-    .jumpIf("r2", "notEqual", 0, "pass")
+    .jumpIf("r2", "notEqual", 0, "pass");
+}
+
+/** Learns from the ICMP packet to `local` whose first header is on the stack. Goes to `pass` in any case. */
+export function learnPathMtu(program: Assembler, local: Ipv4, { sources, pathMtus }: PathMtuMaps): void {
+  passUnlessWhole(program);
+  program
     .call("loadBytes", "r6", FRAME_OCTETS, { stack: TOLD }, ICMP_OCTETS + IPV4_OCTETS)
     .jumpIfResult("notEqual", "pass")
     .load(2, "r2", "r10", TOLD)
