@@ -7,9 +7,9 @@ import { explainForwardDrop } from "../netlink/nftables/foreign-chain.ts";
 import { exportPolicy } from "./bgp/export-policy.ts";
 import { router } from "./bgp/router.ts";
 import { sessionOfPeer, sessionsWithNode } from "./bgp/sessions.ts";
+import { calicoTableOf } from "./calico-table.ts";
 import { type Fragment, nothing } from "./fragment.ts";
 import { type CompileKey, keys } from "./keys.ts";
-import { natOutgoing } from "./nat/pools.ts";
 import { blockRoutes } from "./routing/blocks.ts";
 import { endpointPieces } from "./routing/endpoints.ts";
 import { ipipDevice, ipipPeer } from "./tunnels/ipip.ts";
@@ -59,7 +59,7 @@ const singles: Readonly<Record<CompileKey, (view: View) => Fragment>> = {
   [keys.ipipDevice]: ipipDevice,
   [keys.bgpRouter]: router,
   [keys.bgpExport]: exportPolicy,
-  [keys.natOutgoing]: natOutgoing,
+  [keys.calicoTable]: calicoTableOf,
 };
 
 const of = <T>(object: T | undefined, compile: (object: T) => Fragment): Fragment =>

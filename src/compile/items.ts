@@ -38,12 +38,12 @@ export interface Items {
 }
 export type ItemKind = keyof Items;
 
-/** The order in which items are added; removals go the other way. */
+/** The order in which items are added, rules before what they keep others out of; removals go the other way. */
 export const order: readonly ItemKind[] = [
+  "tables",
   "links",
   "addresses",
   "sysctls",
-  "tables",
   "neighbours",
   "fdb",
   "tunnelSources",

@@ -9,7 +9,7 @@ export const keys = {
   ipipDevice: "ipip device",
   bgpRouter: "bgp router",
   bgpExport: "bgp export",
-  natOutgoing: "nat outgoing",
+  calicoTable: "calico table",
   node: (name: string): CompileKey => `node ${name}`,
   block: (cidr: PrefixKey): CompileKey => `block ${cidr}`,
   endpoint: (name: string): CompileKey => `endpoint ${name}`,

@@ -62,8 +62,8 @@ function ruleOfSingle(key: CompileKey): string {
       return "the node's BGP speaker has one router id, one AS and one port";
     case "bgp export":
       return "a node announces its blocks and what it uses of others' inside the pools, nothing else";
-    case "nat outgoing":
-      return "pools with natOutgoing are masqueraded towards everything outside all pools";
+    case "calico table":
+      return "pools with natOutgoing are masqueraded towards everything outside all pools, and IP-in-IP is taken from nodes alone";
     case "host":
       return "a node forwards";
     default:

@@ -168,7 +168,7 @@ export class View {
     yield keys.host;
     yield keys.vxlanDevice;
     yield keys.ipipDevice;
-    yield keys.natOutgoing;
+    yield keys.calicoTable;
     for (const name of this.#nodes.keys()) yield keys.node(name);
     yield* this.bgp.allKeys();
     for (const cidr of this.#blocks.keys()) yield keys.block(cidr);
@@ -179,7 +179,7 @@ export class View {
   *keysOfPools(): Iterable<CompileKey> {
     yield keys.vxlanDevice;
     yield keys.ipipDevice;
-    yield keys.natOutgoing;
+    yield keys.calicoTable;
     yield keys.bgpExport;
     for (const node of this.#nodes.keys()) yield keys.node(node);
     for (const cidr of this.#blocks.keys()) yield keys.block(cidr);
@@ -207,6 +207,7 @@ export class View {
     const before = this.#nodes.get(name);
     if (!put(this.#nodes, name, node)) return;
     this.bgp.nodeChanged(name, before, node, touch);
+    if (before?.ipv4?.address !== node?.ipv4?.address) touch(keys.calicoTable);
     for (const key of this.keysOfNode(name)) touch(key);
   }
 

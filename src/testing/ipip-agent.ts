@@ -10,7 +10,9 @@ import { FragmentJoiner } from "../adapter/ipip/fragment-joiner.ts";
 import { LinuxBpf } from "../adapter/linux/bpf.ts";
 import { LinuxNamespaces } from "../adapter/linux/namespaces.ts";
 import { tunnelMac } from "../bpf/ipip-frame.ts";
+import { calicoTable } from "../compile/calico-table.ts";
 import { keyOf } from "../compile/items.ts";
+import { tunnelInput } from "../compile/tunnels/ipip-input.ts";
 import { type Ipv4, parseAddress } from "../ip/address.ts";
 import { formatPrefix, parsePrefix } from "../ip/prefix.ts";
 import { openKernel } from "../program/node/kernel.ts";
@@ -36,9 +38,10 @@ const kernel = await openKernel({
   removesExternal: () => true,
   prefixes: () => [],
 });
-const { links, addresses, neighbours, tunnelSources, routes } = kernel.drivers;
+const { tables, links, addresses, neighbours, tunnelSources, routes } = kernel.drivers;
 const gateway = parseAddress(other) as Ipv4;
 const items = {
+  table: calicoTable([tunnelInput([gateway])]),
   link: tunnelOf({ address }),
   address: { device: "tunl0", address: parsePrefix(`${tunnelAddress}/32`) },
   neighbour: { device: "tunl0", address: gateway, mac: tunnelMac(gateway) },
@@ -54,6 +57,7 @@ const items = {
   },
 } as const;
 const apply = async (): Promise<readonly Failure[]> => [
+  ...(await tables.apply([{ op: "add", key: keyOf.tables(items.table), value: items.table }])),
   ...(await links.apply([{ op: "add", key: keyOf.links(items.link), value: items.link }])),
   ...(await addresses.apply([{ op: "add", key: keyOf.addresses(items.address), value: items.address }])),
   ...(await neighbours.apply([{ op: "add", key: keyOf.neighbours(items.neighbour), value: items.neighbour }])),

@@ -6,7 +6,9 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { SystemClock } from "../adapter/clock.ts";
-import { natOutgoingTable } from "../compile/nat/nat-outgoing.ts";
+import { calicoTable } from "../compile/calico-table.ts";
+import { natOutgoing } from "../compile/nat/nat-outgoing.ts";
+import { tunnelInput } from "../compile/tunnels/ipip-input.ts";
 import { parsePrefix } from "../ip/prefix.ts";
 import { NftTableDriver } from "../kernel/nftables/table-driver.ts";
 import { accept, counter, drop, jump } from "../netlink/nftables/action.ts";
@@ -220,7 +222,8 @@ export function nftTableContract({ on, skip, kernel, runs }: ContractOptions): v
     const pools = ["192.168.0.0/16", "10.48.0.0/16", "10.48.4.0/24"].map(parsePrefix);
     for (const count of [3, 2, 1, 2, 3]) {
       const some = pools.slice(0, count);
-      const table = natOutgoingTable({ family: 4, pools: some, masqueradedPools: some.slice(1), tunnelDevices: [] });
+      const nat = natOutgoing({ family: 4, pools: some, masqueradedPools: some.slice(1), tunnelDevices: [] });
+      const table = calicoTable([nat, ...(count === 2 ? [] : [tunnelInput(some.map(({ address }) => address))])]);
       await driver.apply(table, key);
       assert.deepEqual(normalised(await driver.read(key)), normalised(table));
       assert.equal((await driver.apply(table, key)).transactions, 0);

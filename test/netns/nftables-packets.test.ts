@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
-import { natOutgoingTable } from "../../src/compile/nat/nat-outgoing.ts";
+import { calicoTable } from "../../src/compile/calico-table.ts";
+import { natOutgoing } from "../../src/compile/nat/nat-outgoing.ts";
 import { parsePrefix } from "../../src/ip/prefix.ts";
 import { NftTableDriver } from "../../src/kernel/nftables/table-driver.ts";
 import { accept, counter, drop } from "../../src/netlink/nftables/action.ts";
@@ -65,10 +66,8 @@ test("a pod reaches the outside with the node's address and another pod with its
   const driver = driverFor(t, host);
   const [masqueraded, plain] = [parsePrefix("192.168.0.0/16"), parsePrefix("10.48.0.0/16")];
   const nat = { family: 4, tunnelDevices: [{ name: "vxlan.calico" }] } as const;
-  await driver.apply(natOutgoingTable({ ...nat, pools: [masqueraded, plain], masqueradedPools: [masqueraded] }), {
-    family: "ip",
-    name: "calico",
-  });
+  const table = calicoTable([natOutgoing({ ...nat, pools: [masqueraded, plain], masqueradedPools: [masqueraded] })]);
+  await driver.apply(table, table);
   assert.equal(pings(pod, "203.0.113.2"), true);
   assert.equal(pings(pod, "10.48.3.2"), true);
   assert.equal(pings(otherPod, "203.0.113.2"), false);
@@ -84,13 +83,15 @@ test("what the host sends into a tunnel from another address gets the tunnel's",
   host.ip("link set uplink up");
   const seen = countRequests(peer, "203.0.113.1", "192.168.7.1");
   const pool = parsePrefix("192.168.0.0/16");
-  const table = natOutgoingTable({
-    family: 4,
-    pools: [pool],
-    masqueradedPools: [],
-    tunnelDevices: [{ name: "vxlan.calico" }],
-    udpPorts: { low: 4790, high: 65535 },
-  });
+  const table = calicoTable([
+    natOutgoing({
+      family: 4,
+      pools: [pool],
+      masqueradedPools: [],
+      tunnelDevices: [{ name: "vxlan.calico" }],
+      udpPorts: { low: 4790, high: 65535 },
+    }),
+  ]);
   await driverFor(t, host).apply(table, table);
   host.run("ping", "-n", "-c", "1", "-W", "0.5", "-I", "203.0.113.1", "192.168.7.2");
   assert.deepEqual([seen("203.0.113.1"), seen("192.168.7.1")], [0, 1]);

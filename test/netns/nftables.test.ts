@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SystemClock } from "../../src/adapter/clock.ts";
-import { natOutgoingTable } from "../../src/compile/nat/nat-outgoing.ts";
+import { calicoTable } from "../../src/compile/calico-table.ts";
+import { natOutgoing } from "../../src/compile/nat/nat-outgoing.ts";
+import { tunnelInput } from "../../src/compile/tunnels/ipip-input.ts";
 import { parseAddress } from "../../src/ip/address.ts";
 import { parsePrefix } from "../../src/ip/prefix.ts";
 import { NftTableDriver } from "../../src/kernel/nftables/table-driver.ts";
@@ -178,13 +180,13 @@ const everything: NftTable = {
   ],
 };
 
+const withoutHashes = (namespace: TestNamespace): readonly string[] =>
+  listed(namespace, "ruleset").map((line) => line.replace(/cali:[A-Za-z0-9_-]{16};/, "cali:HASH;"));
+
 test("nft prints the masquerade of pods as it prints Felix's", { skip }, async (t) => {
   const namespace = namespaceFor(t);
-  await driverFor(t, namespace).apply(natOutgoingTable(natInput), key);
-  const withoutHashes = listed(namespace, "ruleset").map((line) =>
-    line.replace(/cali:[A-Za-z0-9_-]{16};/, "cali:HASH;"),
-  );
-  assert.deepEqual(withoutHashes, [
+  await driverFor(t, namespace).apply(calicoTable([natOutgoing(natInput)]), key);
+  assert.deepEqual(withoutHashes(namespace), [
     "table ip calico {",
     "set cali40all-ipam-pools {",
     "type ipv4_addr",
@@ -202,6 +204,24 @@ test("nft prints the masquerade of pods as it prints Felix's", { skip }, async (
     'oifname "vxlan.calico" fib saddr . oif type != local fib saddr type local counter packets 0 bytes 0 masquerade fully-random comment "cali:HASH;"',
     "chain nat-cali-nat-outgoing {",
     'ip saddr @cali40masq-ipam-pools ip daddr != @cali40all-ipam-pools counter packets 0 bytes 0 masquerade fully-random comment "cali:HASH;"',
+  ]);
+});
+
+test("nft prints who may send IP-in-IP as it prints Felix's", { skip }, async (t) => {
+  const namespace = namespaceFor(t);
+  const nodes = ["10.30.0.206", "10.30.1.66"].map(parseAddress);
+  await driverFor(t, namespace).apply(calicoTable([tunnelInput(nodes)]), key);
+  assert.deepEqual(withoutHashes(namespace), [
+    "table ip calico {",
+    "set cali40all-hosts-net {",
+    "type ipv4_addr",
+    "elements = { 10.30.0.206, 10.30.1.66 }",
+    "chain filter-INPUT {",
+    "type filter hook input priority filter; policy accept;",
+    'counter packets 0 bytes 0 jump filter-cali-INPUT comment "cali:HASH;"',
+    "chain filter-cali-INPUT {",
+    'ip protocol ipencap ip saddr @cali40all-hosts-net fib daddr type local counter packets 0 bytes 0 accept comment "cali:HASH; IP-in-IP from nodes"',
+    'ip protocol ipencap counter packets 0 bytes 0 drop comment "cali:HASH; IP-in-IP from others"',
   ]);
 });
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ipv4Of } from "../../ip/address.ts";
 import { covers, parsePrefix, prefixOf, tryParsePrefix } from "../../ip/prefix.ts";
 import type { Expression } from "../../netlink/nftables/expression.ts";
-import { natOutgoingTable } from "./nat-outgoing.ts";
+import { natOutgoing } from "./nat-outgoing.ts";
 
 const pool = parsePrefix("192.168.0.0/16");
 const other = parsePrefix("10.48.0.0/16");
@@ -19,9 +19,9 @@ const words = (expressions: readonly Expression[]): string =>
     .join(" ");
 
 test("pods of masqueraded pools are masqueraded towards everything but pools", () => {
-  const table = natOutgoingTable({ family: 4, pools: [pool, other], masqueradedPools: [pool], tunnelDevices: [] });
+  const part = natOutgoing({ family: 4, pools: [pool, other], masqueradedPools: [pool], tunnelDevices: [] });
   assert.deepEqual(
-    table.chains.map(({ name, rules }) => [name, rules.map(({ expressions }) => words(expressions))]),
+    part.chains.map(({ name, rules }) => [name, rules.map(({ expressions }) => words(expressions))]),
     [
       ["nat-POSTROUTING", ["counter jump nat-cali-POSTROUTING"]],
       ["nat-cali-POSTROUTING", ["counter jump nat-cali-nat-outgoing"]],
@@ -29,25 +29,25 @@ test("pods of masqueraded pools are masqueraded towards everything but pools", (
     ],
   );
   assert.deepEqual(
-    table.sets?.map(({ name, elements }) => [name, elements]),
+    part.sets?.map(({ name, elements }) => [name, elements]),
     [
       ["cali40all-ipam-pools", ["10.48.0.0/16", "192.168.0.0/16"]],
       ["cali40masq-ipam-pools", ["192.168.0.0/16"]],
     ],
   );
-  assert.equal(table.chains[0]?.base?.priority, 110);
+  assert.equal(part.chains[0]?.base?.priority, 110);
 });
 
 test("without a masqueraded pool there is no chain for it", () => {
-  const table = natOutgoingTable({ family: 4, pools: [pool], masqueradedPools: [], tunnelDevices: [] });
+  const part = natOutgoing({ family: 4, pools: [pool], masqueradedPools: [], tunnelDevices: [] });
   assert.deepEqual(
-    table.chains.map(({ name }) => name),
+    part.chains.map(({ name }) => name),
     ["nat-POSTROUTING", "nat-cali-POSTROUTING"],
   );
 });
 
 test("what the host sends into a tunnel gets the tunnel's address, after the pods' rule", () => {
-  const table = natOutgoingTable({
+  const part = natOutgoing({
     family: 4,
     pools: [pool],
     masqueradedPools: [pool],
@@ -55,7 +55,7 @@ test("what the host sends into a tunnel gets the tunnel's address, after the pod
     udpPorts: { low: 4790, high: 65535 },
   });
   assert.deepEqual(
-    table.chains[1]?.rules.map(({ expressions }) => words(expressions)),
+    part.chains[1]?.rules.map(({ expressions }) => words(expressions)),
     [
       "counter jump nat-cali-nat-outgoing",
       "payload cmp meta cmp fib cmp fib cmp counter immediate immediate masq",
@@ -71,10 +71,10 @@ test("every rule carries the hash that a restarted agent and people recognise it
     masqueradedPools: [pool],
     tunnelDevices: [{ name: "vxlan.calico" }],
   } as const;
-  const comments = natOutgoingTable(input).chains.flatMap(({ rules }) => rules.map(({ comment }) => comment));
+  const comments = natOutgoing(input).chains.flatMap(({ rules }) => rules.map(({ comment }) => comment));
   for (const comment of comments) assert.match(comment ?? "", /^cali:[A-Za-z0-9_-]{16};$/);
   assert.equal(new Set(comments).size, comments.length);
-  assert.deepEqual(natOutgoingTable(input), natOutgoingTable(input));
+  assert.deepEqual(natOutgoing(input), natOutgoing(input));
 });
 
 test("pools inside of pools never overlap in the sets", () => {
@@ -86,7 +86,7 @@ test("pools inside of pools never overlap in the sets", () => {
   );
   fc.assert(
     fc.property(prefixes, (pools) => {
-      const [set] = natOutgoingTable({ family: 4, pools, masqueradedPools: [], tunnelDevices: [] }).sets ?? [];
+      const [set] = natOutgoing({ family: 4, pools, masqueradedPools: [], tunnelDevices: [] }).sets ?? [];
       const kept = (set?.elements ?? []).map((text) => tryParsePrefix(text) ?? parsePrefix(`${text}/32`));
       for (const [index, one] of kept.entries()) {
         assert.ok(!kept.some((another, at) => at !== index && covers(another, one)));

@@ -13,7 +13,7 @@ import { hashedChain } from "../../netlink/nftables/hashed-chain.ts";
 import { is, isIn, isNot, isNotIn, RouteType } from "../../netlink/nftables/match.ts";
 import { rule } from "../../netlink/nftables/rule.ts";
 import { fib, ip, meta } from "../../netlink/nftables/selector.ts";
-import { type NftRule, type NftSet, type NftTable, Priority } from "../../netlink/nftables/tree.ts";
+import { type NftRule, type NftSet, Priority, type TablePart } from "../../netlink/nftables/tree.ts";
 
 export interface NatOutgoing {
   readonly family: 4;
@@ -55,8 +55,8 @@ function tunnelRules(name: string, udpPorts: PortRange | undefined): NftRule[] {
   ];
 }
 
-/** Pure; the same input gives the same table, comments included. */
-export function natOutgoingTable({ pools, masqueradedPools, tunnelDevices, udpPorts }: NatOutgoing): NftTable {
+/** Pure; the same input gives the same part, comments included. */
+export function natOutgoing({ pools, masqueradedPools, tunnelDevices, udpPorts }: NatOutgoing): TablePart {
   const isMasquerading = masqueradedPools.length > 0;
   const toOutgoing = isMasquerading ? [rule("ip", [counter, jump("nat-cali-nat-outgoing")])] : [];
   const outgoing = hashedChain({
@@ -66,8 +66,6 @@ export function natOutgoingTable({ pools, masqueradedPools, tunnelDevices, udpPo
     ],
   });
   return {
-    family: "ip",
-    name: "calico",
     sets: [poolSet(POOLS, pools), poolSet(MASQUERADED_POOLS, masqueradedPools)],
     chains: [
       hashedChain({

@@ -1,6 +1,6 @@
 /**
- * Items that this kernel does not need: it does by itself what they are for (the kernel's own ipip takes no neighbours and knows
- * no list of sources). They are kept as if they had been written, and nothing is.
+ * Items that this kernel does not need: something else does what they are for (the kernel's own ipip takes no neighbours, and a
+ * rule of nftables asks for its sources). They are kept as if they had been written, and nothing is.
  */
 import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";

@@ -22,6 +22,12 @@ export interface NftTable extends TableKey {
   readonly foreign?: { readonly sets: readonly string[]; readonly chains: readonly string[] };
 }
 
+/** Sets and chains of a table that hang together: a table is made of several. */
+export interface TablePart {
+  readonly sets: readonly NftSet[];
+  readonly chains: readonly NftChain[];
+}
+
 export interface NftChain {
   readonly name: string;
   /** Where the kernel calls the chain; left out, other chains jump to it. */

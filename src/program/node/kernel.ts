@@ -116,7 +116,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   };
 }
 
-/** The kernel's own ipip wants neither neighbours nor sources. */
+/** The kernel's own ipip wants no neighbours, and the table `ip calico` knows whose packets it is given. */
 async function ipipDrivers(
   kernel: DriverDeps,
   { bpf, tunnelServer: server, fragments, log, metrics }: KernelDeps,

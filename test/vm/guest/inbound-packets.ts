@@ -22,6 +22,8 @@ interface Ends {
   readonly from: BedNode;
   readonly to: BedNode;
 }
+/** Behind the router, and no node. */
+const STRANGER = "10.30.9.9";
 
 interface Arrival {
   readonly name: string;
@@ -29,6 +31,9 @@ interface Arrival {
   /** The outer packets that carry the inner one. */
   around(ends: Ends, inner: Buffer, id: number): readonly Buffer[];
 }
+
+/** As if an address that is no node's had sent it. */
+const asStranger = ({ from, to }: Ends): Ends => ({ from: { ...from, address: STRANGER }, to });
 
 const header = ({ from, to }: Ends) => ({
   protocol: 4,
@@ -67,6 +72,16 @@ const arrivals: readonly Arrival[] = [
     around: (ends, inner, id) => pieces(ends, inner, id).toReversed(),
   },
   { name: "a fragment alone", innerTos: 0, around: (ends, inner, id) => pieces(ends, inner, id).slice(0, 1) },
+  {
+    name: "a stranger's",
+    innerTos: 0,
+    around: (ends, inner, id) => [ipv4({ ...header(asStranger(ends)), id }, inner)],
+  },
+  {
+    name: "a stranger's fragments",
+    innerTos: 0,
+    around: (ends, inner, id) => pieces(asStranger(ends), inner, id),
+  },
   { name: "the last", innerTos: 0, around: (ends, inner, id) => pieces(ends, inner, id) },
 ];
 

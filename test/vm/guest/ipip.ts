@@ -19,7 +19,7 @@ const agentFile = path.join(import.meta.dirname, "../../../src/testing/ipip-agen
 /** Where the kernel finds what loads modules (sysctl kernel.modprobe). */
 const MODPROBE = "/proc/sys/kernel/modprobe";
 /** What the programs need, loaded while modules can be. */
-const NEEDED_MODULES = ["veth", "tun", "sch_ingress", "cls_bpf", "nfnetlink", "nf_tables"];
+const NEEDED_MODULES = ["veth", "tun", "sch_ingress", "cls_bpf", "nfnetlink", "nf_tables", "nft_fib_ipv4"];
 const DEADLINE_MS = 60_000;
 
 interface Packet {
@@ -244,5 +244,6 @@ test("what comes in is what RFC 6040 says, whole packets and fragments", () => {
   for (const name of ["options", "fragments", "congested fragments", "fragments the wrong way round"]) {
     assert.match(arrivals[name] ?? "", / 1020$/, name);
   }
-  for (const name of ["no packet", "a fragment alone"]) assert.equal(arrivals[name], "", name);
+  for (const name of ["no packet", "a fragment alone", "a stranger's", "a stranger's fragments"])
+    assert.equal(arrivals[name], "", name);
 });
