@@ -94,16 +94,24 @@ export function addressWorld(kernel: KernelUnderTest): DriverWorld<AddressItem> 
   const ground = Ground.withDevices(kernel);
   ground.makeVxlan();
   ground.makeVxlan("vxlan-v6.calico", 4097);
+  const pods = ["cali1", "cali2"];
+  for (const name of pods) {
+    ground.run({ type: "createVeth", link: { name }, peer: { name: `${name}p` } });
+    ground.up(name, `${name}p`);
+  }
+  const isOurs = (name: string): boolean => isTunnel(name) || pods.includes(name);
   const on = (device: string, text: string): AddressItem => ({ device, address: parseInterfaceAddress(text) });
   return {
     kernel,
-    newDriver: () => ground.newDriver((deps) => addressDriver(deps, { isOurs: isTunnel })),
+    newDriver: () => ground.newDriver((deps) => addressDriver(deps, { isOurs })),
     keyOf: addressKey,
     items: [
       on(VXLAN, "10.5.0.1/32"),
       on(VXLAN, "10.5.0.1/24"),
       on(VXLAN, "10.5.0.2/32"),
       on("vxlan-v6.calico", "fd05::1/128"),
+      on("cali1", "169.254.7.1/32"),
+      on("cali2", "169.254.7.1/32"),
     ],
     seen: () => kernel.view.addresses(),
     lineOf: ({ device, address }) => `${device} ${formatPrefix(address)}`,

@@ -19,6 +19,10 @@ apply:
     kind: BGPPeer
     metadata: { name: pods }
     spec: { localWorkloadSelector: role == 'router', asNumber: 65010 }
+  - apiVersion: projectcalico.org/v3
+    kind: BGPConfiguration
+    metadata: { name: default }
+    spec: { localWorkloadPeeringIPV4: 169.254.7.1, bindMode: NodeIP }
 `;
 const TOLD = "192.168.200.0/28";
 
@@ -48,7 +52,7 @@ describe("a pod that is a BGP peer of its node", { skip, timeout: 300_000 }, () 
     await done("lab", "pod", "add", "router", "--on", "a", "--label", "role=router");
     const address = /\brouter .*?(192\.168\.\d+\.\d+)/.exec(await done("lab", "pod", "list"))?.[1] ?? assert.fail();
     const config = path.join(folder, "router.yaml");
-    const neighbour = "{ address: 10.40.0.10, as: 64512, families: [ipv4], connectRetry: 1 }";
+    const neighbour = "{ address: 169.254.7.1, as: 64512, families: [ipv4], connectRetry: 1 }";
     fs.writeFileSync(
       config,
       `as: 65010\nrouterId: ${address}\nlisten: false\nannounce: [${TOLD}]\nneighbours: [${neighbour}]\n`,
@@ -70,6 +74,10 @@ describe("a pod that is a BGP peer of its node", { skip, timeout: 300_000 }, () 
       const { code, stdout } = await bed.tryOn("pod-b", "ping", "-c1", "-W5", "192.168.200.1");
       assert.equal(code, 0, stdout);
       assert.equal((await bed.ocicat("verify")).code, 0);
+      const dialled = async () => (await bed.tryOn("a", "ip", "-4", "-br", "address")).stdout;
+      assert.match(await dialled(), /^cali[0-9a-f]{11}\S* +UP +169\.254\.7\.1\/32/m);
+      await done("patch", "bgpconfig", "default", "-p", '{"spec":{"localWorkloadPeeringIPV4":null}}');
+      await eventually(async () => assert.doesNotMatch(await dialled(), /169\.254\.7\.1/));
     } finally {
       await speaker.end("SIGTERM");
     }

@@ -168,7 +168,7 @@ export class BgpView {
       else drop(this.#peersTo, each.target.address, name);
     }
     touch(keys.bgpPeer(name));
-    if (before?.target.kind === "workloads" || peer?.target.kind === "workloads") touch(keys.bgpExport);
+    if (before?.target.kind === "workloads" || peer?.target.kind === "workloads") this.#touchOfWorkloads(touch);
     if (peer?.target.kind === "workloads") this.#toWorkloads.add(name);
     else this.#toWorkloads.delete(name);
     const own = this.#whole.ownNode;
@@ -204,8 +204,13 @@ export class BgpView {
   /** Called by the view when a pod of this node comes, goes or changes. */
   endpointChanged(touch: Touch): void {
     for (const name of this.#toWorkloads) touch(keys.bgpPeer(name));
-    // Routes that such pods tell are told on as this node's.
-    if (this.#toWorkloads.size > 0) touch(keys.bgpExport);
+    if (this.#toWorkloads.size > 0) this.#touchOfWorkloads(touch);
+  }
+
+  /** Routes that pods tell are told on as this node's, and what they dial is listened to. */
+  #touchOfWorkloads(touch: Touch): void {
+    touch(keys.bgpExport);
+    touch(keys.bgpRouter);
   }
 
   #touchPeersTo(node: Node | undefined, touch: Touch): void {

@@ -38,7 +38,13 @@ const nodeNamed = (name: fc.Arbitrary<string>): fc.Arbitrary<Stored> =>
     );
 const configurationNamed = (name: string): fc.Arbitrary<Stored> =>
   fc
-    .record({ nodeToNodeMeshEnabled: fc.boolean(), listenPort: fc.constantFrom(0, 1790), asNumber: asn })
+    .record({
+      nodeToNodeMeshEnabled: fc.boolean(),
+      listenPort: fc.constantFrom(0, 1790),
+      asNumber: asn,
+      bindMode: fc.constantFrom("None", "NodeIP"),
+      localWorkloadPeeringIPV4: fc.constantFrom("", "169.254.7.1", "169.254.7.2"),
+    })
     .map((spec) => resourceObject("BGPConfiguration", name, spec));
 
 /** What concerns everything comes seldom: it would hide what was forgotten. */

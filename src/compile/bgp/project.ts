@@ -1,7 +1,7 @@
 /** Stored BGP resources to what sessions turn on; strict as the other projections are. */
 import type { Json, JsonObject } from "../../base/json.ts";
 import { objectOf } from "../../base/json-fields.ts";
-import { type Family, tryParseAddress } from "../../ip/address.ts";
+import { type Family, familyOf, type IpAddress, tryParseAddress } from "../../ip/address.ts";
 import { isHostPrefix, type Prefix } from "../../ip/prefix.ts";
 import type { Stored } from "../../port/store.ts";
 import { splitPeerAddress } from "../../resources/kinds/bgp-peer.ts";
@@ -47,12 +47,27 @@ export function projectBgpConfiguration(stored: Stored): BgpConfiguration {
       ...priorityAt(spec, 4, "ipv4NormalRoutePriority"),
       ...priorityAt(spec, 6, "ipv6NormalRoutePriority"),
     },
+    workloadPeering: {
+      ...peeringAt(stored, spec, 4, "localWorkloadPeeringIPV4"),
+      ...peeringAt(stored, spec, 6, "localWorkloadPeeringIPV6"),
+    },
   };
 }
 
 function priorityAt(spec: JsonObject, family: Family, field: string): Partial<Record<Family, number>> {
   const priority = numberAt(spec, field);
   return priority === undefined ? {} : { [family]: priority };
+}
+
+function peeringAt(
+  stored: Stored,
+  spec: JsonObject,
+  family: Family,
+  field: string,
+): Partial<Record<Family, IpAddress>> {
+  const address = optional(stored, `spec.${field}`, spec[field], tryParseAddress);
+  if (address === undefined) return {};
+  return { [family]: required(stored, `spec.${field}`, familyOf(address) === family ? address : undefined) };
 }
 
 function cidrsAt(stored: Stored, spec: JsonObject, field: string): readonly Prefix[] {

@@ -4,6 +4,7 @@ import { type Ipv4, ipv4Of } from "../../ip/address.ts";
 import { type Fragment, nothing } from "../fragment.ts";
 import type { View } from "../view.ts";
 import { type OwnSpeaker, ownSpeaker } from "./own.ts";
+import { peeringAddresses } from "./workload-sessions.ts";
 
 export function router(view: View): Fragment {
   const { backend, node } = view.local;
@@ -16,7 +17,10 @@ export function router(view: View): Fragment {
     return { reports: [why] };
   }
   const addresses = [own.local[4], own.local[6]].filter((address) => address !== undefined);
-  const listen = { port: view.bgp.portOf(node), ...(view.bgp.cluster?.bindsNodeAddress ? { addresses } : {}) };
+  const listen = {
+    port: view.bgp.portOf(node),
+    ...(view.bgp.cluster?.bindsNodeAddress ? { addresses: [...addresses, ...peeringAddresses(view)] } : {}),
+  };
   return { bgp: { router: { localAs: own.asn, routerId, listen } } };
 }
 

@@ -6,8 +6,9 @@ import type { Stored } from "../../port/store.ts";
 import { awsObjects, type BgpWorld, bgpNodeObject, bgpWorld, birdLocal } from "../../testing/bgp-world.ts";
 import { compileAll } from "../../testing/compile-all.ts";
 import { endpointObject, resourceObject } from "../../testing/objects.ts";
-import { describeRoute } from "../describe.ts";
+import { describeAddressItem, describeRoute } from "../describe.ts";
 import type { SessionPiece } from "./pieces.ts";
+import { router } from "./router.ts";
 
 const local = birdLocal("worker-1", "10.30.0.206/24", "ens5");
 const peer = (name: string, spec: JsonObject): Stored => resourceObject("BGPPeer", name, spec);
@@ -282,6 +283,34 @@ test("pods that a BGPPeer selects: each dials this node, by AS numbers and filte
   at.put(peer("pods", { ...spec, node: "worker-2" }));
   assert.deepEqual(names(at), []);
   assert.match(reports(world(peer("pods", { localWorkloadSelector: "all()" }))).join(), /pods\) .* no asNumber/);
+});
+
+test("pods that are peers find the configured address on their own device, by whichever BGPPeers they are", () => {
+  const at = world(
+    peer("pods", { localWorkloadSelector: "has(bgp)", asNumber: 65001 }),
+    peer("all-pods", { localWorkloadSelector: "has(bgp) || has(other)", asNumber: 65001 }),
+    endpointObject("worker-1", "one", "192.168.226.70", "calione", { bgp: "" }),
+  );
+  const addresses = () => {
+    const fragments = [...compileAll(at.compiler.view).values()];
+    return [
+      ...new Set(
+        fragments.flatMap((fragment) =>
+          (fragment.addresses ?? []).filter(({ device }) => device !== "tunl0").map(describeAddressItem),
+        ),
+      ),
+    ];
+  };
+  const listened = () => router(at.compiler.view).bgp?.router?.listen?.addresses?.map(formatAddress);
+  assert.deepEqual(addresses(), []);
+  const peering = { localWorkloadPeeringIPV4: "169.254.7.1", localWorkloadPeeringIPV6: "fe80::7", bindMode: "NodeIP" };
+  at.put(resourceObject("BGPConfiguration", "default", peering));
+  assert.deepEqual(addresses(), ["169.254.7.1/32 dev calione"]);
+  assert.deepEqual(listened(), ["10.30.0.206", "169.254.7.1"]);
+  at.put(peer("all-pods", { node: "worker-2", localWorkloadSelector: "all()", asNumber: 65001 }));
+  assert.deepEqual(addresses(), ["169.254.7.1/32 dev calione"]);
+  at.put(endpointObject("worker-1", "one", "192.168.226.70", "calione"));
+  assert.deepEqual([addresses(), listened()], [[], ["10.30.0.206"]]);
 });
 
 test("what is not acted on is reported by name", () => {

@@ -34,6 +34,8 @@ export interface BgpConfiguration {
   readonly loadBalancerRanges: readonly Prefix[];
   /** `ipv4NormalRoutePriority`, `ipv6NormalRoutePriority`. */
   readonly normalPriority: Readonly<Partial<Record<Family, number>>>;
+  /** `localWorkloadPeeringIPV4`, `localWorkloadPeeringIPV6`: what a node has on the devices of pods that are its peers, for them to dial. */
+  readonly workloadPeering: Readonly<Partial<Record<Family, IpAddress>>>;
 }
 
 /** Routes inside `cidr` are announced with these. */

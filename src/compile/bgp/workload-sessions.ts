@@ -3,9 +3,10 @@
  * filters of the BGPPeer count.
  */
 import type { SessionConfig } from "../../bgp/config.ts";
-import type { IpAddress } from "../../ip/address.ts";
-import { isHostPrefix } from "../../ip/prefix.ts";
+import { familyOf, type IpAddress } from "../../ip/address.ts";
+import { hostPrefix, isHostPrefix } from "../../ip/prefix.ts";
 import { type Fragment, nothing } from "../fragment.ts";
+import { type AddressItem, addressKey } from "../node-state.ts";
 import type { Endpoint, View } from "../view.ts";
 import type { OwnSpeaker } from "./own.ts";
 import { SessionRank } from "./pieces.ts";
@@ -31,12 +32,25 @@ export function workloadSessions(own: OwnSpeaker, peer: BgpPeer, view: View): Fr
       about,
       node: undefined,
       passive: true,
-      // The pod dials whichever address of the node it likes.
+      // The pod dials whichever address of the node it likes, the one on its own device among them.
       settings: { ...plainSettings, usesNodeAddress: false, localAsn: settings.localAsn, filters: settings.filters },
     }),
   );
-  return sessions.length === 0 ? nothing : { bgp: { sessions } };
+  if (sessions.length === 0) return nothing;
+  const items = [...selectedPods(selector, view)].flatMap((pod) => peeringItem(pod, view) ?? []);
+  const addresses = [...new Map(items.map((item) => [addressKey(item), item])).values()];
+  return { bgp: { sessions }, ...(addresses.length === 0 ? {} : { addresses }) };
 }
+
+/** What the pod dials, on its device; undefined where none is configured for its family. */
+function peeringItem({ address: pod, device }: SpeakingPod, view: View): AddressItem | undefined {
+  const address = view.bgp.cluster?.workloadPeering[familyOf(pod)];
+  return address === undefined ? undefined : { device, address: hostPrefix(address) };
+}
+
+/** What pods of this node dial, while there are any. */
+export const peeringAddresses = (view: View): ReadonlySet<IpAddress> =>
+  new Set([...speakingPods(view)].flatMap((pod) => peeringItem(pod, view)?.address.address ?? []));
 
 /** A pod of this node that may be a BGP peer. */
 interface SpeakingPod {

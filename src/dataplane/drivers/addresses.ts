@@ -24,7 +24,8 @@ export function addressDriver(deps: DriverDeps, { isOurs }: AddressDriverOptions
     name: "addresses",
     isOurs,
     keyOf: addressKey,
-    list: (index) => addresses({ index }),
+    // Devices of pods are many, and what a host has on others is little.
+    lists: () => [addresses()],
     groups: ["ipv4Address", "ipv6Address"],
     objectIn: (event) => (event.type === "address" ? event.address : undefined),
     bearsMark: ({ address }) => !contains(LINK_LOCAL, address.address),

@@ -20,8 +20,8 @@ export interface DeviceObjects<V, K> {
   /** Whether devices of this name carry objects of ours. */
   readonly isOurs: (device: string) => boolean;
   readonly keyOf: (item: V) => string;
-  /** What one device carries. */
-  readonly list: (index: IfIndex) => DumpOf<K>;
+  /** Dumps that together have what these devices carry; others' objects among it are passed over. */
+  readonly lists: (devices: readonly IfIndex[]) => readonly DumpOf<K>[];
   readonly groups: readonly GroupName[];
   /** The object in a notification; undefined when it is about something else. */
   readonly objectIn: (event: RtnetlinkEvent) => K | undefined;
@@ -61,11 +61,13 @@ export class DeviceDriver<V extends { readonly device: string }, K extends { rea
 
   async #read(found: Collection<V>): Promise<void> {
     const { links, rtnetlink } = this.#deps;
-    const { isOurs, list, bearsMark, itemOf, keyOf } = this.#kind;
-    for (const { name, index } of [...links.all()].filter(({ name }) => isOurs(name))) {
-      const items = await rtnetlink.dump(list(index), (object) =>
-        object.index === index && bearsMark(object) ? itemOf(object, name) : undefined,
-      );
+    const { isOurs, lists, bearsMark, itemOf, keyOf } = this.#kind;
+    const ours = new Map([...links.all()].filter(({ name }) => isOurs(name)).map(({ name, index }) => [index, name]));
+    for (const list of lists([...ours.keys()])) {
+      const items = await rtnetlink.dump(list, (object) => {
+        const device = ours.get(object.index);
+        return device !== undefined && bearsMark(object) ? itemOf(object, device) : undefined;
+      });
       for (const item of items) found.set(keyOf(item), item);
     }
     this.#subscription?.drain();

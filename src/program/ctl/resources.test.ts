@@ -553,10 +553,11 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
     (await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "pods", pods))).err,
     "ocicat: BGPPeer is acted on, but this version does not act on spec.ttlSecurity: sessions with pods go by AS numbers and filters alone\n",
   );
-  const link = { localWorkloadPeeringIPV4: "169.254.7.1" };
-  assert.equal(
-    (await runner.ocicat(["apply", "-f", "-"], resource("BGPConfiguration", "default", link))).err,
-    "ocicat: BGPConfiguration is acted on, but this version does not act on spec.localWorkloadPeeringIPV4: pods that are BGP peers dial an address of their node\n",
+  const link = (spec: JsonObject) => runner.ocicat(["apply", "-f", "-"], resource("BGPConfiguration", "default", spec));
+  assert.equal((await link({ localWorkloadPeeringIPV4: "169.254.7.1" })).err, "");
+  assert.match(
+    (await link({ localWorkloadPeeringIPV6: "169.254.7.1" })).err,
+    /LocalWorkloadPeeringIPV6 = '169\.254\.7\.1' \(must be an IPv6 address\)/,
   );
   const programs = (value: string) => resource("BGPConfiguration", "default", { programClusterRoutes: value });
   assert.equal((await runner.ocicat(["apply", "-f", "-"], programs("Disabled"))).err, "");

@@ -77,6 +77,8 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const isTunnel = (name: string): boolean => tunnels.includes(name);
   const ipip = await ipipDrivers(kernel, deps, neighbourDriver(kernel, { isOurs: isTunnel }));
   const workloadPrefixes = ["cali"];
+  const isOurs = (name: string): boolean =>
+    isTunnel(name) || workloadPrefixes.some((prefix) => name.startsWith(prefix));
   const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
   const owns = (route: RouteItem): boolean => ownsRoute(ownership, route);
   const tables = new NftTableDriver(namespace, {
@@ -92,7 +94,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   await foreignChains.start();
   const drivers: Drivers = {
     links: new LinkDriver({ vxlan: new VxlanLinkDriver(kernel, { isOurs: isVxlan }), ipip: ipip.links }),
-    addresses: addressDriver(kernel, { isOurs: isTunnel }),
+    addresses: addressDriver(kernel, { isOurs }),
     sysctls: new SysctlDriver(kernel, { namespace }),
     tables: new TableDriver(tables, { owned: ownTables, log }),
     neighbours: ipip.neighbours,
@@ -104,7 +106,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
     ...kernel,
     drivers,
     ipip: ipip.choice,
-    isOurs: (name) => isTunnel(name) || workloadPrefixes.some((prefix) => name.startsWith(prefix)),
+    isOurs,
     ownsRoute: owns,
     foreignChains,
     close: () => {

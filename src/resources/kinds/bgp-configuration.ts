@@ -6,6 +6,7 @@ import {
   duration,
   flag,
   integerFrom,
+  ipAddress,
   listOf,
   network,
   nodeName,
@@ -54,8 +55,8 @@ const spec = object({
   nodeMeshMaxRestartTime: optional(duration),
   bindMode: optional(oneOf(["None", "NodeIP"])),
   ignoredInterfaces: optional(listOf(text)),
-  localWorkloadPeeringIPV4: optional(text),
-  localWorkloadPeeringIPV6: optional(text),
+  localWorkloadPeeringIPV4: optional(ipAddress(4)),
+  localWorkloadPeeringIPV6: optional(ipAddress(6)),
   serviceLoadBalancerAggregation: optional(oneOf(["Enabled", "Disabled"])),
   programClusterRoutes: optional(oneOf(["Enabled", "Disabled"])),
   ipv4NormalRoutePriority: optional(integerFrom(1, 2147483646)),
@@ -104,7 +105,6 @@ function validate(object: JsonObject, report: Report): void {
 }
 
 const services = { why: "this node announces no services; what peers tell in such a range is left out" };
-const workloads = { why: "pods that are BGP peers dial an address of their node" };
 
 const orDash =
   (column: (object: JsonObject) => string) =>
@@ -122,8 +122,6 @@ export const bgpConfiguration: KindRow = {
     serviceClusterIPs: services,
     serviceExternalIPs: services,
     serviceLoadBalancerIPs: services,
-    localWorkloadPeeringIPV4: workloads,
-    localWorkloadPeeringIPV6: workloads,
     programClusterRoutes: { why: "the routes of IP-in-IP pools come by BGP", unless: "Disabled" },
   },
   columns: {
