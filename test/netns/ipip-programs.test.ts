@@ -1,6 +1,9 @@
 /** The two IP-in-IP programs under the kernel's verifier, and what they make of packets, octet for octet. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
 import { Assembler } from "../../src/bpf/assembler.ts";
@@ -348,4 +351,22 @@ test("a map is found again by the program that uses it, and holds what it held",
   for (const object of [again, found, program]) object.close();
   assert.equal(bpf.openMap(0xffffff), undefined);
   assert.equal(bpf.openProgram(0xffffff), undefined);
+});
+
+test("a program is loaded though signals end the verifier's work again and again", { skip }, async (t) => {
+  const pathMtus = bpf.createMap(PATH_MTUS);
+  t.after(() => pathMtus.close());
+  const instructions = encapsulation({ local: SENDER, parent: 1, tunnel: 1, pathMtus: pathMtus.fd });
+  const taken = (): void => undefined;
+  process.on("SIGWINCH", taken);
+  t.after(() => process.off("SIGWINCH", taken));
+  // Every other load takes about as long as the time between two of them.
+  const script = `setInterval(() => process.kill(${process.pid}, "SIGWINCH"), 2)`;
+  const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
+  t.after(() => child.kill("SIGKILL"));
+  await once(process, "SIGWINCH");
+  for (let load = 0; load < 300; load++) {
+    bpf.loadProgram("ocicat_encap", instructions).close();
+    await setImmediate();
+  }
 });

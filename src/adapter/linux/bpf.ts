@@ -9,6 +9,9 @@ const BPF_F_NO_PREALLOC = 1;
 const BPF_PROG_TYPE_SCHED_CLS = 3;
 const ENOENT = 2;
 const E2BIG = 7;
+const EAGAIN = 11;
+/** A signal that comes while the verifier works ends its work with EAGAIN, and has been taken when it is begun anew. */
+const LOAD_ATTEMPTS = 10;
 
 const NAME_OCTETS = 16;
 const LOG_OCTETS = 64 << 10;
@@ -48,7 +51,11 @@ export class LinuxBpf implements Bpf {
     const load = (fields: readonly Field[]): number => {
       const structure = attributes(64, fields);
       structure.write(name.slice(0, NAME_OCTETS - 1), 48, "latin1");
-      return tryBpf("loadProgram", structure);
+      let result = tryBpf("loadProgram", structure);
+      for (let attempt = 1; result === -EAGAIN && attempt < LOAD_ATTEMPTS; attempt++) {
+        result = tryBpf("loadProgram", structure);
+      }
+      return result;
     };
     const fd = load(plain);
     if (fd >= 0) return programOf(fd);
