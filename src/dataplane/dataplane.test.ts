@@ -82,7 +82,7 @@ test("while nothing may be written, who asks for it is told so, and why", async 
   await clock.advance(1_000);
   const away = { code: "notOpen", message: /^the dataplane is not open: the store does not answer.*no last applied/ };
   await assert.rejects(agent.dataplane.applied(), away);
-  await assert.rejects(verify(agent.dataplane, drivers, agent.view), away);
+  await assert.rejects(verify(agent.dataplane, drivers, agent.view, clock), away);
   await assert.rejects(agent.endpointChanged(pod9), away);
   await assert.rejects(agent.endpointRemoved(pod9.key), away);
   store.isAway = false;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatPrefix, type Prefix } from "../ip/prefix.ts";
 import { awsObjects, bgpWorld, birdLocal } from "../testing/bgp-world.ts";
+import { FakeClock } from "../testing/fake-clock.ts";
 import { poolObject } from "../testing/objects.ts";
 import { type BgpPeers, bgpDangers, type PeerState } from "./bgp-dangers.ts";
 
@@ -19,59 +20,61 @@ const peer = (node: string, changes: Partial<PeerState> = {}): PeerState => ({
   ...changes,
 });
 const of = (...peers: readonly PeerState[]): BgpPeers => ({ peers, retired: [] });
+const dangersOf = (peers: BgpPeers, leadsTo: (prefix: Prefix) => boolean) =>
+  bgpDangers(peers, view, leadsTo, new FakeClock());
 const everywhere = () => true;
 const notTo =
   (...cidrs: readonly string[]) =>
   (prefix: Prefix) =>
     !cidrs.includes(formatPrefix(prefix));
 
-test("peers that are up and told all are no danger", () => {
-  assert.deepEqual(bgpDangers(of(peer("worker-2")), view, everywhere), { dangers: [], reports: [] });
+test("peers that are up and told all are no danger", async () => {
+  assert.deepEqual(await dangersOf(of(peer("worker-2")), everywhere), { dangers: [], reports: [] });
 });
 
-test("a peer that is up and answers nothing is named with what it told", () => {
-  const { dangers } = bgpDangers(of(peer("worker-2", { isUnanswered: true, received: 3 })), view, everywhere);
+test("a peer that is up and answers nothing is named with what it told", async () => {
+  const { dangers } = await dangersOf(of(peer("worker-2", { isUnanswered: true, received: 3 })), everywhere);
   assert.deepEqual(dangers, [
     "Mesh_worker-2 (worker-2) does not answer: what goes over it may be lost; it told 3 prefixes, kept for the hold time",
   ]);
 });
 
-test("one that is down is named with why, with what is kept, and with what nothing leads to", () => {
+test("one that is down is named with why, with what is kept, and with what nothing leads to", async () => {
   const down = { state: "Active", why: "connection refused" };
-  assert.deepEqual(bgpDangers(of(peer("worker-2", { ...down, stale: 2 })), view, everywhere).dangers, [
+  assert.deepEqual((await dangersOf(of(peer("worker-2", { ...down, stale: 2 })), everywhere)).dangers, [
     "Mesh_worker-2 (worker-2) is down (Active): connection refused; 2 of what it told before is kept for its restart time",
   ]);
   const lost = notTo("192.168.133.192/26");
-  assert.deepEqual(bgpDangers(of(peer("worker-2", down)), view, lost), {
+  assert.deepEqual(await dangersOf(of(peer("worker-2", down)), lost), {
     dangers: ["Mesh_worker-2 (worker-2) is down (Active): connection refused; no route leads to 192.168.133.192/26"],
     reports: [],
   });
 });
 
-test("a block that nobody told is noted, though every peer is up; own ones, and those that BGP does not carry, are not", () => {
+test("a block that nobody told is noted, though every peer is up; own ones, and those that BGP does not carry, are not", async () => {
   const lost = notTo("192.168.133.192/26", "192.168.226.64/26");
-  const { dangers, reports } = bgpDangers(of(peer("worker-2")), view, lost);
+  const { dangers, reports } = await dangersOf(of(peer("worker-2")), lost);
   assert.deepEqual(dangers, []);
   assert.deepEqual(reports, ["no route leads to 192.168.133.192/26 of node worker-2: nobody told it"]);
   for (const other of [{ vxlanMode: "Always" }, { disableBGPExport: true }]) {
     put(poolObject("default-ipv4-ippool", "192.168.0.0/16", { ipipMode: "Never", vxlanMode: "Never", ...other }));
-    assert.deepEqual(bgpDangers(of(), view, lost).reports, []);
+    assert.deepEqual((await dangersOf(of(), lost)).reports, []);
   }
 });
 
-test("conflicts of a session are named though it is up", () => {
+test("conflicts of a session are named though it is up", async () => {
   const problems = ["Mesh_worker-3 is a peer with the same router id"];
-  assert.deepEqual(bgpDangers(of(peer("worker-2", { problems })), view, everywhere).dangers, [
+  assert.deepEqual((await dangersOf(of(peer("worker-2", { problems })), everywhere)).dangers, [
     `Mesh_worker-2 (worker-2): ${problems[0]}`,
   ]);
 });
 
-test("what is kept of sessions that are configured no longer is noted", () => {
+test("what is kept of sessions that are configured no longer is noted", async () => {
   const retired = [
     { session: "Mesh_10_0_0_2", prefixes: 1, seconds: 20 },
     { session: "Mesh_10_0_0_3", prefixes: 2, seconds: 1 },
   ];
-  assert.deepEqual(bgpDangers({ peers: [], retired }, view, everywhere), {
+  assert.deepEqual(await dangersOf({ peers: [], retired }, everywhere), {
     dangers: [],
     reports: [
       "Mesh_10_0_0_2 is configured no longer: 1 prefix of it kept until others tell them, for 20 s at most",

@@ -1,10 +1,11 @@
 /**
  * What `verify` says of BGP: routes may be in the kernel as they shall be, and lead nowhere, since the peer that told them has
- * vanished; or be missing, since nobody told them. Pure.
+ * vanished; or be missing, since nobody told them. Changes nothing.
  */
 import type { View } from "../compile/view.ts";
 import { formatPrefix, type Prefix } from "../ip/prefix.ts";
-import type { Verification } from "./verify.ts";
+import type { Clock } from "../port/clock.ts";
+import { SLICE, type Verification } from "./verify.ts";
 
 export interface PeerState {
   readonly session: string;
@@ -37,12 +38,13 @@ export interface BgpPeers {
 }
 
 /** `leadsTo`: whether a route of ours leads to a prefix. */
-export function bgpDangers(
+export async function bgpDangers(
   { peers, retired }: BgpPeers,
   view: View,
   leadsTo: (prefix: Prefix) => boolean,
-): Pick<Verification, "dangers" | "reports"> {
-  const lost = lostBlocks(view, leadsTo);
+  clock: Pick<Clock, "yield">,
+): Promise<Pick<Verification, "dangers" | "reports">> {
+  const lost = await lostBlocks(view, leadsTo, clock);
   const dangers = peers.flatMap((peer) => [
     ...stateOf(peer, lost),
     ...peer.problems.map((why) => `${label(peer)}: ${why}`),
@@ -64,9 +66,15 @@ const UP = "Established";
 const FEW = 3;
 
 /** Blocks of other nodes that are to be reached by BGP, and are not, by node. */
-function lostBlocks(view: View, leadsTo: (prefix: Prefix) => boolean): ReadonlyMap<string, readonly string[]> {
+async function lostBlocks(
+  view: View,
+  leadsTo: (prefix: Prefix) => boolean,
+  clock: Pick<Clock, "yield">,
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const lost = new Map<string, string[]>();
+  let seen = 0;
   for (const { cidr, owner } of view.blocks.values()) {
+    if (++seen % SLICE === 0) await clock.yield();
     if (owner === undefined || owner === view.local.node || !view.nodes.has(owner)) continue;
     const pool = view.poolOf(cidr);
     if (pool?.vxlanMode !== "Never" || pool.disableBgpExport || leadsTo(cidr)) continue;

@@ -7,6 +7,7 @@ import { explain, type Story } from "../compile/provenance.ts";
 import type { View } from "../compile/view.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import type { Drivers } from "../dataplane/item-tables.ts";
+import type { Clock } from "../port/clock.ts";
 import type { Driver } from "../reconcile/driver.ts";
 
 export interface Difference {
@@ -35,19 +36,23 @@ export interface Verification {
 
 const nothingElse = { dangers: [], reports: [] };
 
+/** Looked at in one turn: some microseconds each. */
+export const SLICE = 1_000;
+
 /** `bgp`: what was found there beside routes. Rejects with NotOpenError where nothing is applied yet. */
 export async function verify(
   dataplane: Dataplane,
   drivers: Drivers,
   view: View,
+  clock: Pick<Clock, "yield">,
   bgp: () => Promise<Pick<Verification, "dangers" | "reports">> = async () => nothingElse,
 ): Promise<Verification> {
   await dataplane.applied();
-  let { compared, differences } = await compare(dataplane, drivers, view);
+  let { compared, differences } = await compare(dataplane, drivers, view, clock);
   if (differences.length > 0) {
     await dataplane.applied();
     const before = new Set(differences.map(identity));
-    const again = await compare(dataplane, drivers, view);
+    const again = await compare(dataplane, drivers, view, clock);
     compared = again.compared;
     differences = again.differences.filter((difference) => before.has(identity(difference)));
   }
@@ -58,24 +63,32 @@ export async function verify(
 
 const identity = ({ kind, key, found }: Difference): string => `${kind} ${key} ${found}`;
 
-async function compare(dataplane: Dataplane, drivers: Drivers, view: View) {
+async function compare(dataplane: Dataplane, drivers: Drivers, view: View, clock: Pick<Clock, "yield">) {
   let compared = 0;
   const differences: Difference[] = [];
   for (const kind of order) {
-    const result = await compareKind(kind, dataplane, drivers[kind] as Driver<Items[typeof kind]>, view);
+    const driver = drivers[kind] as Driver<Items[typeof kind]>;
+    const result = await compareKind(kind, { dataplane, driver, view, clock });
     compared += result.compared;
     differences.push(...result.differences);
   }
   return { compared, differences };
 }
 
-async function compareKind<K extends ItemKind>(kind: K, dataplane: Dataplane, driver: Driver<Items[K]>, view: View) {
+interface Ends<K extends ItemKind> {
+  readonly dataplane: Dataplane;
+  readonly driver: Driver<Items[K]>;
+  readonly view: View;
+  readonly clock: Pick<Clock, "yield">;
+}
+
+async function compareKind<K extends ItemKind>(kind: K, { dataplane, driver, view, clock }: Ends<K>) {
   const actual = new Map(await driver.readOwned());
   const failures = new Map(dataplane.failures(kind).map(({ key, error }) => [key, error.message]));
   const differences: Difference[] = [];
   let compared = 0;
   for (const { key, value, source } of dataplane.desired(kind)) {
-    compared++;
+    if (++compared % SLICE === 0) await clock.yield();
     const there = actual.get(key);
     actual.delete(key);
     if (there !== undefined && driver.equal(value, there)) continue;

@@ -152,7 +152,7 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
   agent.start();
   await eventually(() => dataplane.applied());
 
-  const differences = async () => (await verify(dataplane, kernel.drivers, view)).differences;
+  const differences = async () => (await verify(dataplane, kernel.drivers, view, clock)).differences;
   assert.deepEqual(await differences(), []);
   const intact = outsideView(host);
   assert.ok(intact.size >= 15, "the tools see what was made");

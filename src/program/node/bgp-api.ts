@@ -90,10 +90,11 @@ export class BgpApi {
     const unanswered = new Set(await this.#deps.bgp?.speaker?.unanswered());
     const report = this.report();
     if (!report) return { dangers: [], reports: [] };
-    const { dangers, reports } = bgpDangers(
+    const { dangers, reports } = await bgpDangers(
       { peers: report.sessions.map((session) => peerState(session, unanswered)), retired: report.retired },
       this.#deps.agent.view,
       (prefix) => this.#leadsTo(prefix),
+      this.#deps.clock,
     );
     return { dangers, reports: [...report.reports, ...reports] };
   }

@@ -350,7 +350,8 @@ export class NodeAgent {
         turns: { overBudget: turns.overBudget, worst: turns.worst },
       }),
       bgp: (path, query) => this.#bgpApi.answer(path, query),
-      verify: () => verify(this.agent.dataplane, kernel.drivers, this.agent.view, () => this.#bgpApi.dangers()),
+      verify: () =>
+        verify(this.agent.dataplane, kernel.drivers, this.agent.view, this.#deps.clock, () => this.#bgpApi.dangers()),
       turn: turns.measure,
       health,
       metrics,
