@@ -77,6 +77,10 @@ describe("IP-in-IP without root", { skip, timeout: 300_000, concurrency: false }
     const onHost = async (script: string) =>
       (await asNobody("lab", "exec", "--lab", "open", "a", "--", "sh", "-c", script)).stdout;
     assert.match(await onHost("ip route"), /via 10\.9\.0\.12 dev tunl0 proto bird onlink/);
+    const metrics = "curl -s --unix-socket /var/run/calico/ocicat.sock http://agent/metrics";
+    await eventually(async () =>
+      assert.match(await onHost(metrics), /^ocicat_ipip_process_packets\{outcome="received"\} [1-9]/m),
+    );
     const lock = "/var/run/calico/ipip-tun.lock";
     const pid = await onHost(`cat ${lock}`);
     assert.equal((await asNobody("lab", "break", "agent", "a", "--lab", "open")).code, 0);

@@ -139,6 +139,12 @@ export const metrics = {
     kind: "gauge",
     help: "Nodes that IP-in-IP reaches by a path that carries less than the tunnel's packets, as learned by the BPF programs",
   },
+  ipipProcessPackets: {
+    name: "ocicat_ipip_process_packets",
+    kind: "counter",
+    help: "Packets that the process of the IP-in-IP device received, or dropped, by the reason",
+    labels: ["outcome"],
+  },
   ipsets: {
     name: "felix_ipsets_calico",
     kind: "gauge",

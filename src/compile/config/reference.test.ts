@@ -58,6 +58,7 @@ const OURS = [
   "ocicat_ipip_dropped_fragmented_packets counter reason",
   "ocicat_ipip_joined_packets counter",
   "ocicat_ipip_narrow_paths gauge",
+  "ocicat_ipip_process_packets counter outcome",
   "ocicat_items gauge kind",
   "ocicat_items_failed gauge kind",
   "ocicat_store_interruptions counter",

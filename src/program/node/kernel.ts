@@ -12,6 +12,7 @@ import { IpipLinkDriver } from "../../dataplane/drivers/ipip-links.ts";
 import { PathMtuAgeing } from "../../dataplane/drivers/ipip-path-mtus.ts";
 import { TunnelSourceDriver } from "../../dataplane/drivers/ipip-sources.ts";
 import { TunIpip } from "../../dataplane/drivers/ipip-tun.ts";
+import { TunCounters } from "../../dataplane/drivers/ipip-tun-counters.ts";
 import { TunSourceDriver } from "../../dataplane/drivers/ipip-tun-sources.ts";
 import { LinkDriver } from "../../dataplane/drivers/links.ts";
 import { fdbDriver, neighbourDriver } from "../../dataplane/drivers/neighbours.ts";
@@ -150,9 +151,10 @@ async function ipipDrivers(
     };
   }
   const carrier = new TunIpip(kernel, { name: IPIP_DEVICE, version: PRODUCT_VERSION, server, log });
+  const counters = new TunCounters({ clock: kernel.rtnetlink.clock, server, metrics });
   return {
     choice,
-    close: () => undefined,
+    close: () => counters.close(),
     links: new IpipLinkDriver(kernel, carrier),
     neighbours,
     sources: new TunSourceDriver(kernel, { server, device: IPIP_DEVICE }),
