@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatPrefix, type Prefix } from "../ip/prefix.ts";
-import { awsObjects, bgpWorld, birdLocal } from "../testing/bgp-world.ts";
-import { FakeClock } from "../testing/fake-clock.ts";
+import { awsObjects, bgpNodeObject, bgpWorld, birdLocal } from "../testing/bgp-world.ts";
 import { poolObject } from "../testing/objects.ts";
-import { type BgpPeers, bgpDangers, type PeerState } from "./bgp-dangers.ts";
+import { type BgpPeers, bgpDangers, type PeerState, type Reach } from "./bgp-dangers.ts";
 
 const { compiler, put } = bgpWorld(birdLocal("worker-1", "10.30.0.206/24", "ens5"), awsObjects("Always"));
 const { view } = compiler;
@@ -20,8 +19,17 @@ const peer = (node: string, changes: Partial<PeerState> = {}): PeerState => ({
   ...changes,
 });
 const of = (...peers: readonly PeerState[]): BgpPeers => ({ peers, retired: [] });
-const dangersOf = (peers: BgpPeers, leadsTo: (prefix: Prefix) => boolean) =>
-  bgpDangers(peers, view, leadsTo, new FakeClock());
+const nobody = () => undefined;
+/** Nobody waits: what is lost stays so. */
+const impatient = {
+  yield: async () => undefined,
+  after: (_ms: number, fire: () => void) => {
+    queueMicrotask(fire);
+    return { cancel: () => undefined };
+  },
+};
+const dangersOf = (peers: BgpPeers, leadsTo: Reach["leadsTo"], whyNot: Reach["whyNot"] = nobody) =>
+  bgpDangers(peers, view, { leadsTo, whyNot }, impatient);
 const everywhere = () => true;
 const notTo =
   (...cidrs: readonly string[]) =>
@@ -42,7 +50,7 @@ test("a peer that is up and answers nothing is named with what it told", async (
 test("one that is down is named with why, with what is kept, and with what nothing leads to", async () => {
   const down = { state: "Active", why: "connection refused" };
   assert.deepEqual((await dangersOf(of(peer("worker-2", { ...down, stale: 2 })), everywhere)).dangers, [
-    "Mesh_worker-2 (worker-2) is down (Active): connection refused; 2 of what it told before is kept for its restart time",
+    "Mesh_worker-2 (worker-2) is down (Active): connection refused; of what it told before, 2 prefixes kept for its restart time",
   ]);
   const lost = notTo("192.168.133.192/26");
   assert.deepEqual(await dangersOf(of(peer("worker-2", down)), lost), {
@@ -51,15 +59,37 @@ test("one that is down is named with why, with what is kept, and with what nothi
   });
 });
 
-test("a block that nobody told is noted, though every peer is up; own ones, and those that BGP does not carry, are not", async () => {
+test("a block that nobody told is a danger, though every peer is up; own ones, and those that BGP does not carry, are not", async () => {
   const lost = notTo("192.168.133.192/26", "192.168.226.64/26");
-  const { dangers, reports } = await dangersOf(of(peer("worker-2")), lost);
-  assert.deepEqual(dangers, []);
-  assert.deepEqual(reports, ["no route leads to 192.168.133.192/26 of node worker-2: nobody told it"]);
+  const untold = ["no route leads to 192.168.133.192/26 of node worker-2: nobody told it"];
+  assert.deepEqual(await dangersOf(of(peer("worker-2")), lost), { dangers: untold, reports: [] });
   for (const other of [{ vxlanMode: "Always" }, { disableBGPExport: true }]) {
     put(poolObject("default-ipv4-ippool", "192.168.0.0/16", { ipipMode: "Never", vxlanMode: "Never", ...other }));
-    assert.deepEqual((await dangersOf(of(), lost)).reports, []);
+    assert.deepEqual((await dangersOf(of(), lost)).dangers, []);
   }
+  put(poolObject("default-ipv4-ippool", "192.168.0.0/16", { ipipMode: "Always", vxlanMode: "Never" }));
+});
+
+test("one that is told a moment later is none, and one that was told and is not used is with the reason", async () => {
+  let looks = 0;
+  const late = (prefix: Prefix) => formatPrefix(prefix) !== "192.168.133.192/26" || looks++ > 0;
+  assert.deepEqual((await dangersOf(of(peer("worker-2")), late)).dangers, []);
+  assert.equal(looks, 2);
+  const lost = notTo("192.168.133.192/26");
+  const rejected = "Mesh_worker-2 told it, and rule 1 of importV4 of BGPFilter(imp) rejects it";
+  assert.deepEqual((await dangersOf(of(peer("worker-2")), lost, () => rejected)).dangers, [
+    `no route leads to 192.168.133.192/26 of node worker-2: ${rejected}`,
+  ]);
+});
+
+test("a reflector that no BGPPeer knows is named for what took it out of the mesh", async () => {
+  put(bgpNodeObject("worker-2", "10.30.0.56/24", "192.168.133.192", { routeReflectorClusterID: "244.0.0.1" }));
+  const { dangers } = await dangersOf(of(), notTo("192.168.133.192/26"));
+  assert.match(
+    dangers.join(),
+    /^no route leads to .* of node worker-2: nobody told it; the mesh leaves out node worker-2/,
+  );
+  put(bgpNodeObject("worker-2", "10.30.0.56/24", "192.168.133.192"));
 });
 
 test("conflicts of a session are named though it is up", async () => {
@@ -80,5 +110,12 @@ test("what is kept of sessions that are configured no longer is noted", async ()
       "Mesh_10_0_0_2 is configured no longer: 1 prefix of it kept until others tell them, for 20 s at most",
       "Mesh_10_0_0_3 is configured no longer: 2 prefixes of it kept until others tell them, for 1 s at most",
     ],
+  });
+  const otherwise = peer("worker-2", { session: "Mesh_10_0_0_3", state: "Idle", stale: 2 });
+  assert.deepEqual(await dangersOf({ peers: [otherwise], retired: retired.slice(1) }, everywhere), {
+    dangers: [
+      "Mesh_10_0_0_3 (worker-2) is down (Idle); of what it told before, 2 prefixes kept until others tell them, for 1 s at most",
+    ],
+    reports: [],
   });
 });

@@ -18,6 +18,7 @@ export type FindingKind =
   | "badIdentifier"
   | "badOpen"
   | "silent"
+  | "unanswered"
   | "administrative"
   | "tooManyPrefixes"
   | "protocolError"
@@ -31,16 +32,25 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** None for an established session without problems. */
-export function diagnose(session: SessionStatus, listeners: readonly ListenerStatus[]): readonly Finding[] {
+/** None for an established session without problems. `isUnanswered`: its peer's host was asked, and answers nothing. */
+export function diagnose(
+  session: SessionStatus & { readonly isUnanswered?: boolean },
+  listeners: readonly ListenerStatus[],
+): readonly Finding[] {
   const conflicts = session.problems.map((what) =>
     finding("conflict", what, "give each node an address and a router id of its own"),
   );
-  if (session.state === "established") return conflicts;
+  if (session.state === "established") return session.isUnanswered ? [vanished(session), ...conflicts] : conflicts;
   const told = lastTold(session);
   const deaf = notListening(session, listeners);
   if (told.length === 0 && deaf.length === 0 && conflicts.length === 0) return [waiting(session)];
   return [...told, ...deaf, ...conflicts];
+}
+
+function vanished({ peer }: SessionStatus): Finding {
+  const address = formatAddress(peer.address);
+  const remedy = `look whether ${address} runs and is reached ('ping ${address}'); what it told is used until the hold time is over`;
+  return finding("unanswered", "its host answers nothing at this moment", remedy);
 }
 
 const finding = (kind: FindingKind, what: string, remedy: string): Finding => ({ kind, what, remedy });

@@ -75,7 +75,7 @@ export async function bgpReports(
   names: readonly string[],
   lab: string | undefined,
 ): Promise<readonly (OnHost & BgpReport)[]> {
-  const all = await askAll<{ readonly bgp?: BgpReport }>(host, { names, lab, path: "/v1/bgp" });
+  const all = await askAll<{ readonly bgp?: BgpReport }>(host, { names, lab, path: "/v1/bgp?unanswered=1" });
   const speaking = all.flatMap(({ host: name, bgp }) => (bgp ? [{ host: name, ...bgp }] : []));
   if (speaking.length > 0 || all.length === 0) return speaking;
   throw new BgpCommandError(

@@ -112,7 +112,7 @@ function keptText(kept: WhyCandidate["kept"]): string {
   if (!kept) return "";
   const time = kept.seconds === undefined ? "" : `, for ${kept.seconds} s at most`;
   if (kept.since === "lost") return ` (stale: not told again since the session was lost; kept${time})`;
-  return ` (stale: its session was removed by configuration; kept until another tells the prefix${time})`;
+  return ` (stale: its session was ended by a change of configuration; kept until another tells the prefix${time})`;
 }
 
 function kernelLines(kernel: WhyReport["kernel"]): readonly string[] {

@@ -4,6 +4,7 @@ import type { BgpRoute } from "../../insight/bgp-routes.ts";
 import { agentHost, cluster } from "../../testing/agent-host.ts";
 import { SpeakerWorld } from "../../testing/speaker-world.ts";
 import { BgpApi } from "./bgp-api.ts";
+import type { BgpReport } from "./bgp-report.ts";
 import { type ApiAnswer, ApiError } from "./http-api.ts";
 
 const PREFIXES = 3_000;
@@ -100,11 +101,16 @@ test("the story joins tables and what becomes of the route", async (t) => {
 });
 
 test("a peer that has vanished is a danger at once, and one that is down is with the reason", async (t) => {
-  const { api, world, left, right } = await answering(t);
+  const { ask, api, world, left, right } = await answering(t);
   assert.deepEqual(await api.dangers(), { dangers: [], reports: [] });
   world.network.silence(left.routerId, right.routerId);
   const asked = api.dangers();
+  const answer = ask("", { unanswered: "1" });
   await world.clock.advance(2_000);
+  const { bgp } = (await ("json" in answer ? answer.json : assert.fail())) as { bgp: BgpReport };
+  const [finding] = bgp.sessions[0]?.findings ?? [];
+  assert.deepEqual([finding?.kind, finding?.what], ["unanswered", "its host answers nothing at this moment"]);
+  assert.match(finding?.remedy ?? "", /'ping 10\.0\.0\.2'/);
   assert.match((await asked).dangers.join(), /^10\.0\.0\.2 does not answer: .* it told 3000 prefixes/);
   await world.until("the end of the hold time", () => !left.isUp("10.0.0.2"), 300_000);
   assert.match((await api.dangers()).dangers.join(), /^10\.0\.0\.2 is down \(.*Hold Timer Expired/);

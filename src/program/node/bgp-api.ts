@@ -13,7 +13,7 @@ import { birdRoute } from "../../compile/routing/bird-route.ts";
 import type { Agent } from "../../dataplane/agent.ts";
 import { bgpDangers, type PeerState } from "../../insight/bgp-dangers.ts";
 import { type RouteQuery, routesOf } from "../../insight/bgp-routes.ts";
-import { whyPrefix } from "../../insight/bgp-why.ts";
+import { type WhyReport, whyPrefix } from "../../insight/bgp-why.ts";
 import type { Verification } from "../../insight/verify.ts";
 import { formatAddress, type IpAddress, tryParseAddress } from "../../ip/address.ts";
 import { hostPrefix, type Prefix, prefixOf, tryParsePrefix } from "../../ip/prefix.ts";
@@ -55,7 +55,7 @@ export class BgpApi {
   answer(path: string, query: URLSearchParams): ApiAnswer | undefined {
     switch (path) {
       case "":
-        return { json: this.#bgpOrNothing() };
+        return query.get("unanswered") === "1" ? { json: this.#asked() } : { json: this.#bgpOrNothing() };
       case "/routes":
         return { lines: this.#routes(this.#routeQuery(query)) };
       case "/why":
@@ -69,31 +69,45 @@ export class BgpApi {
     }
   }
 
-  #bgpOrNothing(): { readonly bgp?: BgpReport } {
-    const bgp = this.report();
+  #bgpOrNothing(unanswered?: ReadonlySet<string>): { readonly bgp?: BgpReport } {
+    const bgp = this.report(unanswered);
     return bgp ? { bgp } : {};
   }
 
-  /** What is known of the sessions; undefined where the agent speaks no BGP. */
-  report(): BgpReport | undefined {
+  /** For who looks at sessions: a second or two where a peer's host answers nothing. */
+  async #asked(): Promise<{ readonly bgp?: BgpReport }> {
+    return this.#bgpOrNothing(new Set(await this.#deps.bgp?.speaker?.unanswered()));
+  }
+
+  /** What is known of the sessions, `unanswered` of those whose peers were asked; undefined where the agent speaks no BGP. */
+  report(unanswered?: ReadonlySet<string>): BgpReport | undefined {
     const { bgp, agent, wallClock } = this.#deps;
     const status = bgp?.status;
     if (!bgp?.since || !status) return undefined;
-    const { since, configured, reports } = bgp;
+    const { since, configured } = bgp;
     const now = wallClock.now();
     const nodesAt = (address: IpAddress) => agent.view.bgp.nodesAt(address).map(({ name }) => name);
-    return bgpReport(status, { since, now, configured, reports, nodesAt });
+    const reports = [...bgp.reports, ...(configured?.config.sessions.size === 0 ? this.#whyAlone() : [])];
+    return bgpReport(status, { since, now, configured, reports, nodesAt, ...(unanswered ? { unanswered } : {}) });
+  }
+
+  #whyAlone(): readonly string[] {
+    const own = this.#deps.agent.view.ownNode;
+    if (own?.clusterId === undefined) return [];
+    return [
+      `node ${own.name} has no session: its routeReflectorClusterID takes it out of the mesh, and no BGPPeer leads to it or from it`,
+    ];
   }
 
   /** For `verify`: peers that have vanished, and what nobody told. */
   async dangers(): Promise<Pick<Verification, "dangers" | "reports">> {
     const unanswered = new Set(await this.#deps.bgp?.speaker?.unanswered());
-    const report = this.report();
+    const report = this.report(unanswered);
     if (!report) return { dangers: [], reports: [] };
     const { dangers, reports } = await bgpDangers(
       { peers: report.sessions.map((session) => peerState(session, unanswered)), retired: report.retired },
       this.#deps.agent.view,
-      (prefix) => this.#leadsTo(prefix),
+      { leadsTo: (prefix) => this.#leadsTo(prefix), whyNot: (prefix) => this.#whyNot(prefix) },
       this.#deps.clock,
     );
     return { dangers, reports: [...report.reports, ...reports] };
@@ -141,11 +155,22 @@ export class BgpApi {
     if (piece !== "") yield piece;
   }
 
-  #why(query: URLSearchParams): unknown {
+  #whyNot(prefix: Prefix): string | undefined {
+    const { candidates, learned } = this.#whyPrefix(prefix, []);
+    const told = candidates.find(({ from }) => from !== undefined);
+    if (!told) return undefined;
+    return `${told.from} told it, and ${learned && "rejected" in learned ? learned.rejected : told.why}`;
+  }
+
+  #why(query: URLSearchParams): WhyReport {
+    const peer = query.get("peer");
+    return this.#whyPrefix(prefixIn(query.get("prefix") ?? ""), peer === null ? [] : this.#sessions(peer));
+  }
+
+  #whyPrefix(asked: Prefix, sessions: readonly string[]): WhyReport {
     const { bgp, agent } = this.#deps;
     const { tables } = this.#speaker;
-    const peer = query.get("peer");
-    return whyPrefix(prefixIn(query.get("prefix") ?? ""), {
+    return whyPrefix(asked, {
       tables,
       learned: (prefix) => bgp?.whyLearned(prefix),
       wanted: (key) => {
@@ -155,7 +180,7 @@ export class BgpApi {
         return { route, source, failures: agent.dataplane.failuresOf(source) };
       },
       keptSeconds: (session) => this.#speaker.keptSeconds(session),
-      sessions: peer === null ? [] : this.#sessions(peer),
+      sessions,
     });
   }
 

@@ -83,11 +83,13 @@ export interface BgpSurroundings {
   readonly reports: readonly string[];
   /** The names of the nodes that have an address, sorted. */
   readonly nodesAt: (address: IpAddress) => readonly string[];
+  /** Names of established sessions whose peers' hosts answered nothing when they were asked; left out: nobody asked. */
+  readonly unanswered?: ReadonlySet<string>;
 }
 
 export function bgpReport(
   { sessions, listeners, strangers, waitsFor, retired }: SpeakerStatus,
-  { since, now, configured, reports, nodesAt }: BgpSurroundings,
+  { since, now, configured, reports, nodesAt, unanswered }: BgpSurroundings,
 ): BgpReport {
   return {
     since: since.toISOString(),
@@ -95,7 +97,13 @@ export function bgpReport(
     ...(configured
       ? { configuredAt: configured.at.toISOString(), routerId: formatAddress(configured.config.routerId) }
       : {}),
-    sessions: sessions.map((session) => sessionReport(session, listeners, nodesAt(session.peer.address))),
+    sessions: sessions.map((session) =>
+      sessionReport(session, {
+        listeners,
+        nodes: nodesAt(session.peer.address),
+        isUnanswered: unanswered?.has(session.name) ?? false,
+      }),
+    ),
     listeners: listeners.map(({ address, family, port, failure }) => ({
       address: address === undefined ? (family === 4 ? "0.0.0.0" : "::") : formatAddress(address),
       port,
@@ -111,10 +119,15 @@ export function bgpReport(
   };
 }
 
+interface SessionSurroundings {
+  readonly listeners: readonly ListenerStatus[];
+  readonly nodes: readonly string[];
+  readonly isUnanswered: boolean;
+}
+
 function sessionReport(
   session: SessionStatus,
-  listeners: readonly ListenerStatus[],
-  nodes: readonly string[],
+  { listeners, nodes, isUnanswered }: SessionSurroundings,
 ): BgpSessionReport {
   const [node] = nodes;
   const problems = [...session.problems, ...twins(nodes, session.peer.address)];
@@ -135,7 +148,7 @@ function sessionReport(
     ...(sent ? { sent: saidReport(sent) } : {}),
     ...(received ? { received: saidReport(received) } : {}),
     ...(tcp ? { tcp: saidReport(tcp) } : {}),
-    findings: diagnose({ ...session, problems }, listeners),
+    findings: diagnose({ ...session, problems, isUnanswered }, listeners),
     flaps: session.flaps,
     ...(session.restsUntil ? { restsUntil: session.restsUntil.toISOString() } : {}),
     ...(session.local ? { localAddress: formatAddress(session.local.address) } : {}),

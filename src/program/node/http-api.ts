@@ -19,6 +19,7 @@ export interface NodeApi {
 }
 
 export type ApiAnswer =
+  /** Or the promise of it. */
   | { readonly json: unknown }
   /** Pieces of whole lines of JSON, made as fast as they are read. */
   | { readonly lines: AsyncIterable<string> }
@@ -71,7 +72,7 @@ async function answered(response: http.ServerResponse, make: () => Promise<ApiAn
     const answer = await make();
     if (!answer) refuse(response);
     else if ("json" in answer) {
-      const text = formatJson(answer.json);
+      const text = formatJson(await answer.json);
       response.writeHead(200, { "content-type": "application/json" }).end(text);
     } else if ("lines" in answer) {
       response.writeHead(200, { "content-type": "application/x-ndjson" });
