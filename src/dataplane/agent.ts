@@ -228,6 +228,11 @@ export class Agent {
     return this.#changeover.receives(by);
   }
 
+  /** Changes of modes that are not carried out to their end, in words. */
+  get changesUnderWay(): readonly string[] {
+    return this.#changeover.underWay();
+  }
+
   /** Whether routes that an earlier run learned are there still. */
   get hasLearned(): boolean {
     return this.#keeper.hasLearned;

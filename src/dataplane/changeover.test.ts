@@ -37,6 +37,22 @@ test("receivers of the new mode open at once, senders follow, receivers of the o
   assert.deepEqual([stages.receives("ipip"), stages.receives("vxlan"), clock.pending], [false, true, 0]);
 });
 
+test("what is under way is told, and nothing else", async () => {
+  const { clock, sees, stages } = changeover();
+  sees(pool("Always", "Never"));
+  assert.deepEqual(stages.underWay(), []);
+  sees(pool("Never", "Always"));
+  assert.deepEqual(stages.underWay(), [
+    "IPPool(p) is changing to ipipMode Never, vxlanMode Always: until all nodes receive so, 2 s, this one sends by ipipMode Always, vxlanMode Never",
+  ]);
+  await clock.advance(2_000);
+  assert.deepEqual(stages.underWay(), [
+    "IPPool(p) has changed to ipipMode Never, vxlanMode Always: until no node sends by ipip any more, 20 s, this one receives it",
+  ]);
+  await clock.advance(20_000);
+  assert.deepEqual(stages.underWay(), []);
+});
+
 test("no encapsulation needs no receiver, and keeps that of the mode before", async () => {
   const { clock, moved, sees } = changeover();
   sees(pool("CrossSubnet", "Never"));

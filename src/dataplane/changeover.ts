@@ -57,6 +57,25 @@ export class Changeover {
     return [...this.#stages.values()].some(({ receives }) => receives.includes(by));
   }
 
+  /** What is not yet as the store has it, in words. */
+  underWay(): readonly string[] {
+    return [...this.#stages].flatMap(([name, { wanted, sends, receives }]) => {
+      const pool = `IPPool(${name})`;
+      if (!isSame(wanted, sends)) {
+        const seconds = OPENING_MS / 1_000;
+        return [
+          `${pool} is changing to ${inWords(wanted)}: until all nodes receive so, ${seconds} s, this one sends by ${inWords(sends)}`,
+        ];
+      }
+      const old = receives.filter((by) => !takesIn(sends, by));
+      const seconds = CLOSING_MS / 1_000;
+      return old.map(
+        (by) =>
+          `${pool} has changed to ${inWords(wanted)}: until no node sends by ${by} any more, ${seconds} s, this one receives it`,
+      );
+    });
+  }
+
   #send(name: string): void {
     const before = this.#stages.get(name);
     if (!before) return;
@@ -84,6 +103,8 @@ export class Changeover {
     this.#stages.clear();
   }
 }
+
+const inWords = ({ ipipMode, vxlanMode }: PoolModes): string => `ipipMode ${ipipMode}, vxlanMode ${vxlanMode}`;
 
 const modesOf = ({ ipipMode, vxlanMode }: Pool): PoolModes => ({ ipipMode, vxlanMode });
 

@@ -17,7 +17,7 @@ import { NodeStatusReporter } from "../../dataplane/node-status-reporter.ts";
 import { Publisher } from "../../dataplane/publisher.ts";
 import type { Settings } from "../../dataplane/settings.ts";
 import { type NodeReport, nodeReport } from "../../insight/node-report.ts";
-import { verify } from "../../insight/verify.ts";
+import { type Verification, verify } from "../../insight/verify.ts";
 import type { Ipam } from "../../ipam/ipam.ts";
 import { explainForwardDrop } from "../../netlink/nftables/foreign-chain.ts";
 import type { NodeEnvironment } from "../../node/environment.ts";
@@ -336,12 +336,24 @@ export class NodeAgent {
     return { ...report, reports: [...report.reports, ...this.#installation.problems] };
   }
 
+  /** To people, who are told what passes too. */
+  #shown(): NodeReport {
+    const report = this.#report();
+    return { ...report, reports: [...report.reports, ...this.agent.changesUnderWay] };
+  }
+
+  /** What `verify` finds beside items. */
+  async #noted(): Promise<Pick<Verification, "dangers" | "reports">> {
+    const { dangers, reports } = await this.#bgpApi.dangers();
+    return { dangers, reports: [...reports, ...this.agent.changesUnderWay] };
+  }
+
   /** What the agent answers on its socket. */
   api(health: http.RequestListener, metrics: http.RequestListener): http.RequestListener {
     const { kernel, turns } = this.#deps;
     return nodeApi({
       report: () => ({
-        ...this.#report(),
+        ...this.#shown(),
         addressExplanation: this.#local?.addresses.ipv4?.explanation ?? [],
         tunnelProblems: this.#tunnelProblems,
         configuration: this.configuration.describe(),
@@ -351,7 +363,7 @@ export class NodeAgent {
       }),
       bgp: (path, query) => this.#bgpApi.answer(path, query),
       verify: () =>
-        verify(this.agent.dataplane, kernel.drivers, this.agent.view, this.#deps.clock, () => this.#bgpApi.dangers()),
+        verify(this.agent.dataplane, kernel.drivers, this.agent.view, this.#deps.clock, () => this.#noted()),
       turn: turns.measure,
       health,
       metrics,
