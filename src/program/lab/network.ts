@@ -92,7 +92,7 @@ export async function breakIt(host: ProcessHost, args: readonly unknown[], optio
 export async function heal(host: ProcessHost, _args: readonly unknown[], options: WordOptions): Promise<number> {
   const lab = await whichLab(host, options.lab);
   await askLab<UnderlayAnswer>(lab.controlSocket, "heal");
-  host.stdout.write("nothing is broken now\n");
+  host.stdout.write("nothing is broken now; agents may need some seconds to hear of each other again\n");
   return 0;
 }
 
