@@ -1,4 +1,5 @@
 /** Sessions, routes and their stories as text for a terminal. */
+import { sinceText } from "../../ctl/node-status.ts";
 import { paddedTable } from "../../ctl/output/table.ts";
 import type { BgpRoute } from "../../insight/bgp-routes.ts";
 import type { WhyCandidate, WhyReport } from "../../insight/bgp-why.ts";
@@ -23,7 +24,7 @@ function table<T extends OnHost>(rows: readonly T[], columns: readonly Column<T>
   return paddedTable([shown.map(({ heading }) => heading), ...lines]).replaceAll(/ +$/gm, "");
 }
 
-const peerColumns: readonly Column<Session>[] = [
+const peerColumns: readonly Column<Session & Pick<BgpReport, "now">>[] = [
   { heading: "SESSION", cell: ({ name }) => name },
   {
     heading: "ADDRESS",
@@ -34,7 +35,7 @@ const peerColumns: readonly Column<Session>[] = [
   { heading: "TYPE", cell: sessionType, isWide: true },
   { heading: "AS", cell: ({ asn }) => String(asn) },
   { heading: "STATE", cell: ({ state }) => state },
-  { heading: "SINCE", cell: ({ since }) => since.replace(/\.\d+/, "") },
+  { heading: "SINCE", cell: ({ since, now }) => sinceText(new Date(since), new Date(now)) },
   { heading: "RECEIVED", cell: ({ receivedPrefixes }) => String(receivedPrefixes) },
   { heading: "STALE", cell: ({ stalePrefixes }) => String(stalePrefixes), isWide: true },
   { heading: "FLAPS", cell: ({ flaps }) => String(flaps) },
@@ -42,11 +43,14 @@ const peerColumns: readonly Column<Session>[] = [
   { heading: "HOLD", cell: ({ negotiated }) => (negotiated ? `${negotiated.holdTimeSeconds}s` : ""), isWide: true },
   { heading: "MESSAGES IN", cell: ({ counters }) => String(counters.messagesReceived), isWide: true },
   { heading: "MESSAGES OUT", cell: ({ counters }) => String(counters.messagesSent), isWide: true },
-  { heading: "WHY", cell: ({ findings }) => findings.map(({ what }) => what).join("; ") },
 ];
 
+/** What keeps a session down is a line of its own, since it may be long. */
 export function peersText(reports: readonly (OnHost & BgpReport)[], isWide: boolean): string {
-  const sessions = reports.flatMap(({ host, sessions: all }) => all.map((session) => ({ host, ...session })));
+  const sessions = reports.flatMap(({ host, now, sessions: all }) => all.map((session) => ({ host, now, ...session })));
+  const reasons = sessions.flatMap(({ host, name, findings }) =>
+    findings.map(({ what }) => `why: ${host}: ${name}: ${what}\n`),
+  );
   const notes = reports.flatMap(({ host, reports: lines, listeners, waitsFor }) => [
     ...lines.map((line) => `${host}: ${line}`),
     ...listeners.flatMap(({ address, port, failure }) =>
@@ -55,7 +59,7 @@ export function peersText(reports: readonly (OnHost & BgpReport)[], isWide: bool
     ...(waitsFor.length === 0 ? [] : [`${host}: chooses no routes before ${waitsFor.join(", ")} have told theirs`]),
   ]);
   const shown = sessions.length === 0 ? "No sessions.\n" : table(sessions, peerColumns, isWide);
-  return `${shown}${notes.map((note) => `note: ${note}\n`).join("")}`;
+  return `${shown}${reasons.join("")}${notes.map((note) => `note: ${note}\n`).join("")}`;
 }
 
 const routeColumns: readonly Column<OnHost & BgpRoute>[] = [
