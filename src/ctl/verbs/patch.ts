@@ -39,8 +39,8 @@ export async function patch(
   const { kind } = given.row;
   try {
     const target = inNamespace(given, options);
-    await patchOne(client, target, parsePatch(text));
-    tellNotEnforced([target], io);
+    const patched = await patchOne(client, target, parsePatch(text));
+    tellNotEnforced([patched], io);
     io.out(`Successfully patched 1 '${kind}' resource\n`);
     return 0;
   } catch (error) {
@@ -52,14 +52,15 @@ export async function patch(
 
 const causeOf = (error: CodedError): CodedError => (error.cause instanceof CodedError ? error.cause : error);
 
-async function patchOne(client: ResourceClient, target: Target, changes: JsonObject): Promise<void> {
+/** Gives the target as it was written. */
+async function patchOne(client: ResourceClient, target: Target, changes: JsonObject): Promise<Target> {
   const key = keyOfTarget(target);
   for (let attempt = 1; ; attempt++) {
     const was = await client.get(target.row, key);
     const candidate = await merged(client, target, was, changes);
     try {
       await client.update(candidate);
-      return;
+      return candidate;
     } catch (cause) {
       if (!(cause instanceof ResourceError)) throw cause;
       if (cause.code === "conflict" && attempt < ATTEMPTS) continue;

@@ -565,6 +565,13 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
     (await runner.ocicat(["apply", "-f", "-"], programs("Enabled"))).err,
     /act on spec\.programClusterRoutes: /,
   );
+  const patched = async (spec: JsonObject) =>
+    (await runner.ocicat(["patch", "bgpconfig", "default", "-p", formatJson({ spec })])).err;
+  assert.match(
+    await patched({ serviceClusterIPs: [{ cidr: "10.96.0.0/12" }], programClusterRoutes: null }),
+    /^ocicat: BGPConfiguration is acted on, but this version does not act on spec\.serviceClusterIPs: [^\n]*\n$/,
+  );
+  assert.equal(await patched({ serviceClusterIPs: null }), "");
   const policy = resource("NetworkPolicy", "deny", { ingress: [{ action: "Deny" }] });
   const applied = await runner.ocicat(["apply", "-f", "-"], policy);
   assert.match(applied.err, /^ocicat: NetworkPolicy is stored, but this version does not act on it: /);
