@@ -152,7 +152,8 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
       "192.168.97.200",
     );
     await refused(/'No' is not a name/, "lab", "pod", "add", "No", "--on", "worker-3");
-    assert.equal(await ok("lab", "pod", "rm", "shop/web"), "pod shop/web removed\n");
+    assert.equal(await ok("lab", "pod", "rm", "web"), "pod web removed\n");
+    assert.doesNotMatch(await ok("lab", "pod", "list"), /web/);
     assert.equal((await bed.on("worker-3", "ls", "/run/netns")).includes("web"), false);
     const links = await bed.json<{ ifname: string }>("worker-3", "ip", "-j", "link");
     assert.equal(links.filter(({ ifname }) => ifname.startsWith("cali")).length, 1);

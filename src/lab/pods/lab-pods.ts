@@ -139,12 +139,15 @@ export class LabPods {
     };
   }
 
-  /** Detaches the pod and removes its namespace. Rejects with CniError when the plugin refuses; the pod stays then. */
-  async remove(key: string): Promise<void> {
-    const pod = this.get(key);
+  /**
+   * Detaches the pod, named as `find` takes it, and removes its namespace. Rejects with PodError, and with CniError
+   * when the plugin refuses; the pod stays then.
+   */
+  async remove(named: string): Promise<void> {
+    const pod = this.get(named);
     const { cni, folders } = this.#deps;
     await cni.remove(pod.host.place, pod.sandbox, pod.result);
-    this.#pods.delete(key);
+    this.#pods.delete(pod.key);
     pod.service.close();
     folders.hideNet(pod.host.place, pod.sandbox.netns.slice("/run/netns/".length));
     pod.place.close();
