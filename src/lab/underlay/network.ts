@@ -209,10 +209,18 @@ export class Underlay {
     ]);
   }
 
-  /** The router's side of a subnet carries what its largest NIC can send; each port drops what its own cannot take. */
+  /**
+   * The router's side of a subnet carries what its largest NIC can send; each port drops what its own cannot take. A
+   * bridge follows its smallest port until its MTU is changed by hand, and setting the one that it has is no change.
+   */
   #fitBridge(router: NetNamespace, subnet: Subnet): void {
     const mtus = this.#topology.hosts.filter(({ nic }) => nic.subnet === subnet.name).map(({ nic }) => nic.mtu);
-    applyAll(router, this.#deps.clock, [{ type: "setLink", link: subnet.name, change: { mtu: Math.max(...mtus) } }]);
+    const mtu = Math.max(...mtus);
+    applyAll(
+      router,
+      this.#deps.clock,
+      [mtu - 1, mtu].map((one): Request => ({ type: "setLink", link: subnet.name, change: { mtu: one } })),
+    );
   }
 
   close(): void {
