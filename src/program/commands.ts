@@ -49,7 +49,7 @@ export const commands: readonly Command[] = [
   {
     name: "patch",
     summary: "change some fields of an object",
-    examples: [`patch ippool default-ipv4-ippool -p '{"spec":{"vxlanMode":"CrossSubnet"}}'`],
+    examples: [`patch ippool default-ipv4-ippool -p '{"spec":{"ipipMode":"Never","vxlanMode":"CrossSubnet"}}'`],
     load: () => import("./ctl/patch.ts"),
   },
   {

@@ -19,7 +19,7 @@ export async function main(args: readonly string[], host: ProcessHost, world = r
       "after",
       `
 Examples:
-  ocicat patch ippool default-ipv4-ippool -p '{"spec":{"vxlanMode":"CrossSubnet"}}'
+  ocicat patch ippool default-ipv4-ippool -p '{"spec":{"ipipMode":"Never","vxlanMode":"CrossSubnet"}}'
   ocicat patch node worker-1 -p '{"spec":{"bgp":{"asNumber":64513}}}'`,
     );
   return await runOnSubject<Options>(

@@ -43,6 +43,16 @@ test("the document's session: patch to CrossSubnet, then the wide table", async 
   );
 });
 
+test("the patch that help shows is right for the pool that a cluster starts with", async () => {
+  for (const args of [["--help"], ["patch", "--help"]]) {
+    const runner = await withPool();
+    const shown = /^ +ocicat patch (ippool \S+ -p) '(.*)'$/m.exec((await runner.ocicat(args)).out);
+    assert.ok(shown, args.join(" "));
+    const patched = await runner.ocicat(["patch", ...shown[1]!.split(" "), shown[2]!]);
+    assert.deepEqual(patched, { code: 0, out: "Successfully patched 1 'IPPool' resource\n", err: "" });
+  }
+});
+
 test("get shows what can be read, and says in one line each what cannot", async () => {
   const runner = await withPool();
   await runner.ocicat(["create", "-f", "-"], pool("other", "10.9.0.0/16"));
