@@ -6,7 +6,7 @@ import { CodedError } from "../base/errors.ts";
 import type { Lab } from "./lab.ts";
 import type { LabRouter } from "./routers/lab-router.ts";
 
-export class FaultError extends CodedError<"badFault", { fault: string }> {}
+export class FaultError extends CodedError<"badFault" | "noSpeaker", { fault: string }> {}
 
 export class Faults {
   readonly #lab: Lab;
@@ -58,7 +58,7 @@ export class Faults {
     const speaking = names.map((name) => {
       const { bgp } = this.#lab.router(name);
       if (!bgp)
-        throw new FaultError("badFault", `router '${name}' speaks no BGP: nothing to kill`, { fault: "router" });
+        throw new FaultError("noSpeaker", `router '${name}' speaks no BGP: nothing to kill`, { fault: "router" });
       return bgp;
     });
     await Promise.all(speaking.flatMap(({ daemons }) => daemons.map((daemon) => daemon.putAway())));

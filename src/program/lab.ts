@@ -35,6 +35,7 @@ Examples:
 
 function addWord(parent: Command, word: LabWord, host: ProcessHost, finish: (code: number) => void): void {
   const command = parent.command(word.usage).description(word.summary);
+  command.showHelpAfterError(`'${pathOf(command)} --help' tells more.`);
   word.define?.(command);
   if (word.examples) {
     command.addHelpText("after", `\nExamples:\n${word.examples.map((line) => `  ocicat lab ${line}`).join("\n")}`);
@@ -50,3 +51,7 @@ function addWord(parent: Command, word: LabWord, host: ProcessHost, finish: (cod
     else if (given.length === 0) command.help();
   });
 }
+
+/** As it is typed: `ocicat lab pod add`. */
+const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();

@@ -42,6 +42,9 @@ const table = [
   command("refuse", async () => {
     throw new CodedError("no", "the pool is full", {}, { cause: new Error("no block is free") });
   }),
+  command("misuse", async () => {
+    throw new CodedError("badSetting", "'mtu=abc' is no setting of a NIC", {});
+  }),
   command("break", async () => {
     throw new TypeError("boom");
   }),
@@ -68,6 +71,20 @@ test("errors raised on purpose are one line and exit 1; others show a stack and 
   const broken = capture();
   assert.equal(await run(["break"], broken.host, table), 70);
   assert.match(broken.err(), /unexpected error[\s\S]*TypeError: boom\n\s+at /);
+});
+
+test("words of a lab that are wrong are wrong usage, and say where help is", async () => {
+  const misused = capture();
+  assert.equal(await run(["misuse"], misused.host, table), 2);
+  assert.equal(misused.err(), "Error: 'mtu=abc' is no setting of a NIC\n");
+  for (const words of [
+    ["lab", "up"],
+    ["lab", "pod", "add"],
+  ]) {
+    const bare = capture();
+    assert.equal(await run(words, bare.host), 2);
+    assert.match(bare.err(), new RegExp(`^error: .*\n'ocicat ${words.join(" ")} --help' tells more\\.\n$`));
+  }
 });
 
 test("an unknown command is refused with the nearest one", async () => {

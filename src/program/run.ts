@@ -2,7 +2,7 @@
 import { CodedError, messageOf } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { type Command, commands } from "./commands.ts";
-import { EXIT_FAILED, EXIT_FAULT, EXIT_USAGE } from "./exit-codes.ts";
+import { EXIT_FAULT, EXIT_USAGE, exitCodeOf } from "./exit-codes.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 /** Runs `ocicat ARGS…`; never rejects. */
@@ -40,7 +40,7 @@ function leadingLab(args: readonly string[]): { lab: string | undefined; rest: r
 function report(thrown: unknown, host: ProcessHost): number {
   if (thrown instanceof CodedError) {
     host.stderr.write(`Error: ${messageOf(thrown)}\n`);
-    return EXIT_FAILED;
+    return exitCodeOf(thrown);
   }
   const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   host.stderr.write(`ocicat: unexpected error, please report it with these lines:\n${stack}\n`);

@@ -45,11 +45,15 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
     assert.equal(code, 0, `${args.join(" ")}: ${stdout}${stderr}`);
     return stdout;
   };
-  const refused = async (message: RegExp, ...args: readonly string[]): Promise<void> => {
-    const { code, stderr } = await bed.ocicat(...args);
-    assert.equal(code, 1, args.join(" "));
-    assert.match(stderr, message);
-  };
+  const endsWith =
+    (exitCode: number) =>
+    async (message: RegExp, ...args: readonly string[]): Promise<void> => {
+      const { code, stderr } = await bed.ocicat(...args);
+      assert.equal(code, exitCode, args.join(" "));
+      assert.match(stderr, message);
+    };
+  const refused = endsWith(1);
+  const misused = endsWith(2);
   /** Why each pair fails, as one text per pair. */
   const reasons = (report: Report) =>
     Object.fromEntries(
@@ -151,7 +155,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
       "--ip",
       "192.168.97.200",
     );
-    await refused(/'No' is not a name/, "lab", "pod", "add", "No", "--on", "worker-3");
+    await misused(/'No' is not a name/, "lab", "pod", "add", "No", "--on", "worker-3");
     assert.equal(await ok("lab", "pod", "rm", "web"), "pod web removed\n");
     assert.doesNotMatch(await ok("lab", "pod", "list"), /web/);
     assert.equal((await bed.on("worker-3", "ls", "/run/netns")).includes("web"), false);
@@ -217,7 +221,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
     assert.match(text.stdout, /ICMP echo request/);
     assert.equal(text.stdout.match(/VXLAN, flags/g)?.length, 2, "as many packets as were asked for");
     await refused(/worker-1\/none: no device 'none'/, "lab", "capture", "worker-1/none");
-    await refused(/word 1: 'foo' is no word of the filter language/, "lab", "capture", "worker-1", "foo");
+    await misused(/word 1: 'foo' is no word of the filter language/, "lab", "capture", "worker-1", "foo");
   });
 
   test("faults break what they say, a check tells why, and heal mends all of it", async () => {
@@ -237,7 +241,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
       "broken: store; agent worker-1; agent worker-3; link worker-2; partition worker-3",
     );
     assert.equal((await bed.ocicat("get", "ippools")).code, 1, "the store is away");
-    await refused(/'flood' of what\?|'flood' is no fault/, "lab", "break", "flood");
+    await misused(/'flood' of what\?|'flood' is no fault/, "lab", "break", "flood");
     await refused(/no host 'x'/, "lab", "break", "link", "x");
     await ok("lab", "heal");
     const dropped = reasons(await check("pod-1", "pod-3"));
@@ -290,7 +294,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
   });
 
   test("settings that are none are refused with what would be right", async () => {
-    await refused(
+    await misused(
       /'srcdst=maybe' is no setting of a NIC; settings are srcdst=on\|off/,
       "lab",
       "underlay",
@@ -300,7 +304,7 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
     );
     await refused(/no pod 'pod-9' in this lab \(there is: pod-0, pod-1/, "lab", "check", "pod-9");
     await refused(/no host 'worker-9' here \(there is: master, /, "verify", "worker-9");
-    await refused(/an MTU of 10 octets is none/, "lab", "underlay", "set", "worker-1", "mtu=10");
+    await misused(/an MTU of 10 octets is none/, "lab", "underlay", "set", "worker-1", "mtu=10");
     await refused(/no topology 'aws-two-subnet' .*did you mean 'aws-two-subnets'\?/, "lab", "up", "aws-two-subnet");
     await refused(/'Bad_Name' is no name for a lab/, "lab", "up", "packet-life", "--name", "Bad_Name");
     const help = await bed.ocicat("lab", "pod", "--help");
