@@ -45,6 +45,7 @@ test("a path MTU is told of once and forgotten ten minutes after it was learned,
     const before = kernel.bpf.openDescriptors;
     await clock.advance(MINUTE_MS);
     assert.equal(narrow, 1);
+    assert.match(ageing.notes().join(), /^the path to 10\.1\.0\.7 carries packets of 1400 octets .* 0 min ago/);
     await clock.advance(PATH_MTU_EXPIRES_MS - MINUTE_MS);
     assert.deepEqual(told(), [{ node: NODE, mtu: 1400 }]);
     learn(1300);
@@ -57,6 +58,7 @@ test("a path MTU is told of once and forgotten ten minutes after it was learned,
     await clock.advance(MINUTE_MS);
     assert.equal(map?.get(key), undefined);
     assert.equal(narrow, 0);
+    assert.deepEqual(ageing.notes(), []);
     assert.equal(kernel.bpf.openDescriptors, before);
   } finally {
     ageing.close();

@@ -80,6 +80,15 @@ export class PathMtuAgeing {
     for (const node of this.#known.keys()) if (!found.has(node)) this.#known.delete(node);
   }
 
+  /** Paths that are known to be narrow, in words. */
+  notes(): readonly string[] {
+    const { clock } = this.#deps.rtnetlink;
+    return Array.from(this.#known, ([node, { mtu, since }]) => {
+      const minutes = Math.floor((clock.now() - since) / 60_000);
+      return `the path to ${node} carries packets of ${mtu} octets at most, as IP-in-IP was told ${minutes} min ago; it is asked anew after ${PATH_MTU_EXPIRES_MS / 60_000} min`;
+    });
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();

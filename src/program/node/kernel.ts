@@ -59,6 +59,8 @@ export interface Kernel {
   readonly links: LinkTable;
   readonly drivers: Drivers;
   readonly ipip: IpipChoice;
+  /** What was learned of paths that IP-in-IP takes, in words. */
+  readonly pathNotes: () => readonly string[];
   /** Devices of pods and tunnels. */
   readonly isOurs: (device: string) => boolean;
   readonly ownsRoute: (route: RouteItem) => boolean;
@@ -107,6 +109,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
     ...kernel,
     drivers,
     ipip: ipip.choice,
+    pathNotes: ipip.pathNotes,
     isOurs,
     ownsRoute: owns,
     foreignChains,
@@ -132,6 +135,7 @@ async function ipipDrivers(
     return {
       choice,
       close: () => undefined,
+      pathNotes: () => [],
       links: new IpipLinkDriver(kernel, new KernelIpip(kernel, IPIP_DEVICE)),
       neighbours: new UnwrittenDriver(neighbours.name, ({ device }) => device === IPIP_DEVICE, neighbours),
       sources: new UnwrittenDriver<TunnelSourceItem>("tunnel sources"),
@@ -145,6 +149,7 @@ async function ipipDrivers(
         pathMtus.close();
         fragments.leave();
       },
+      pathNotes: () => pathMtus.notes(),
       links: new IpipLinkDriver(kernel, new BpfIpip(kernel, { bpf, fragments }, IPIP_DEVICE)),
       neighbours,
       sources: new TunnelSourceDriver(kernel, { bpf, device: IPIP_DEVICE }),
@@ -155,6 +160,7 @@ async function ipipDrivers(
   return {
     choice,
     close: () => counters.close(),
+    pathNotes: () => [],
     links: new IpipLinkDriver(kernel, carrier),
     neighbours,
     sources: new TunSourceDriver(kernel, { server, device: IPIP_DEVICE }),

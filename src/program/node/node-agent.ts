@@ -339,13 +339,17 @@ export class NodeAgent {
   /** To people, who are told what passes too. */
   #shown(): NodeReport {
     const report = this.#report();
-    return { ...report, reports: [...report.reports, ...this.agent.changesUnderWay] };
+    return { ...report, reports: [...report.reports, ...this.#passing] };
   }
 
   /** What `verify` finds beside items. */
   async #noted(): Promise<Pick<Verification, "dangers" | "reports">> {
     const { dangers, reports } = await this.#bgpApi.dangers();
-    return { dangers, reports: [...reports, ...this.agent.changesUnderWay] };
+    return { dangers, reports: [...reports, ...this.#passing] };
+  }
+
+  get #passing(): readonly string[] {
+    return [...this.agent.changesUnderWay, ...this.#deps.kernel.pathNotes()];
   }
 
   /** What the agent answers on its socket. */
