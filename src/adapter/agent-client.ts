@@ -10,11 +10,13 @@ export class AgentError extends CodedError<"agentAway" | "agentRefused", { socke
 const DEADLINE_MS = 30_000;
 
 /**
- * GET of a path whose answer is lines of JSON, as they come; ends with the answer, or when the caller stops. Throws AgentError as
- * `askAgent` does.
+ * GET of a path whose answer is lines of JSON, as they come: resolves when it begins; it ends with the answer, or when the
+ * caller stops. Throws AgentError as `askAgent` does.
  */
-export async function* agentLines(socket: string, path: string): AsyncGenerator<Json> {
-  const response = await begun(socket, path);
+export const agentLines = async (socket: string, path: string): Promise<AsyncGenerator<Json>> =>
+  linesOf(await begun(socket, path), socket, path);
+
+async function* linesOf(response: http.IncomingMessage, socket: string, path: string): AsyncGenerator<Json> {
   try {
     for await (const line of readline.createInterface({ input: response })) yield parseJson(line);
     if (!response.complete) throw away(socket, path, new Error("the answer broke off"));
@@ -36,8 +38,12 @@ function begun(socket: string, path: string): Promise<http.IncomingMessage> {
 const away = (socket: string, path: string, cause: Error): AgentError =>
   new AgentError("agentAway", `no agent answers at ${socket}`, { socket, path }, { cause });
 
+/** 400 is for what was asked: the agent says it in words for people. */
 const refused = (socket: string, path: string, { statusCode }: http.IncomingMessage, said: string): AgentError =>
-  new AgentError("agentRefused", `the agent answers ${statusCode}: ${said}`, { socket, path });
+  new AgentError("agentRefused", statusCode === 400 ? said : `the agent answers ${statusCode}: ${said}`, {
+    socket,
+    path,
+  });
 
 /** GET of a path. Throws AgentError: `agentAway` when nothing answers there, `agentRefused` for any status but 200. */
 export function askAgent(socket: string, path: string): Promise<Json> {

@@ -4,8 +4,9 @@ import { agentLines, askAgent } from "../../adapter/agent-client.ts";
 import { CodedError } from "../../base/errors.ts";
 import { formatJson, type Json } from "../../base/json.ts";
 import { formatYaml } from "../../ctl/output/yaml-text.ts";
-import { agentsOf } from "../agents.ts";
-import type { BgpReport } from "../node/bgp-report.ts";
+import { formatAddress, tryParseAddress } from "../../ip/address.ts";
+import { type AgentAddress, agentsOf } from "../agents.ts";
+import type { BgpReport, BgpSessionReport } from "../node/bgp-report.ts";
 import type { ProcessHost } from "../process-host.ts";
 
 export interface ShowOptions {
@@ -37,20 +38,40 @@ export const hostOption = new Option(
   "a host of the lab (default: this host, or every host of the lab)",
 );
 
-export interface Question {
+interface Asked {
   /** Hosts; none: all. */
   readonly names: readonly string[];
   readonly lab: string | undefined;
+  /** Only hosts that have a session to it. */
+  readonly peer?: string | undefined;
+}
+
+export interface Question extends Asked {
   readonly path: string;
+}
+
+/** The agents to ask. Throws BgpCommandError where none has a session to the peer. */
+export async function agentsAsked(host: ProcessHost, { names, lab, peer }: Asked): Promise<readonly AgentAddress[]> {
+  const agents = await agentsOf(host, names, lab);
+  if (peer === undefined) return agents;
+  const hosts = new Set(sessionsTo(peer, await reportsOf(agents, "/v1/bgp")).map((session) => session.host));
+  return agents.filter((agent) => hosts.has(agent.host));
 }
 
 /** The answers of the agents, in the order of the hosts. */
 export async function askAll<T extends object>(
   host: ProcessHost,
-  { names, lab, path }: Question,
+  { path, ...asked }: Question,
+): Promise<readonly (OnHost & T)[]> {
+  return answersOf<T>(await agentsAsked(host, asked), path);
+}
+
+async function answersOf<T extends object>(
+  agents: readonly AgentAddress[],
+  path: string,
 ): Promise<readonly (OnHost & T)[]> {
   const answers: (OnHost & T)[] = [];
-  for (const agent of await agentsOf(host, names, lab)) {
+  for (const agent of agents) {
     answers.push({ host: agent.host, ...((await askAgent(agent.socket, path)) as unknown as T) });
   }
   return answers;
@@ -59,23 +80,28 @@ export async function askAll<T extends object>(
 /** The lines of each agent's answer. */
 export async function linesOfAll<T extends object>(
   host: ProcessHost,
-  { names, lab, path }: Question,
+  { path, ...asked }: Question,
 ): Promise<readonly (OnHost & T)[]> {
   const lines: (OnHost & T)[] = [];
-  for (const agent of await agentsOf(host, names, lab)) {
-    for await (const line of agentLines(agent.socket, path))
+  for (const agent of await agentsAsked(host, asked)) {
+    for await (const line of await agentLines(agent.socket, path))
       lines.push({ host: agent.host, ...(line as unknown as T) });
   }
   return lines;
 }
 
 /** The reports of the agents that speak BGP. Throws BgpCommandError where none does. */
-export async function bgpReports(
+export const bgpReports = async (
   host: ProcessHost,
   names: readonly string[],
   lab: string | undefined,
+): Promise<readonly (OnHost & BgpReport)[]> => reportsOf(await agentsOf(host, names, lab), "/v1/bgp?unanswered=1");
+
+async function reportsOf(
+  agents: readonly AgentAddress[],
+  path: "/v1/bgp" | "/v1/bgp?unanswered=1",
 ): Promise<readonly (OnHost & BgpReport)[]> {
-  const all = await askAll<{ readonly bgp?: BgpReport }>(host, { names, lab, path: "/v1/bgp?unanswered=1" });
+  const all = await answersOf<{ readonly bgp?: BgpReport }>(agents, path);
   const speaking = all.flatMap(({ host: name, bgp }) => (bgp ? [{ host: name, ...bgp }] : []));
   if (speaking.length > 0 || all.length === 0) return speaking;
   throw new BgpCommandError(
@@ -83,6 +109,26 @@ export async function bgpReports(
     "no BGP here: the agents run with another CALICO_NETWORKING_BACKEND than bird",
     {},
   );
+}
+
+/** The sessions to a peer by their name, its address or its node. Throws BgpCommandError where there is none. */
+export function sessionsTo(
+  peer: string,
+  reports: readonly (OnHost & BgpReport)[],
+): readonly (OnHost & BgpSessionReport)[] {
+  const parsed = tryParseAddress(peer);
+  const text = parsed === undefined ? undefined : formatAddress(parsed);
+  const found = reports.flatMap(({ host, sessions }) =>
+    sessions
+      .filter(({ name, address, node }) => name === peer || address === text || node === peer)
+      .map((session) => ({ host, ...session })),
+  );
+  if (found.length > 0) return found;
+  // What keeps sessions from being is the likely reason.
+  const notes = reports.flatMap(({ host, reports: lines }) => lines.map((line) => `\n${host}: ${line}`));
+  const where = reports.map(({ host }) => host).join(", ");
+  const message = `no session to '${peer}' on ${where}: 'ocicat bgp peers' lists them${notes.join("")}`;
+  throw new BgpCommandError("noSuchPeer", message, {});
 }
 
 /** Writes the value in the format that was asked for, else as text. */

@@ -1,9 +1,10 @@
 /** `ocicat bgp log`: what sessions say, message by message, until the user has seen enough. */
 import { agentLines } from "../../adapter/agent-client.ts";
 import { formatJson } from "../../base/json.ts";
-import { type AgentAddress, agentsOf } from "../agents.ts";
+import type { AgentAddress } from "../agents.ts";
 import type { LogLine } from "../node/bgp-api.ts";
 import type { ProcessHost } from "../process-host.ts";
+import { agentsAsked } from "./ask.ts";
 
 export interface LogOptions {
   readonly lab?: string;
@@ -15,21 +16,30 @@ type Told = LogLine | { readonly left: number };
 
 /** Resolves when an agent ends, or with a signal. */
 export async function watchLog(host: ProcessHost, names: readonly string[], options: LogOptions): Promise<number> {
-  const agents = await agentsOf(host, names, options.lab);
-  const query = new URLSearchParams(options.peer === undefined ? {} : { peer: options.peer });
+  const { lab, peer } = options;
+  const agents = await agentsAsked(host, { names, lab, peer });
+  const query = new URLSearchParams(peer === undefined ? {} : { peer });
   const stopped = new Promise<void>((resolve) => {
     host.onSignal("SIGINT", resolve);
     host.onSignal("SIGTERM", resolve);
   });
-  const follow = async ({ host: name, socket }: AgentAddress): Promise<void> => {
-    for await (const line of agentLines(socket, `/v1/bgp/log?${query}`)) {
+  const begin = async ({ host: name, socket }: AgentAddress) => ({
+    name,
+    lines: await agentLines(socket, `/v1/bgp/log?${query}`),
+  });
+  const follow = async ({ name, lines }: Awaited<ReturnType<typeof begin>>): Promise<void> => {
+    for await (const line of lines) {
       const told = line as unknown as Told;
       const text = options.output === "json" ? formatJson({ host: name, ...told }) : textOf(told);
       host.stdout.write(agents.length > 1 && options.output === undefined ? `${name} ${text}\n` : `${text}\n`);
     }
   };
-  host.stderr.write("ocicat: listening; end with Ctrl-C\n");
-  await Promise.race([stopped, Promise.all(agents.map(follow))]);
+  const listen = async (): Promise<void> => {
+    const begun = await Promise.all(agents.map(begin));
+    host.stderr.write("ocicat: listening; end with Ctrl-C\n");
+    await Promise.all(begun.map(follow));
+  };
+  await Promise.race([stopped, listen()]);
   return 0;
 }
 
