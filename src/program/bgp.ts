@@ -59,12 +59,8 @@ const routes = (host: ProcessHost, choose: Choose): Command =>
       "\nExamples:\n  ocicat bgp routes\n  ocicat bgp routes 192.168.0.0/16 --host worker-1\n  ocicat bgp routes --peer 10.30.0.56 advertised",
     )
     .action((first: string | undefined, second: string | undefined, options: RoutesOptions) => {
-      // `--peer P advertised` reads as one; no prefix is called so.
       const words = [first, second].filter((word) => word !== undefined);
-      const isDirection = (word: string): boolean => word === "received" || word === "advertised";
-      const direction = words.find(isDirection);
-      const prefix = words.find((word) => !isDirection(word));
-      choose(async () => (await import("./bgp/show.ts")).showRoutes(host, { prefix, direction }, options));
+      choose(async () => (await import("./bgp/show.ts")).showRoutes(host, words, options));
     });
 
 const why = (host: ProcessHost, choose: Choose): Command =>

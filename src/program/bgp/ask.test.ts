@@ -93,6 +93,18 @@ test("a peer that no host has is refused once for all, before anything is said t
   assert.match(err, /^Error: no session to 'worker-1' on worker-1: /);
 });
 
+test("a word that is no direction is refused with those that are", async (t) => {
+  const bgp = await lab(t);
+  const refused = async (...words: readonly string[]) => (await bgp("routes", "--peer", "worker-2", ...words)).err;
+  const neither = "is neither an address nor a CIDR with zero host bits, nor a direction (received or advertised)";
+  assert.equal(await refused("sideways"), `Error: 'sideways' ${neither}\n`);
+  assert.equal(await refused("10.0.0.1/8", "received"), `Error: '10.0.0.1/8' ${neither}\n`);
+  assert.equal(
+    await refused("10.0.0.0/8", "sideways"),
+    "Error: 'sideways' is no direction: it is received or advertised\n",
+  );
+});
+
 test("what an agent refuses is said in its words alone", async (t) => {
   const bgp = await lab(t);
   assert.equal((await bgp("why", "300.2.3.4")).err, "Error: '300.2.3.4' is no address\n");

@@ -16,7 +16,7 @@ export interface ShowOptions {
   readonly output?: "json" | "yaml" | "wide";
 }
 
-export class BgpCommandError extends CodedError<"noSuchPeer" | "noBgp", object> {}
+export class BgpCommandError extends CodedError<"noSuchPeer" | "noBgp" | "notAsked", object> {}
 
 export interface OnHost {
   readonly host: string;

@@ -1,8 +1,10 @@
 /** `ocicat bgp peers | routes | why | explain`: what agents know of their sessions and tables. */
 import type { BgpRoute } from "../../insight/bgp-routes.ts";
 import type { WhyReport } from "../../insight/bgp-why.ts";
+import { tryParseAddress } from "../../ip/address.ts";
+import { tryParsePrefix } from "../../ip/prefix.ts";
 import type { ProcessHost } from "../process-host.ts";
-import { askAll, bgpReports, linesOfAll, type ShowOptions, sessionsTo, write } from "./ask.ts";
+import { askAll, BgpCommandError, bgpReports, linesOfAll, type ShowOptions, sessionsTo, write } from "./ask.ts";
 import { explanationText, peersText, routesText, whyText } from "./texts.ts";
 
 export interface RoutesOptions extends ShowOptions {
@@ -17,11 +19,8 @@ export async function showPeers(host: ProcessHost, names: readonly string[], opt
   return 0;
 }
 
-export async function showRoutes(
-  host: ProcessHost,
-  { prefix, direction }: { readonly prefix: string | undefined; readonly direction: string | undefined },
-  options: RoutesOptions,
-): Promise<number> {
+export async function showRoutes(host: ProcessHost, words: readonly string[], options: RoutesOptions): Promise<number> {
+  const { prefix, direction } = asked(words);
   const query = new URLSearchParams({
     ...(prefix === undefined ? {} : { within: prefix }),
     ...(options.peer === undefined ? {} : { peer: options.peer }),
@@ -31,6 +30,21 @@ export async function showRoutes(
   write(host, options, routes, (isWide) => routesText(routes, isWide));
   return 0;
 }
+
+/** In any order, since `--peer P advertised` reads as one; no prefix is called so. Throws BgpCommandError. */
+function asked(words: readonly string[]): { readonly prefix?: string; readonly direction?: string } {
+  const direction = words.find(isDirection);
+  const [prefix, other] = words.filter((word) => !isDirection(word));
+  if (other !== undefined)
+    throw new BgpCommandError("notAsked", `'${other}' is no direction: it is received or advertised`, {});
+  if (prefix !== undefined && !tryParseAddress(prefix) && !tryParsePrefix(prefix)) {
+    const text = `'${prefix}' is neither an address nor a CIDR with zero host bits, nor a direction (received or advertised)`;
+    throw new BgpCommandError("notAsked", text, {});
+  }
+  return { ...(prefix === undefined ? {} : { prefix }), ...(direction === undefined ? {} : { direction }) };
+}
+
+const isDirection = (word: string): boolean => word === "received" || word === "advertised";
 
 export async function showWhy(host: ProcessHost, prefix: string, options: RoutesOptions): Promise<number> {
   const query = new URLSearchParams({ prefix, ...(options.peer === undefined ? {} : { peer: options.peer }) });
