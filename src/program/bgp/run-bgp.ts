@@ -10,7 +10,7 @@ import { TcpBgpTransport } from "../../adapter/bgp/tcp-transport.ts";
 import { SystemClock, SystemWallClock } from "../../adapter/clock.ts";
 import { LinuxNamespaces } from "../../adapter/linux/namespaces.ts";
 import { SystemRandom } from "../../adapter/random.ts";
-import { CodedError, messageOf } from "../../base/errors.ts";
+import { CodedError } from "../../base/errors.ts";
 import { Scope } from "../../base/scope.ts";
 import type { IpAddress } from "../../ip/address.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
@@ -41,7 +41,8 @@ export async function runBgp({ config, verbose }: RunOptions, host: ProcessHost)
     const speaker = await start(settings, log, scope);
     host.onSignal("SIGHUP", () => again(file, speaker, log));
     const { listeners } = speaker.status();
-    host.stdout.write(`${JSON.stringify({ listening: listeners.map(({ port }) => port) })}\n`);
+    const listening = listeners.flatMap(({ port, failure }) => (failure === undefined ? [port] : []));
+    host.stdout.write(`${JSON.stringify({ listening })}\n`);
     await stopped.promise;
   } finally {
     await scope.close();
@@ -54,7 +55,7 @@ function read(file: string): BgpFile {
   try {
     text = fs.readFileSync(file, "utf8");
   } catch (failure) {
-    throw new CodedError("unreadable", `cannot read ${file}: ${messageOf(failure)}`, { file }, { cause: failure });
+    throw new CodedError("unreadable", `cannot read ${file}`, { file }, { cause: failure });
   }
   return parseBgpFile(text, file);
 }
