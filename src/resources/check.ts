@@ -5,12 +5,12 @@
  */
 import * as v from "valibot";
 import type { Json, JsonObject } from "../base/json.ts";
-import { nearest } from "../base/nearest.ts";
 import { type KindRow, objectAt, type Report, textAt } from "./kinds/kind.ts";
 import { metadataProblems } from "./names.ts";
 import { type FieldPath, type FieldProblem, goName } from "./problems.ts";
 import { API_VERSION, withDefaults } from "./registry.ts";
 import { type FieldSchema, object, optional, text } from "./schema/fields.ts";
+import { meantField } from "./schema/meant-field.ts";
 import { metadataSchema } from "./schema/metadata.ts";
 import { asGoWrites, misplacedLists, withoutNulls } from "./schema/walk.ts";
 
@@ -91,7 +91,7 @@ function sortIssues(row: KindRow, issues: readonly v.BaseIssue<unknown>[]): Omit
     const path = (issue.path ?? []).map(({ key }) => key as string | number);
     const isKey = issue.type === "strict_object" && issue.path?.at(-1)?.origin === "key";
     if (isKey && issue.expected === "never") {
-      unknownFields.push(problem(path, undefined, "not recognized", meantField(row, path)));
+      unknownFields.push(problem(path, undefined, "not recognized", meantField(envelope(row), path)));
     } else if (isKey) {
       brokenRules.push(problem(path, undefined, "must be set"));
     } else if (issue.kind === "schema") {
@@ -126,50 +126,6 @@ function typeRemedy({ type, input }: v.BaseIssue<unknown>): string | undefined {
   if (type === "number" && typeof input === "string" && /^-?\d+$/.test(input)) return `write ${input} without quotes`;
   if (type === "string" && (typeof input === "number" || typeof input === "boolean"))
     return `write "${input}" in quotes`;
-  return undefined;
-}
-
-/** Where an unknown field may belong: a near name at its place, or its own name elsewhere in the object. */
-function meantField(row: KindRow, path: FieldPath): string | undefined {
-  const wrong = String(path.at(-1));
-  const here = fieldNames(envelope(row), path.slice(0, -1));
-  const near = nearest(wrong, here);
-  if (near !== undefined) return `did you mean '${near}'?`;
-  const elsewhere = placesOf(envelope(row), wrong, []);
-  return elsewhere === undefined ? undefined : `it belongs in '${elsewhere.join(".")}'`;
-}
-
-interface Parts {
-  readonly entries?: Readonly<Record<string, FieldSchema>>;
-  readonly item?: FieldSchema;
-  readonly wrapped?: FieldSchema;
-}
-
-const inner = (schema: FieldSchema): Parts => {
-  const { wrapped } = schema as Parts;
-  return wrapped ? inner(wrapped) : (schema as Parts);
-};
-
-function fieldNames(schema: FieldSchema, path: FieldPath): readonly string[] {
-  let parts = inner(schema);
-  for (const step of path) {
-    const next = typeof step === "number" ? parts.item : parts.entries?.[step];
-    if (!next) return [];
-    parts = inner(next);
-  }
-  return Object.keys(parts.entries ?? {});
-}
-
-const MAX_SEARCH_DEPTH = 3;
-
-function placesOf(schema: FieldSchema, field: string, path: readonly string[]): readonly string[] | undefined {
-  const { entries } = inner(schema);
-  if (!entries || path.length > MAX_SEARCH_DEPTH) return undefined;
-  if (path.length > 0 && Object.hasOwn(entries, field)) return path;
-  for (const [key, next] of Object.entries(entries)) {
-    const found = placesOf(next, field, [...path, key]);
-    if (found) return found;
-  }
   return undefined;
 }
 

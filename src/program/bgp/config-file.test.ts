@@ -72,7 +72,15 @@ test("what is wrong is named with file, line and field", () => {
   assert.match(refused("as: 0\nrouterId: 10.0.0.1\n"), /^r\.yaml, line 1: as: it is 1 at least/);
   assert.match(refused("as: 1\nrouterId: fd00::1\n"), /^r\.yaml, line 2: routerId: 'fd00::1' is not an IPv4 address/);
   assert.match(refused(`${least}holdTime: 2\n`), /^r\.yaml, line 3: holdTime: expected seconds: 0/);
-  assert.match(refused(`${least}neighbors: []\n`), /^r\.yaml, line 3: neighbors: there is no such field/);
+  assert.match(
+    refused(`${least}neighbors: []\n`),
+    /^r\.yaml, line 3: neighbors: there is no such field; did you mean 'neighbours'\?$/,
+  );
+  assert.match(
+    refused(`${least}neighbours:\n  - address: 10.0.0.2\n    as: 1\n    pasword: x\n`),
+    /^r\.yaml, line 6: neighbours\.0\.pasword: there is no such field; did you mean 'password'\?$/,
+  );
+  assert.match(refused(`${least}wrong: 1\n`), /there is no such field$/);
   assert.match(
     refused(`${least}neighbours:\n  - address: 10.0.0.2\n    as: 1\n    role: boss\n`),
     /^r\.yaml, line 6: neighbours\.0\.role: expected peer, or client/,

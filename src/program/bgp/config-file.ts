@@ -13,6 +13,8 @@ import {
 import { tryParsePrefix } from "../../ip/prefix.ts";
 import { type PrefixCode, prefixCode } from "../../ip/prefix-code.ts";
 import { parseYaml } from "../../resources/input/yaml.ts";
+import type { FieldPath } from "../../resources/problems.ts";
+import { meantField } from "../../resources/schema/meant-field.ts";
 
 export class BgpFileError extends CodedError<"bgpFile", { file: string; line: number }> {}
 
@@ -117,8 +119,13 @@ export function parseBgpFile(text: string, name: string): BgpFile {
   const path = (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : `${key}`));
   const line = document.lineOf(path);
   const field = path.length === 0 ? "the document" : path.join(".");
-  const why = issue.expected === "never" ? "there is no such field" : issue.message;
+  const why = issue.expected === "never" ? unknownField(path) : issue.message;
   throw new BgpFileError("bgpFile", `${name}, line ${line}: ${field}: ${why}`, { file: name, line });
+}
+
+function unknownField(path: FieldPath): string {
+  const remedy = meantField(file, path);
+  return `there is no such field${remedy === undefined ? "" : `; ${remedy}`}`;
 }
 
 function build(config: File): BgpFile {
