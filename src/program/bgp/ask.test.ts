@@ -14,6 +14,10 @@ import { run } from "../run.ts";
 /** The nodes that each host of the lab has a session to. */
 const sessions = { "worker-1": ["worker-2"], "worker-2": ["worker-1"], "worker-3": ["worker-1", "worker-2"] };
 
+/** The host with two sessions knows a longer prefix. */
+const covered = (nodes: readonly string[]) =>
+  JSON.stringify({ asked: "10.0.0.9/32", prefix: nodes.length > 1 ? "10.0.0.8/29" : "10.0.0.0/24" });
+
 /** An agent that refuses as a real one does. */
 function answer(nodes: readonly string[], request: http.IncomingMessage, response: http.ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://agent");
@@ -21,6 +25,8 @@ function answer(nodes: readonly string[], request: http.IncomingMessage, respons
   const all = nodes.map((node) => ({ name: `Mesh_${node}`, address: "10.0.0.1", node }));
   if (peer !== null && !nodes.includes(peer)) response.writeHead(400).end(`no session to '${peer}' here`);
   else if (searchParams.get("prefix") === "300.2.3.4") response.writeHead(400).end("'300.2.3.4' is no address");
+  else if (pathname === "/v1/bgp/routes" && searchParams.has("within")) response.end();
+  else if (searchParams.get("prefix") === "10.0.0.9") response.end(covered(nodes));
   else if (pathname === "/v1/bgp") response.end(JSON.stringify({ bgp: { sessions: all, reports: [] } }));
   else response.end("{}\n");
 }
@@ -103,6 +109,19 @@ test("a word that is no direction is refused with those that are", async (t) => 
     await refused("10.0.0.0/8", "sideways"),
     "Error: 'sideways' is no direction: it is received or advertised\n",
   );
+});
+
+test("where no route lies in what was asked for, the prefix that covers it is named", async (t) => {
+  const bgp = await lab(t);
+  const { out } = await bgp("routes", "10.0.0.9");
+  assert.equal(
+    out,
+    `No routes.
+note: 10.0.0.0/24 covers 10.0.0.9/32 on worker-1, worker-2: see 'ocicat bgp why'
+note: 10.0.0.8/29 covers 10.0.0.9/32 on worker-3: see 'ocicat bgp why'
+`,
+  );
+  assert.equal((await bgp("routes", "10.1.0.0/16")).out, "No routes.\n");
 });
 
 test("what an agent refuses is said in its words alone", async (t) => {

@@ -46,10 +46,6 @@ interface Asked {
   readonly peer?: string | undefined;
 }
 
-export interface Question extends Asked {
-  readonly path: string;
-}
-
 /** The agents to ask. Throws BgpCommandError where none has a session to the peer. */
 export async function agentsAsked(host: ProcessHost, { names, lab, peer }: Asked): Promise<readonly AgentAddress[]> {
   const agents = await agentsOf(host, names, lab);
@@ -58,15 +54,8 @@ export async function agentsAsked(host: ProcessHost, { names, lab, peer }: Asked
   return agents.filter((agent) => hosts.has(agent.host));
 }
 
-/** The answers of the agents, in the order of the hosts. */
-export async function askAll<T extends object>(
-  host: ProcessHost,
-  { path, ...asked }: Question,
-): Promise<readonly (OnHost & T)[]> {
-  return answersOf<T>(await agentsAsked(host, asked), path);
-}
-
-async function answersOf<T extends object>(
+/** The answers of the agents, in their order. */
+export async function answersOf<T extends object>(
   agents: readonly AgentAddress[],
   path: string,
 ): Promise<readonly (OnHost & T)[]> {
@@ -78,12 +67,12 @@ async function answersOf<T extends object>(
 }
 
 /** The lines of each agent's answer. */
-export async function linesOfAll<T extends object>(
-  host: ProcessHost,
-  { path, ...asked }: Question,
+export async function linesOf<T extends object>(
+  agents: readonly AgentAddress[],
+  path: string,
 ): Promise<readonly (OnHost & T)[]> {
   const lines: (OnHost & T)[] = [];
-  for (const agent of await agentsAsked(host, asked)) {
+  for (const agent of agents) {
     for await (const line of await agentLines(agent.socket, path))
       lines.push({ host: agent.host, ...(line as unknown as T) });
   }

@@ -4,8 +4,17 @@ import type { WhyReport } from "../../insight/bgp-why.ts";
 import { tryParseAddress } from "../../ip/address.ts";
 import { tryParsePrefix } from "../../ip/prefix.ts";
 import type { ProcessHost } from "../process-host.ts";
-import { askAll, BgpCommandError, bgpReports, linesOfAll, type ShowOptions, sessionsTo, write } from "./ask.ts";
-import { explanationText, peersText, routesText, whyText } from "./texts.ts";
+import {
+  agentsAsked,
+  answersOf,
+  BgpCommandError,
+  bgpReports,
+  linesOf,
+  type ShowOptions,
+  sessionsTo,
+  write,
+} from "./ask.ts";
+import { coveringText, explanationText, peersText, routesText, whyText } from "./texts.ts";
 
 export interface RoutesOptions extends ShowOptions {
   readonly peer?: string;
@@ -26,8 +35,11 @@ export async function showRoutes(host: ProcessHost, words: readonly string[], op
     ...(options.peer === undefined ? {} : { peer: options.peer }),
     ...(direction === undefined ? {} : { direction }),
   });
-  const routes = await linesOfAll<BgpRoute>(host, { ...askedOf(options), path: `/v1/bgp/routes?${query}` });
-  write(host, options, routes, (isWide) => routesText(routes, isWide));
+  const agents = await agentsAsked(host, askedOf(options));
+  const routes = await linesOf<BgpRoute>(agents, `/v1/bgp/routes?${query}`);
+  const isNone = routes.length === 0 && prefix !== undefined;
+  const stories = isNone ? await answersOf<WhyReport>(agents, `/v1/bgp/why?${new URLSearchParams({ prefix })}`) : [];
+  write(host, options, routes, (isWide) => `${routesText(routes, isWide)}${coveringText(stories)}`);
   return 0;
 }
 
@@ -48,7 +60,7 @@ const isDirection = (word: string): boolean => word === "received" || word === "
 
 export async function showWhy(host: ProcessHost, prefix: string, options: RoutesOptions): Promise<number> {
   const query = new URLSearchParams({ prefix, ...(options.peer === undefined ? {} : { peer: options.peer }) });
-  const reports = await askAll<WhyReport>(host, { ...askedOf(options), path: `/v1/bgp/why?${query}` });
+  const reports = await answersOf<WhyReport>(await agentsAsked(host, askedOf(options)), `/v1/bgp/why?${query}`);
   write(host, options, reports, () => reports.map(whyText).join("\n"));
   return 0;
 }

@@ -83,6 +83,17 @@ export function routesText(routes: readonly (OnHost & BgpRoute)[], isWide: boole
   );
 }
 
+/** Which prefixes cover the one that was asked for, and where. */
+export function coveringText(stories: readonly (OnHost & WhyReport)[]): string {
+  const covering = Map.groupBy(
+    stories.filter(({ prefix, asked }) => prefix !== undefined && prefix !== asked),
+    ({ prefix, asked }) => `${prefix} covers ${asked}`,
+  );
+  return [...covering]
+    .map(([covers, on]) => `note: ${covers} on ${on.map(({ host }) => host).join(", ")}: see 'ocicat bgp why'\n`)
+    .join("");
+}
+
 const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 export function whyText({ host, asked, prefix, candidates, learned, kernel, told }: OnHost & WhyReport): string {
