@@ -1,7 +1,7 @@
 /** `ocicat node`: the agent of this host, its probes, and what it shows. */
 import { Command } from "commander";
 import { parseCommandLine } from "./command-line.ts";
-import { isProbe, probe } from "./node/probes.ts";
+import { isProbe, probe, probeFlags } from "./node/probes.ts";
 import { runNode } from "./node/run-node.ts";
 import type { ProcessHost } from "./process-host.ts";
 
@@ -25,14 +25,16 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
       "after",
       `
 Settings come from the environment, as calico-node's: NODENAME, IP, IP_AUTODETECTION_METHOD, CALICO_NETWORKING_BACKEND,
-CALICO_IPV4POOL_CIDR, CALICO_IPV4POOL_VXLAN, FELIX_…, ETCD_ENDPOINTS, DATASTORE_TYPE.
+CALICO_IPV4POOL_CIDR, CALICO_IPV4POOL_IPIP, CALICO_IPV4POOL_VXLAN, FELIX_…, ETCD_ENDPOINTS, DATASTORE_TYPE.
 
 Other calls:
   ocicat node show [HOST] [-o json]        what the agent knows
   ocicat node status [HOST] [-o json]      its BGP sessions
-  ocicat node -felix-live -felix-ready     probes, exit code 0 or 1
+  ocicat node PROBE...                     probes, exit code 0 or 1:
+    ${probeFlags.join(" ")}
 
 Examples:
+  ETCD_ENDPOINTS=http://10.30.0.136:2379 CALICO_IPV4POOL_IPIP=Always ocicat node
   ETCD_ENDPOINTS=http://10.30.0.136:2379 CALICO_NETWORKING_BACKEND=vxlan CALICO_IPV4POOL_VXLAN=Always ocicat node
   ocicat node --root /srv/host-1`,
     );

@@ -27,6 +27,7 @@ const checks: Readonly<Record<string, Check>> = {
   "bird-ready": (host, timeoutMs) => birdReady(4, "-bird-ready", "BIRD is not ready", host, timeoutMs),
   "bird6-ready": (host, timeoutMs) => birdReady(6, "-bird6-ready", "BIRD6 is not ready", host, timeoutMs),
 };
+export const probeFlags: readonly string[] = Object.keys(checks).map((name) => `-${name}`);
 const THRESHOLD = "threshold-time";
 const DEFAULT_THRESHOLD_MS = 30_000;
 
@@ -74,7 +75,7 @@ function parse(
       thresholdMs = millis;
     } else if (!Object.hasOwn(checks, name) || (value !== undefined && value !== "true" && value !== "false")) {
       return {
-        error: `'${arg}' cannot stand beside a probe: use -${Object.keys(checks).join(", -")}, -${THRESHOLD}=30s`,
+        error: `'${arg}' cannot stand beside a probe: use ${probeFlags.join(", ")}, -${THRESHOLD}=30s`,
       };
     } else if (value !== "false") {
       wanted.push(name);
