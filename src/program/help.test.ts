@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { shippedTopologies } from "../lab/topologies/shipped.ts";
 import { isProbe } from "./node/probes.ts";
 import { run } from "./run.ts";
 
@@ -22,4 +23,10 @@ test("the help of node names every probe, and the pool's modes of both backends"
   }
   assert.match(help, /CALICO_IPV4POOL_IPIP, CALICO_IPV4POOL_VXLAN/);
   assert.match(help, /CALICO_IPV4POOL_IPIP=Always ocicat node/);
+});
+
+test("the help of lab up names every topology that ships", async () => {
+  const help = (await helpOf("lab", "up")).replaceAll(/\s+/g, " ");
+  for (const { name } of shippedTopologies) assert.ok(help.includes(`${name},`), name);
+  assert.ok(help.includes("many-N, or a YAML file)"), help);
 });

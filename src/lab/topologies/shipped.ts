@@ -17,6 +17,9 @@ export const shippedTopologies: readonly Topology[] = [
   torPerRackMixed,
 ];
 
+/** What `shippedTopology` takes, for people. */
+export const shippedNames: readonly string[] = [...shippedTopologies.map(({ name }) => name), "many-N"];
+
 /** The topology of that name; `many-N` is generated for N from 2 to 500. Undefined for any other name. */
 export function shippedTopology(name: string): Topology | undefined {
   const count = /^many-(\d{1,3})$/.exec(name)?.[1];

@@ -5,7 +5,7 @@ import { whyNoTap } from "../../adapter/linux/tap-device.ts";
 import { CodedError } from "../../base/errors.ts";
 import { nearest } from "../../base/nearest.ts";
 import { carriedFor, withBackend } from "../../lab/cluster.ts";
-import { shippedTopologies, shippedTopology } from "../../lab/topologies/shipped.ts";
+import { shippedNames, shippedTopology } from "../../lab/topologies/shipped.ts";
 import type { Backend, Topology } from "../../lab/topology.ts";
 import { readTopology } from "../../lab/topology-file.ts";
 import type { ProcessHost } from "../process-host.ts";
@@ -28,12 +28,11 @@ function findTopology(host: ProcessHost, name: string): Topology {
   if (shipped) return shipped;
   const file = path.resolve(host.cwd, name);
   if (/\.(ya?ml|json)$/.test(name) || fs.existsSync(file)) return readTopology(readText(file), name);
-  const known = [...shippedTopologies.map((topology) => topology.name), "many-N"];
-  const near = nearest(name, known);
+  const near = nearest(name, shippedNames);
   const hint = near === undefined ? "" : `; did you mean '${near}'?`;
   throw new TopologyError(
     "noTopology",
-    `no topology '${name}' (there is: ${known.join(", ")}, or a YAML file)${hint}`,
+    `no topology '${name}' (there is: ${shippedNames.join(", ")}, or a YAML file)${hint}`,
     {
       name,
     },

@@ -1,6 +1,7 @@
 /** The words of `ocicat lab`, each with what it takes and what it does. */
 import { type Command, Option } from "commander";
 import { backends } from "../../lab/cluster.ts";
+import { shippedNames } from "../../lab/topologies/shipped.ts";
 import type { Backend } from "../../lab/topology.ts";
 import type { ProcessHost } from "../process-host.ts";
 
@@ -31,8 +32,7 @@ const lab = async <K extends string>(
 export const labWords: readonly LabWord[] = [
   {
     usage: "up <topology>",
-    summary:
-      "build a lab (aws-two-subnets, packet-life, kans-cross-subnet, kans-router-peer, reflectors, tor-per-rack, many-N, or a YAML file) and hold it until Ctrl-C",
+    summary: `build a lab (${shippedNames.join(", ")}, or a YAML file) and hold it until Ctrl-C`,
     examples: ["up aws-two-subnets", "up aws-two-subnets --backend vxlan", "up many-8 --name eight --detach"],
     needsLab: false,
     define: (command) =>
