@@ -2,7 +2,7 @@
 import { CodedError } from "../../base/errors.ts";
 import { StoreError } from "../../port/store.ts";
 import { placeLine } from "../../resources/input/decode.ts";
-import { at } from "../../resources/kinds/kind.ts";
+import { at, textAt } from "../../resources/kinds/kind.ts";
 import { ResourceError } from "../../resources/problems.ts";
 import type { Target } from "./targets.ts";
 
@@ -129,14 +129,23 @@ export function reportDeletes(outcome: Outcome, io: Io): number {
   return failures.length === 0 ? 0 : 1;
 }
 
-/** Says of each kind that was written, and of each field that was set, that it is only stored so far. */
+/** Says of each kind that was written, of each name, and of each field that was set, that it is only stored so far. */
 export function tellNotEnforced(targets: readonly Target[], io: Io): void {
   const rows = new Map(targets.map(({ row }) => [row.kind, row]));
   for (const { kind, notEnforced } of rows.values()) {
     if (notEnforced !== undefined)
       io.err(`ocicat: ${kind} is stored, but this version does not act on it: ${notEnforced}\n`);
   }
-  for (const line of new Set(targets.flatMap(fieldsNotEnforced))) io.err(line);
+  for (const line of new Set(targets.flatMap((target) => [...nameNotEnforced(target), ...fieldsNotEnforced(target)])))
+    io.err(line);
+}
+
+function nameNotEnforced({ row, object }: Target): readonly string[] {
+  const name = textAt(object, "metadata", "name");
+  const why = row.notEnforcedName?.(name);
+  return why === undefined
+    ? []
+    : [`ocicat: ${row.kind} is acted on, but this version does not act on one named '${name}': ${why}\n`];
 }
 
 function fieldsNotEnforced({ row, object }: Target): readonly string[] {

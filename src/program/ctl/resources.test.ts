@@ -553,6 +553,12 @@ test("what the cluster keeps itself is read only; what is not enforced yet says 
     (await runner.ocicat(["apply", "-f", "-"], resource("BGPConfiguration", "default", severity))).err,
     /act on spec\.logSeverityScreen: the agent logs for BGP too/,
   );
+  const named = (name: string) => runner.ocicat(["apply", "-f", "-"], resource("BGPConfiguration", name, {}));
+  assert.equal((await named("node.worker-1")).err, "");
+  assert.equal(
+    (await named("defualt")).err,
+    "ocicat: BGPConfiguration is acted on, but this version does not act on one named 'defualt': only 'default' and 'node.NAME' are used\n",
+  );
   const rack = { peerSelector: "all()", localASNumber: 65001, ttlSecurity: 1 };
   assert.equal(
     (await runner.ocicat(["apply", "-f", "-"], resource("BGPPeer", "rack", rack))).err,

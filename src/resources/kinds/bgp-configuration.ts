@@ -117,6 +117,8 @@ export const bgpConfiguration: KindRow = {
   name: subdomainName,
   spec,
   validate,
+  notEnforcedName: (name) =>
+    name === "default" || name.startsWith("node.") ? undefined : "only 'default' and 'node.NAME' are used",
   notEnforcedFields: {
     logSeverityScreen: { why: "the agent logs for BGP too, as FelixConfiguration says", unless: "Info" },
     serviceClusterIPs: services,

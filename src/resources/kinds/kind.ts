@@ -49,6 +49,8 @@ export interface KindRow {
   readonly isReadOnly?: true;
   /** Said on apply while this version stores the kind and does not act on it yet. */
   readonly notEnforced?: string;
+  /** The same of objects by their name, of a kind that is acted on otherwise: why, undefined for a name that is used. */
+  notEnforcedName?(name: string): string | undefined;
   /** The same of fields of the spec, of a kind that is acted on otherwise. */
   readonly notEnforcedFields?: Readonly<Record<string, NotEnforcedField>>;
 }
