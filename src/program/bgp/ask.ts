@@ -55,16 +55,11 @@ export async function agentsAsked(host: ProcessHost, { names, lab, peer }: Asked
 }
 
 /** The answers of the agents, in their order. */
-export async function answersOf<T extends object>(
+export const answersOf = <T extends object>(
   agents: readonly AgentAddress[],
   path: string,
-): Promise<readonly (OnHost & T)[]> {
-  const answers: (OnHost & T)[] = [];
-  for (const agent of agents) {
-    answers.push({ host: agent.host, ...((await askAgent(agent.socket, path)) as unknown as T) });
-  }
-  return answers;
-}
+): Promise<readonly (OnHost & T)[]> =>
+  Promise.all(agents.map(async ({ host, socket }) => ({ host, ...((await askAgent(socket, path)) as unknown as T) })));
 
 /** The lines of each agent's answer. */
 export async function linesOf<T extends object>(
