@@ -258,7 +258,7 @@ describe("reflectors", { skip, timeout: 600_000 }, () => {
       await eventually(async () =>
         assert.match(
           await why(),
-          /removed by configuration; kept until another tells the prefix, for (?:30|[12]?\d) s at most/,
+          /ended by a change of configuration; kept until another tells the prefix, for (?:30|[12]?\d) s at most/,
         ),
       );
       assert.deepEqual(await sessions(bed, "worker-1"), []);
