@@ -4,9 +4,8 @@ import { agentLines, askAgent } from "../../adapter/agent-client.ts";
 import { CodedError } from "../../base/errors.ts";
 import { formatJson, type Json } from "../../base/json.ts";
 import { formatYaml } from "../../ctl/output/yaml-text.ts";
-import { formatAddress, tryParseAddress } from "../../ip/address.ts";
 import { type AgentAddress, agentsOf } from "../agents.ts";
-import type { BgpReport, BgpSessionReport } from "../node/bgp-report.ts";
+import { type BgpReport, type BgpSessionReport, isSessionTo } from "../node/bgp-report.ts";
 import type { ProcessHost } from "../process-host.ts";
 
 export interface ShowOptions {
@@ -100,12 +99,8 @@ export function sessionsTo(
   peer: string,
   reports: readonly (OnHost & BgpReport)[],
 ): readonly (OnHost & BgpSessionReport)[] {
-  const parsed = tryParseAddress(peer);
-  const text = parsed === undefined ? undefined : formatAddress(parsed);
   const found = reports.flatMap(({ host, sessions }) =>
-    sessions
-      .filter(({ name, address, node }) => name === peer || address === text || node === peer)
-      .map((session) => ({ host, ...session })),
+    sessions.filter(isSessionTo(peer)).map((session) => ({ host, ...session })),
   );
   if (found.length > 0) return found;
   // What keeps sessions from being is the likely reason.

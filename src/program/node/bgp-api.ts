@@ -15,12 +15,12 @@ import { bgpDangers, type PeerState } from "../../insight/bgp-dangers.ts";
 import { type RouteQuery, routesOf } from "../../insight/bgp-routes.ts";
 import { type WhyReport, whyPrefix } from "../../insight/bgp-why.ts";
 import type { Verification } from "../../insight/verify.ts";
-import { formatAddress, type IpAddress, tryParseAddress } from "../../ip/address.ts";
+import { type IpAddress, tryParseAddress } from "../../ip/address.ts";
 import { hostPrefix, type Prefix, prefixOf, tryParsePrefix } from "../../ip/prefix.ts";
 import { TurnBudget } from "../../kernel/turn-budget.ts";
 import type { Clock, WallClock } from "../../port/clock.ts";
 import type { TappedMessage } from "../../speaker/message-tap.ts";
-import { type BgpReport, type BgpSessionReport, bgpReport } from "./bgp-report.ts";
+import { type BgpReport, type BgpSessionReport, bgpReport, isSessionTo } from "./bgp-report.ts";
 import { type ApiAnswer, ApiError } from "./http-api.ts";
 import type { NodeBgp } from "./node-bgp.ts";
 
@@ -55,7 +55,9 @@ export class BgpApi {
   answer(path: string, query: URLSearchParams): ApiAnswer | undefined {
     switch (path) {
       case "":
-        return query.get("unanswered") === "1" ? { json: this.#asked() } : { json: this.#bgpOrNothing() };
+        return {
+          json: query.get("unanswered") === "1" ? this.#askedReport().then(orNothing) : orNothing(this.report()),
+        };
       case "/routes":
         return { lines: this.#routes(this.#routeQuery(query)) };
       case "/why":
@@ -69,14 +71,9 @@ export class BgpApi {
     }
   }
 
-  #bgpOrNothing(unanswered?: ReadonlySet<string>): { readonly bgp?: BgpReport } {
-    const bgp = this.report(unanswered);
-    return bgp ? { bgp } : {};
-  }
-
-  /** For who looks at sessions: a second or two where a peer's host answers nothing. */
-  async #asked(): Promise<{ readonly bgp?: BgpReport }> {
-    return this.#bgpOrNothing(new Set(await this.#deps.bgp?.speaker?.unanswered()));
+  /** The report with peers asked: takes a second or two where a peer's host answers nothing. */
+  async #askedReport(): Promise<BgpReport | undefined> {
+    return this.report(new Set(await this.#deps.bgp?.speaker?.unanswered()));
   }
 
   /** What is known of the sessions, `unanswered` of those whose peers were asked; undefined where the agent speaks no BGP. */
@@ -101,11 +98,10 @@ export class BgpApi {
 
   /** For `verify`: peers that have vanished, and what nobody told. */
   async dangers(): Promise<Pick<Verification, "dangers" | "reports">> {
-    const unanswered = new Set(await this.#deps.bgp?.speaker?.unanswered());
-    const report = this.report(unanswered);
+    const report = await this.#askedReport();
     if (!report) return { dangers: [], reports: [] };
     const { dangers, reports } = await bgpDangers(
-      { peers: report.sessions.map((session) => peerState(session, unanswered)), retired: report.retired },
+      { peers: report.sessions.map(peerState), retired: report.retired },
       this.#deps.agent.view,
       { leadsTo: (prefix) => this.#leadsTo(prefix), whyNot: (prefix) => this.#whyNot(prefix) },
       this.#deps.clock,
@@ -215,10 +211,7 @@ export class BgpApi {
 
   /** Sessions by their name, by the peer's address, by the name of its node. Throws ApiError `noSuchPeer`. */
   #sessions(peer: string): readonly string[] {
-    const all = this.report()?.sessions ?? [];
-    const address = tryParseAddress(peer);
-    const text = address === undefined ? undefined : formatAddress(address);
-    const found = all.filter((each) => each.name === peer || each.address === text || each.node === peer);
+    const found = (this.report()?.sessions ?? []).filter(isSessionTo(peer));
     if (found.length > 0) return found.map(({ name }) => name);
     throw new ApiError("noSuchPeer", `no session to '${peer}' here: 'ocicat bgp peers' lists them`, {});
   }
@@ -230,14 +223,16 @@ export class BgpApi {
   }
 }
 
-function peerState(session: BgpSessionReport, unanswered: ReadonlySet<string>): PeerState {
+const orNothing = (bgp: BgpReport | undefined): { readonly bgp?: BgpReport } => (bgp ? { bgp } : {});
+
+function peerState(session: BgpSessionReport): PeerState {
   const { name, node, state, findings, receivedPrefixes, stalePrefixes, problems } = session;
   const [first] = findings;
   return {
     session: name,
     ...(node === undefined ? {} : { node }),
     state,
-    isUnanswered: unanswered.has(name),
+    isUnanswered: findings.some(({ kind }) => kind === "unanswered"),
     ...(first ? { why: first.what } : {}),
     received: receivedPrefixes,
     stale: stalePrefixes,

@@ -3,7 +3,7 @@ import type { SpeakerConfig } from "../../bgp/config.ts";
 import { familyName } from "../../bgp/message/family.ts";
 import type { Negotiated } from "../../bgp/session/negotiate.ts";
 import { type PeerRow, sinceText } from "../../ctl/node-status.ts";
-import { familyOf, formatAddress, type IpAddress } from "../../ip/address.ts";
+import { familyOf, formatAddress, type IpAddress, tryParseAddress } from "../../ip/address.ts";
 import { diagnose, type Finding } from "../../speaker/diagnosis.ts";
 import type { ListenerStatus, Said, SessionStatus, SpeakerStatus } from "../../speaker/types.ts";
 
@@ -67,6 +67,13 @@ export interface BgpSessionReport {
   readonly waitingOctets: number;
   readonly counters: SessionStatus["counters"];
   readonly problems: readonly string[];
+}
+
+/** Whether a session is the one that is meant by its name, by the peer's address, or by the name of its node. */
+export function isSessionTo(peer: string): (session: Pick<BgpSessionReport, "name" | "address" | "node">) => boolean {
+  const parsed = tryParseAddress(peer);
+  const text = parsed === undefined ? undefined : formatAddress(parsed);
+  return ({ name, address, node }) => name === peer || address === text || node === peer;
 }
 
 export interface SaidReport {
