@@ -2,15 +2,16 @@
  * The table `ip calico`, as Felix lays it out in nftables mode (calico-dataplane 3.11): parts with names of their own that share
  * it. One item, so that rules and the sets they look into change in one transaction.
  */
-import type { NftTable, TablePart } from "../netlink/nftables/tree.ts";
+import type { NftTable, TableKey, TablePart } from "../netlink/nftables/tree.ts";
 import { type Fragment, nothing } from "./fragment.ts";
 import { natOfPools } from "./nat/pools.ts";
 import { tunnelInputOfNodes } from "./tunnels/ipip-input.ts";
 import type { View } from "./view.ts";
 
+export const calicoTableKey: TableKey = { family: "ip", name: "calico" };
+
 export const calicoTable = (parts: readonly TablePart[]): NftTable => ({
-  family: "ip",
-  name: "calico",
+  ...calicoTableKey,
   sets: parts.flatMap(({ sets }) => sets),
   chains: parts.flatMap(({ chains }) => chains),
 });

@@ -23,7 +23,9 @@ export function workloadSessions(own: OwnSpeaker, peer: BgpPeer, view: View): Fr
   const { selector, asn } = target;
   const about = `BGPPeer(${name})`;
   if (asn === undefined) return { reports: [`${about} opens no session: it has no asNumber`] };
-  const sessions = Array.from(selectedPods(selector, view), ({ address }) =>
+  const pods = [...selectedPods(selector, view)];
+  if (pods.length === 0) return nothing;
+  const sessions = pods.map(({ address }) =>
     sessionPiece({
       own,
       end: { address, port: undefined, asn, clusterId: undefined },
@@ -36,8 +38,7 @@ export function workloadSessions(own: OwnSpeaker, peer: BgpPeer, view: View): Fr
       settings: { ...plainSettings, usesNodeAddress: false, localAsn: settings.localAsn, filters: settings.filters },
     }),
   );
-  if (sessions.length === 0) return nothing;
-  const items = [...selectedPods(selector, view)].flatMap((pod) => peeringItem(pod, view) ?? []);
+  const items = pods.flatMap((pod) => peeringItem(pod, view) ?? []);
   const addresses = [...new Map(items.map((item) => [addressKey(item), item])).values()];
   return { bgp: { sessions }, ...(addresses.length === 0 ? {} : { addresses }) };
 }
