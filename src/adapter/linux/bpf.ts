@@ -51,10 +51,9 @@ export class LinuxBpf implements Bpf {
     const load = (fields: readonly Field[]): number => {
       const structure = attributes(64, fields);
       structure.write(name.slice(0, NAME_OCTETS - 1), 48, "latin1");
-      let result = tryBpf("loadProgram", structure);
-      for (let attempt = 1; result === -EAGAIN && attempt < LOAD_ATTEMPTS; attempt++) {
+      let result = -EAGAIN;
+      for (let attempt = 0; result === -EAGAIN && attempt < LOAD_ATTEMPTS; attempt++)
         result = tryBpf("loadProgram", structure);
-      }
       return result;
     };
     const fd = load(plain);
