@@ -35,6 +35,12 @@ for (const [text, octets, write] of rows) {
   test(text, () => assert.equal(hex(write(new Assembler()).assemble()), octets));
 }
 
+test("a jump beyond the packet's end compares whole registers", () => {
+  const program = new Assembler().jumpIfBeyond("r4", "r3", "end").exit(0).label("end").exit(2);
+  // if r4 > r3 goto +2
+  assert.equal(hex(program.assemble()).slice(0, 16), "2d34020000000000");
+});
+
 test("jumps count the instructions between them and their label", () => {
   const program = new Assembler()
     .jumpIf("r2", "notEqual", 8, "end")

@@ -104,6 +104,13 @@ export class Assembler {
     });
   }
 
+  /** Jumps when a pointer into the packet is beyond the end of what lies in one piece. */
+  jumpIfBeyond(pointer: Register, end: Register, label: string): this {
+    this.#jumps.push({ at: this.#instructions.length, label });
+    const code = Class.jump | comparisons.above | FROM_REGISTER;
+    return this.#add({ code, destination: pointer, source: end });
+  }
+
   /** Jumps when a call's result (a number, or a pointer that may be null) is zero, or is not. */
   jumpIfResult(comparison: "equal" | "notEqual", label: string): this {
     this.#jumps.push({ at: this.#instructions.length, label });

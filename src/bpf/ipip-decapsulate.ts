@@ -9,14 +9,13 @@
  */
 import type { Ipv4 } from "../ip/address.ts";
 import { Assembler } from "./assembler.ts";
-import { fold } from "./checksum.ts";
+import { fold, sumWords } from "./checksum.ts";
 import {
   BEHIND_ETHERNET,
   COMES_IN,
   ContextAt,
   Ecn,
   ETHERNET_OCTETS,
-  FRAME,
   FRAME_OCTETS,
   HEADER,
   IPV4_OCTETS,
@@ -31,6 +30,7 @@ import {
   Verdict,
 } from "./ipip-frame.ts";
 import { learnPathMtu, type PathMtuMaps, passUnlessWhole } from "./ipip-path-mtu.ts";
+import { loadFrame } from "./load-frame.ts";
 
 /** The keys of `sources` are the nodes that may send, four octets in network order. */
 export interface DecapsulationParameters extends PathMtuMaps {
@@ -79,9 +79,9 @@ function selection(program: Assembler, local: Ipv4): void {
     .load(4, "r2", "r6", ContextAt.protocol)
     .jumpIf("r2", "notEqual", PROTOCOL_IPV4, "pass")
     .load(4, "r2", "r6", ContextAt.vlanPresent)
-    .jumpIf("r2", "notEqual", 0, "pass")
-    .call("loadBytes", "r6", 0, { stack: FRAME }, FRAME_OCTETS)
-    .jumpIfResult("notEqual", "pass")
+    .jumpIf("r2", "notEqual", 0, "pass");
+  loadFrame(program, "pass");
+  program
     .load(4, "r2", "r10", HEADER + Ipv4At.destination)
     .jumpIf("r2", "notEqual", loaded32(local), "pass")
     .load(1, "r2", "r10", HEADER + Ipv4At.protocol)
@@ -92,7 +92,7 @@ function selection(program: Assembler, local: Ipv4): void {
 /** A whole packet with a header of 20 octets whose checksum is right. Fragments, and headers with options, are the stack's affair. */
 function soundness(program: Assembler): void {
   passUnlessWhole(program);
-  program.call("checksumDifference", 0, 0, { stack: HEADER }, IPV4_OCTETS, 0);
+  sumWords(program, { at: HEADER, count: IPV4_OCTETS });
   fold(program);
   program.jumpIf("r0", "notEqual", 0xffff, "drop");
 }

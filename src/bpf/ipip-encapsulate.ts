@@ -18,7 +18,6 @@ import {
   Ecn,
   ETHERNET_OCTETS,
   FRAME,
-  FRAME_OCTETS,
   Fragment,
   HEADER,
   IPV4_OCTETS,
@@ -33,6 +32,7 @@ import {
 } from "./ipip-frame.ts";
 import { askPathMtu } from "./ipip-path-mtu.ts";
 import { answerTooLong } from "./ipip-too-long.ts";
+import { loadFrame } from "./load-frame.ts";
 
 export interface EncapsulationParameters {
   /** Source of the outer header. */
@@ -54,9 +54,9 @@ export function encapsulation({ local, parent, tunnel, pathMtus }: Encapsulation
   const program = new Assembler()
     .alu("move", "r6", "r1")
     .load(4, "r2", "r6", ContextAt.protocol)
-    .jumpIf("r2", "notEqual", PROTOCOL_IPV4, "drop")
-    .call("loadBytes", "r6", 0, { stack: FRAME }, FRAME_OCTETS)
-    .jumpIfResult("notEqual", "drop")
+    .jumpIf("r2", "notEqual", PROTOCOL_IPV4, "drop");
+  loadFrame(program, "drop");
+  program
     .load(2, "r2", "r10", FRAME)
     .jumpIf("r2", "notEqual", loaded16(MAC_PREFIX), "drop")
     .load(1, "r2", "r10", HEADER + Ipv4At.version)

@@ -27,7 +27,14 @@ export const Ipv4At = {
 } as const;
 
 /** Octets into struct __sk_buff (linux/bpf.h). */
-export const ContextAt = { length: 0, protocol: 16, vlanPresent: 20, segmentOctets: 176 } as const;
+export const ContextAt = {
+  length: 0,
+  protocol: 16,
+  vlanPresent: 20,
+  data: 76,
+  dataEnd: 80,
+  segmentOctets: 176,
+} as const;
 
 /** A frame's first 34 octets on the stack: Ethernet's header, and IPv4's at a multiple of four, as the verifier wants it. */
 export const FRAME = -42;

@@ -97,8 +97,9 @@ function sumOfQuoted(program: Assembler): void {
       .call("loadBytes", "r6", ETHERNET_OCTETS + index * PIECE_OCTETS, { stack: PIECE }, PIECE_OCTETS)
       .jumpIfResult("notEqual", "drop")
       .call("checksumDifference", 0, 0, { stack: PIECE }, PIECE_OCTETS, before as 0 | "r9")
-      .alu("move", "r9", "r0");
+      .alu32("move", "r9", "r0");
   }
+  program.alu("move", "r0", "r9");
   fold(program);
   program.alu("move", "r9", "r0").load(1, "r2", "r10", HEADER + Ipv4At.protocol);
   for (const [protocol, at] of Object.entries(checksumsAt)) {
