@@ -46,7 +46,7 @@ const PREFIXES = 512;
 /** Read before they are decided: as many as make a batch for those who are told, where ten prefixes come in a message. */
 const OCTETS_TOGETHER = 8192;
 /** Of a turn, for taking in and for telling each. */
-const STRETCH_MS = 5;
+const STRETCH_MS = 3;
 /** A peer that has so much to read is given no more for now. */
 const MOST_WAITING_OCTETS = 1 << 18;
 /** RFC 4724 section 4.2: how long a peer that is back may take to tell everything again. */
