@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { Framer } from "../bgp/message/framer.ts";
 import { decodeMessage } from "../bgp/message/message-codec.ts";
 import { type Batch, silence } from "../bgp/rib/types.ts";
 import { attributesOf, contextOf } from "../testing/bgp-values.ts";
 import { codeOf, textOf } from "../testing/speaker-world.ts";
-import { BatchEncoder } from "./batch-encoder.ts";
+import { BatchEncoder, type EncodedBatch } from "./batch-encoder.ts";
 
 const context = contextOf();
 
@@ -67,3 +68,41 @@ test("a route that no message has room for is counted, and the others go", () =>
   const large = new BatchEncoder().encode(batch({ announced }), { ...context, extendedMessage: true });
   assert.equal(large.unsendable, 0);
 });
+
+test("who is not told some of a batch gets the same octets as if it were a batch of its own", () => {
+  const communities = (count: number) => ({ communities: Array.from({ length: count }, (_, index) => index) });
+  const announcement = fc.record({
+    attributes: fc.constantFrom(
+      attributesOf("10.0.0.1"),
+      attributesOf("fd00::1"),
+      attributesOf("10.0.0.1", communities(1100)),
+    ),
+    count: fc.integer({ min: 1, max: 1500 }),
+    isHidden: fc.boolean(),
+  });
+  const announcements = fc.array(announcement, { maxLength: 6 });
+  fc.assert(
+    fc.property(announcements, fc.boolean(), (all, isWithdrawing) => {
+      const announced = all.map(({ attributes, count }) => ({
+        attributes,
+        prefixes: Array.from({ length: count }, (_, at) =>
+          codeOf(typeof attributes.nextHop === "number" ? `10.${at >> 8}.${at & 255}.0/24` : `fd00:${at}::/64`),
+        ),
+      }));
+      const whole = batch({ announced, withdrawn: [codeOf("10.200.0.0/24")] });
+      const without = all.flatMap(({ isHidden }, place) => (isHidden ? [place] : []));
+      const part = batch({
+        withdrawn: isWithdrawing ? [codeOf("10.201.0.0/24"), codeOf("fd01::/64")] : [],
+        announced: announced.filter((_, place) => !without.includes(place)),
+      });
+      const encoder = new BatchEncoder();
+      assert.deepEqual(
+        encoder.encode({ ...part, partOf: { whole, without } }, context),
+        plainly(encoder.encode(part, context)),
+      );
+    }),
+    { numRuns: 200 },
+  );
+});
+
+const plainly = ({ octets, messages, unsendable }: EncodedBatch) => ({ octets, messages, unsendable });

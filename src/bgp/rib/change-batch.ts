@@ -44,21 +44,24 @@ export class ChangeBatch {
 
   /** What the peer is to be sent of it; the same object for all peers that no route of it came from. */
   viewFor(peer: Peer): Batch {
-    if (!this.#peers.has(peer) && !this.#nextHops.has(peer.session.peerAddress)) {
-      this.#shared ??= batchOf(this.#withdrawn, [...this.#announcements.values()]);
-      return this.#shared;
-    }
+    this.#shared ??= { ...silence, withdrawn: this.#withdrawn, announced: [...this.#announcements.values()] };
+    const whole = this.#shared;
+    if (!this.#peers.has(peer) && !this.#nextHops.has(peer.session.peerAddress)) return whole;
     const withdrawn = this.prefixes.filter((_, at) => {
       const before = this.before[at];
       const after = this.#after[at];
       const wasTold = before && !hiddenFrom(before, peer);
       return wasTold && !(after && !hiddenFrom(after, peer));
     });
-    const announced = [...this.#announcements].filter(([exported]) => !hiddenFrom(exported, peer));
-    return batchOf(
-      withdrawn,
-      announced.map(([, announcement]) => announcement),
-    );
+    const without: number[] = [];
+    let place = 0;
+    for (const exported of this.#announcements.keys()) {
+      if (hiddenFrom(exported, peer)) without.push(place);
+      place++;
+    }
+    const isHidden = new Set(without);
+    const announced = whole.announced.filter((_, at) => !isHidden.has(at));
+    return { ...silence, withdrawn, announced, partOf: { whole, without } };
   }
 
   #concerns({ peer, attributes }: Exported): void {
@@ -66,11 +69,5 @@ export class ChangeBatch {
     this.#nextHops.add(attributes.nextHop);
   }
 }
-
-const batchOf = (withdrawn: readonly PrefixCode[], announced: readonly Announcement[]): Batch => ({
-  ...silence,
-  withdrawn,
-  announced,
-});
 
 export const isEmpty = ({ withdrawn, announced }: Batch): boolean => withdrawn.length + announced.length === 0;

@@ -340,10 +340,21 @@ class Trial {
     const batch = this.rib.next(of, limit);
     const known = this.heard.get(of);
     if (!batch || !known) return false;
+    this.#comparePart(batch);
     this.#followRefresh(of, known, batch);
     hear(known, batch);
     this.marks.get(of)?.push(...batch.endOfRib);
     return true;
+  }
+
+  /** What a batch was made from says the same as the batch. */
+  #comparePart({ announced, partOf }: Batch): void {
+    if (!partOf) return;
+    const { whole, without } = partOf;
+    assert.deepEqual(
+      announced,
+      whole.announced.filter((_, place) => !without.includes(place)),
+    );
   }
 
   /** RFC 7313: what was known when a refresh began has been told again, or withdrawn, when it ends. */

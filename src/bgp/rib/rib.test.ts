@@ -84,6 +84,18 @@ test("sessions that share their policy are sent the same objects, which are made
   assert.equal(rib.counts().updateGroups, 1);
 });
 
+test("who announced some of a batch is given the others', and told which places they have in it", () => {
+  const rib = ribWith(["a", "b", "c"]);
+  rib.update("a", announce(attributes("10.0.0.1"), P1));
+  rib.update("b", announce(attributes("10.0.0.2"), P2));
+  const [toA, toB, toC] = ["a", "b", "c"].map((name) => all(rib, name)[0]);
+  assert.equal(toC?.partOf, undefined);
+  assert.deepEqual(toA?.partOf, { whole: toC, without: [0] });
+  assert.deepEqual(toA?.announced, [toC?.announced[1]]);
+  assert.deepEqual(toB?.partOf, { whole: toC, without: [1] });
+  assert.deepEqual(toB?.announced, [toC?.announced[0]]);
+});
+
 test("prefixes with equal attributes are announced together, those of a late joiner too", () => {
   const rib = ribWith(["a", "b"]);
   const [first, second] = [attributes("10.0.0.1"), attributes("10.0.0.1", [65001])];

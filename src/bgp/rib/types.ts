@@ -88,6 +88,8 @@ export interface Batch {
   readonly refreshing: readonly Family[];
   /** and has been sent. */
   readonly refreshed: readonly Family[];
+  /** Its announcements are those of a batch that others are given, but for some, by their ascending places there: what it was made from. */
+  readonly partOf?: { readonly whole: Batch; readonly without: readonly number[] };
 }
 
 /** A batch that says nothing. */
