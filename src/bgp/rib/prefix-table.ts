@@ -7,6 +7,7 @@
  */
 import type { Family } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
+import { IdCounts } from "./id-counts.ts";
 import { IdSet } from "./id-set.ts";
 import { IdTable } from "./id-table.ts";
 
@@ -44,7 +45,7 @@ function hashOf(code: number): number {
 
 export class PrefixTable {
   readonly #codes = new IdTable<PrefixCode>();
-  readonly #holds = new IdTable<number>();
+  readonly #holds = new IdCounts();
   /** Ids that were ever given. */
   #bound = 0;
   readonly #free: number[] = [];
@@ -116,7 +117,7 @@ export class PrefixTable {
   #give(prefix: PrefixCode): number {
     const id = this.#free.pop() ?? this.#bound++;
     this.#codes.set(id, prefix);
-    this.#holds.set(id, 1);
+    this.#holds.add(id, 1);
     return id;
   }
 
@@ -127,14 +128,17 @@ export class PrefixTable {
 
   /** Once more; the id must be held already. */
   holdId(id: number): void {
-    this.#holds.set(id, (this.#holds.get(id) ?? 0) + 1);
+    this.#holds.add(id, 1);
+  }
+
+  /** The same for all of them, some milliseconds for a million. */
+  holdAll(ids: IdSet): void {
+    this.#holds.addAll(ids);
   }
 
   /** Takes one hold back. */
   release(id: number): void {
-    const holds = (this.#holds.get(id) ?? 0) - 1;
-    this.#holds.set(id, holds);
-    if (holds > 0) return;
+    if (this.#holds.add(id, -1) > 0) return;
     const prefix = this.prefixOf(id);
     if (typeof prefix === "number") this.#remove(prefix);
     else {

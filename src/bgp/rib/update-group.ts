@@ -60,7 +60,7 @@ export class UpdateGroup {
     this.#origin = { group: origin, version: origin.#version };
     this.#told = origin.#told.copy();
     this.#toldIds.addAll(origin.#toldIds);
-    this.#toldIds.each((id) => context.table.holdId(id));
+    context.table.holdAll(this.#toldIds);
   }
 
   get size(): number {
