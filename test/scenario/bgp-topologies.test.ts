@@ -3,12 +3,11 @@
  * reflectors, and racks that are ASes of their own behind routers of three makes.
  */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { expectPaths, matrix } from "./check-matrix.ts";
 import { eventually } from "./eventually.ts";
 import { descendants, isRunning } from "./process-tree.ts";
-import { cannotRunLabs, rows, Testbed } from "./testbed.ts";
+import { cannotRunLabs, missingSpeaker, rows, Testbed } from "./testbed.ts";
 import { assertNothingLost, underTraffic } from "./traffic.ts";
 
 const skip = cannotRunLabs() ?? false;
@@ -334,10 +333,7 @@ describe("tor-per-rack", { skip, timeout: 600_000 }, () => {
   });
 });
 
-const missing = ["/usr/sbin/bird", "/usr/lib/frr/bgpd"].find((file) => !existsSync(file));
-const skipMixed = skip || (missing === undefined ? false : `needs ${missing} (packages bird2, frr)`);
-
-describe("tor-per-rack-mixed", { skip: skipMixed, timeout: 600_000 }, () => {
+describe("tor-per-rack-mixed", { skip: skip || (missingSpeaker() ?? false), timeout: 600_000 }, () => {
   let bed: Testbed;
 
   before(async () => {

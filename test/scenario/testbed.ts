@@ -49,6 +49,12 @@ export function cannotRunLabs(): string | undefined {
   return os.userInfo().uid === 0 ? undefined : "needs root";
 }
 
+/** Why `tor-per-rack-mixed` cannot run here, undefined when it can. */
+export function missingSpeaker(): string | undefined {
+  const missing = ["/usr/sbin/bird", "/usr/lib/frr/bgpd"].find((file) => !fs.existsSync(file));
+  return missing && `needs ${missing} (packages bird2, frr)`;
+}
+
 export class Testbed {
   readonly name: string;
   /** A folder of this lab's alone: its hosts share the machine's file system, and with it `/tmp`. */

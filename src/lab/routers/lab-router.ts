@@ -1,5 +1,6 @@
 /** A router of the lab: its place, and the programs that speak BGP on it. */
 import type { HostFolders } from "../../port/host-folders.ts";
+import type { PlaceFiles } from "../../port/place-files.ts";
 import type { Place, Places } from "../../port/places.ts";
 import type { ProgramSpec } from "../../port/programs.ts";
 import { Daemon, type DaemonDeps } from "../daemon.ts";
@@ -24,6 +25,7 @@ export interface RouterBgp {
 export interface LabRouterDeps extends DaemonDeps {
   readonly places: Places;
   readonly folders: HostFolders;
+  readonly files: PlaceFiles;
 }
 
 /** The package of Debian that has a speaker's programs. */
@@ -35,18 +37,24 @@ export function makeLabRouter(topology: Topology, name: string, deps: LabRouterD
   const folder = deps.folders.createRouter(name, spec ? speakerFiles(spec) : {});
   const place = deps.places.make(() => deps.folders.enterRouter(folder, name));
   if (!spec) return { name, place };
-  const programs = programsOf[spec.speaker](folder);
+  const canBecomeUsers = deps.files.read(place, SETGROUPS)?.trim() !== "deny";
+  const programs = programsOf[spec.speaker](folder, canBecomeUsers);
   const daemons = programs.map(
     ({ title, ...program }) => new Daemon(`${title} of router ${name}`, place, { ...program, env: ENVIRONMENT }, deps),
   );
   return { name, place, bgp: { spec, daemons, programs: programs.flatMap(({ file }) => file ?? []) } };
 }
 
+/** Says "deny" in a user namespace that was made without root, which has no user but one: user_namespaces(7). */
+const SETGROUPS = "/proc/self/setgroups";
+
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
 type SpeakerProgram = Omit<ProgramSpec, "env"> & { readonly title: string };
 
-const programsOf: Readonly<Record<RouterSpeaker, (folder: string) => readonly SpeakerProgram[]>> = {
+type ProgramsOf = (folder: string, canBecomeUsers: boolean) => readonly SpeakerProgram[];
+
+const programsOf: Readonly<Record<RouterSpeaker, ProgramsOf>> = {
   ocicat: (folder) => [
     { title: "the speaker", args: ["bgp", "run", "--config", `${folder}/router.yaml`], logFile: `${folder}/bgp.log` },
   ],
@@ -58,15 +66,17 @@ const programsOf: Readonly<Record<RouterSpeaker, (folder: string) => readonly Sp
       logFile: `${folder}/bird.log`,
     },
   ],
-  frr: (folder) => ["zebra", "bgpd"].map((name) => frrDaemon(name, folder)),
+  frr: (folder, canBecomeUsers) => ["zebra", "bgpd"].map((name) => frrDaemon(name, folder, canBecomeUsers)),
 };
 
-const frrDaemon = (name: string, folder: string): SpeakerProgram => ({
+/** Becomes user frr, as its package has it, or stays root, told to be in the group that zebra insists on. */
+const frrDaemon = (name: string, folder: string, canBecomeUsers: boolean): SpeakerProgram => ({
   title: name,
   file: `/usr/lib/frr/${name}`,
   args: [
     ...["-f", `/run/frr/${name}.conf`, "-i", `/run/frr/${name}.pid`, "-z", "/run/frr/zserv.api"],
     ...["--vty_socket", "/run/frr", "-P", "0", "--log", "stdout"],
+    ...(canBecomeUsers ? [] : ["-u", "root", "-g", "frrvty"]),
   ],
   logFile: `${folder}/${name}.log`,
 });
