@@ -10,6 +10,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "./eventually.ts";
+import { descendants } from "./process-tree.ts";
 import { cannotRunLabs, type Outcome, run } from "./testbed.ts";
 
 const checkout = path.resolve(import.meta.dirname, "../..");
@@ -57,6 +58,16 @@ function machine(root: string): string {
     ...mounts.filter((mount) => mount.includes(root)),
   ].join("\n");
 }
+
+/** Where the descriptors of a process lead. */
+const openFiles = (pid: number): string[] =>
+  fs.readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return "closed while we looked";
+    }
+  });
 
 const skip = cannotRunLabs() ?? false;
 
@@ -145,6 +156,27 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
     assert.equal(again.code, 0, again.stderr);
     await ocicat("lab", "down", "killed");
     assert.equal(fs.existsSync(folder), false);
+  });
+
+  test("a detached lab keeps nothing open of what its caller had open", async () => {
+    const file = path.join(root, "callers");
+    // Node keeps the lowest few from its children itself.
+    const script = 'exec 9>"$0" 40>"$0" && exec "$@"';
+    const words = ["lab", "up", topology, "--name", "detached", "--detach"];
+    const started = await run("bash", ["-c", script, file, ocicatCommand, ...words], {
+      env: { OCICAT_LAB_DIR: labs() },
+    });
+    assert.equal(started.code, 0, started.stderr);
+    const { pid } = record("detached");
+    const programs = descendants(pid);
+    assert.equal(programs.length, 3, "the store and two agents");
+    for (const one of [pid, ...programs.map((program) => program.pid)]) {
+      assert.deepEqual(
+        openFiles(one).filter((open) => open === file),
+        [],
+      );
+    }
+    await ocicat("lab", "down", "detached");
   });
 
   test("two labs of one topology run at once, named apart; commands ask which", async () => {

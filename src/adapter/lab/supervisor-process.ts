@@ -12,6 +12,7 @@ import { setTimeout } from "node:timers/promises";
 import { CodedError } from "../../base/errors.ts";
 import { lockFile } from "../lab-directory.ts";
 import { isLocked } from "../linux/file-lock.ts";
+import { closeOnExec } from "../linux/process.ts";
 import type { OcicatCommand } from "./programs.ts";
 
 export class SupervisorError extends CodedError<"failed" | "interrupted" | "noNamespaces", { logFile?: string }> {}
@@ -65,6 +66,7 @@ export function startSupervisor(start: SupervisorStart): Supervisor {
   const log = fs.openSync(logFile, "a", 0o600);
   try {
     const { file, args, env } = start.command;
+    closeOnExec();
     const child = spawn(
       "unshare",
       [...namespaceArguments(start.isRoot), "--", file, ...args, "lab", "supervise", start.folder],

@@ -1,4 +1,5 @@
-/** What a process of a lab owes its parent: to end with it. prctl(2). */
+/** What a process of a lab owes its parent: to end with it, prctl(2); and its children: no descriptor that is not theirs. */
+import fs from "node:fs";
 import { call, kernelError, pollReadable, tryCall } from "./libc.ts";
 
 const PR_SET_PDEATHSIG = 1;
@@ -14,9 +15,15 @@ export function dieWithParent(parentPid: number, signal: "SIGKILL" | "SIGTERM" =
   if (process.ppid !== parentPid) process.kill(process.pid, signal);
 }
 
-/** Keeps an inherited descriptor from children. */
-export function closeOnExec(fd: number): void {
-  call("fcntlInt", [fd, F_SETFD, FD_CLOEXEC], `descriptor ${fd}`);
+/**
+ * Keeps from children every descriptor but the standard ones. Those that Node opens are kept by Node; those that this
+ * process was started with it passes on, save the lowest few.
+ */
+export function closeOnExec(): void {
+  for (const fd of fs.readdirSync("/proc/self/fd").map(Number)) {
+    // What has been closed since, as that of the listing itself, fails.
+    if (fd > 2) tryCall("fcntlInt", [fd, F_SETFD, FD_CLOEXEC]);
+  }
 }
 
 /** x86-64 and arm64 have the same number. */

@@ -43,13 +43,12 @@ import { controlSocket, type ProgressLine, type SupervisorSpec, storeSocket } fr
 
 const PROGRESS_FD = 3;
 const STORE_LISTENER_FD = 4;
-const LOCK_FD = 5;
 
 export async function supervise(args: readonly string[], host: ProcessHost): Promise<number> {
   const [folder = ""] = args;
   const spec = parseJson(fs.readFileSync(path.join(folder, "spec.json"), "utf8")) as unknown as SupervisorSpec;
   if (spec.frontPid !== undefined) dieWithParent(spec.frontPid, "SIGTERM");
-  for (const fd of [PROGRESS_FD, STORE_LISTENER_FD, LOCK_FD]) closeOnExec(fd);
+  closeOnExec();
   const stopped = new Promise<void>((resolve) => {
     host.onSignal("SIGTERM", resolve);
     host.onSignal("SIGINT", resolve);
