@@ -12,10 +12,10 @@ command -v npm >/dev/null 2>&1 || {
   echo "ocicat: npm is missing; install Node.js 18 or newer with npm (Debian: apt-get install nodejs npm)" >&2
   exit 1
 }
-# The lock is the file's, held by the descriptor: it goes when this process goes, however that happens.
-
-exec 9>"${TMPDIR:-/tmp}/ocicat-setup-$(id -u)-$(pwd | cksum | cut -d" " -f1).lock"
-if command -v flock >/dev/null 2>&1; then flock 9; fi
+# The lock is the checkout's folder, held by the descriptor: nothing is left of it, and it goes when this process goes,
+# however that happens. Without flock, or on a file system that locks no folder, all work at once.
+exec 9<.
+if command -v flock >/dev/null 2>&1; then flock 9 || true; fi
 is_current && exit 0
 
 echo "ocicat: installing dependencies (once, some 400 MB) …" >&2
