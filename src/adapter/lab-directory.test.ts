@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import type { LabRecord } from "../port/lab-record.ts";
+import { unprivileged } from "../testing/unprivileged.ts";
 import { labFolders, labsRoot, listLabs, lockFile, recordFile, writeLabRecord } from "./lab-directory.ts";
 import { isLocked, tryLock } from "./linux/file-lock.ts";
 
@@ -50,6 +51,19 @@ test("only labs whose lock is held are listed, in order of names", async (t) => 
 
 test("a root that does not exist has no labs", async (t) => {
   assert.deepEqual(await listLabs(path.join(freshRoot(t), "none")), []);
+});
+
+test("labs of another user are not looked at", async (t) => {
+  const root = freshRoot(t);
+  fs.chmodSync(root, 0);
+  await assert.rejects(
+    unprivileged(() => listLabs(root)),
+    {
+      code: "othersLabs",
+      message: `this user may not look at the labs in ${root}; run the command as the user who brought them up`,
+    },
+  );
+  fs.chmodSync(root, 0o700);
 });
 
 test("a record that is no JSON, or of another version, is named", async (t) => {

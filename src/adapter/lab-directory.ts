@@ -8,7 +8,7 @@ import { CodedError } from "../base/errors.ts";
 import type { LabRecord } from "../port/lab-record.ts";
 import { isLocked } from "./linux/file-lock.ts";
 
-export class LabDirectoryError extends CodedError<"labRecord", { path: string }> {}
+export class LabDirectoryError extends CodedError<"labRecord" | "othersLabs", { path: string }> {}
 
 /** The folder of all labs of this user: `OCICAT_LAB_DIR`, or by the user's id. It need not exist yet. */
 export function labsRoot(env: Readonly<Record<string, string | undefined>>, uid: number): string {
@@ -26,7 +26,7 @@ export interface LabFolder {
   readonly state: "running" | "left";
 }
 
-/** Every lab folder below the root, in order of names; none when the root does not exist. */
+/** Every lab folder below the root, in order of names; none when the root does not exist. Throws LabDirectoryError. */
 export function labFolders(root: string): LabFolder[] {
   return subfolders(root).map((name) => {
     const folder = path.join(root, name);
@@ -81,7 +81,10 @@ function subfolders(root: string): string[] {
     const entries = fs.readdirSync(root, { withFileTypes: true });
     return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
   } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw failure;
+    const { code } = failure as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    if (code !== "EACCES") throw failure;
+    const message = `this user may not look at the labs in ${root}; run the command as the user who brought them up`;
+    throw new LabDirectoryError("othersLabs", message, { path: root });
   }
 }

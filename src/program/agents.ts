@@ -1,14 +1,14 @@
 /** Which agents a command speaks to: those of a lab's hosts, or the one of this host. */
 import os from "node:os";
+import type { AgentPlace } from "../adapter/agent-away.ts";
 import { DiskHostFiles } from "../adapter/host-facts.ts";
 import { CodedError } from "../base/errors.ts";
 import { chooseLab } from "./choose-lab.ts";
 import { OWN_SOCKET } from "./own-socket.ts";
 import type { ProcessHost } from "./process-host.ts";
 
-export interface AgentAddress {
+export interface AgentAddress extends AgentPlace {
   readonly host: string;
-  readonly socket: string;
 }
 
 class AgentsError extends CodedError<"noSuchHost", object> {}
@@ -24,7 +24,7 @@ async function agents(host: ProcessHost, lab?: string): Promise<readonly AgentAd
   if (given) return [{ host: THIS_HOST, socket: given }];
   const chosen = await chooseLab(host, lab);
   if (!chosen) return [{ host: THIS_HOST, socket: OWN_SOCKET }];
-  return chosen.hosts.map(({ name, agentSocket }) => ({ host: name, socket: agentSocket }));
+  return chosen.hosts.map(({ name, agentSocket }) => ({ host: name, socket: agentSocket, lab: chosen.name }));
 }
 
 /** The agents of these hosts, of all where none is named. Throws AgentsError for a host that is not there. */

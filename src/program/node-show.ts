@@ -25,8 +25,8 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
   const { lab, output } = command.opts<Options>();
   const [name] = command.args;
   const reports: NodeReport[] = [];
-  for (const { socket } of await agentsOf(host, command.args, lab))
-    reports.push((await askAgent(socket, "/v1/node")) as unknown as NodeReport);
+  for (const agent of await agentsOf(host, command.args, lab))
+    reports.push((await askAgent(agent, "/v1/node")) as unknown as NodeReport);
   if (output === "json") host.stdout.write(`${formatJson(name === undefined ? reports : reports[0], 2)}\n`);
   else host.stdout.write(reports.map(print).join("\n"));
   return 0;

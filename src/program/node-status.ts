@@ -52,9 +52,10 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
 }
 
 /** An agent that is away is a status, too: the others are shown. */
-async function statusOf({ host, socket }: AgentAddress): Promise<HostStatus> {
+async function statusOf(agent: AgentAddress): Promise<HostStatus> {
+  const { host } = agent;
   try {
-    const { bgp } = (await askAgent(socket, "/v1/bgp")) as unknown as { readonly bgp?: BgpReport };
+    const { bgp } = (await askAgent(agent, "/v1/bgp")) as unknown as { readonly bgp?: BgpReport };
     return { host, ...(bgp === undefined ? {} : { bgp }) };
   } catch (failure) {
     if (!(failure instanceof AgentError)) throw failure;

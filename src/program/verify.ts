@@ -38,9 +38,10 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
 
 const isAmiss = ({ differences, dangers }: Verification): boolean => differences.length > 0 || dangers.length > 0;
 
-async function ask({ host, socket }: AgentAddress): Promise<Answer> {
+async function ask(agent: AgentAddress): Promise<Answer> {
+  const { host } = agent;
   try {
-    return { host, verification: (await askAgent(socket, "/v1/verify")) as unknown as Verification };
+    return { host, verification: (await askAgent(agent, "/v1/verify")) as unknown as Verification };
   } catch (failure) {
     if (failure instanceof AgentError) return { host, error: failure.message };
     throw failure;

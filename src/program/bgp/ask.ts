@@ -58,7 +58,7 @@ export const answersOf = <T extends object>(
   agents: readonly AgentAddress[],
   path: string,
 ): Promise<readonly (OnHost & T)[]> =>
-  Promise.all(agents.map(async ({ host, socket }) => ({ host, ...((await askAgent(socket, path)) as unknown as T) })));
+  Promise.all(agents.map(async (agent) => ({ host: agent.host, ...((await askAgent(agent, path)) as unknown as T) })));
 
 /** The lines of each agent's answer. */
 export async function linesOf<T extends object>(
@@ -67,8 +67,7 @@ export async function linesOf<T extends object>(
 ): Promise<readonly (OnHost & T)[]> {
   const lines: (OnHost & T)[] = [];
   for (const agent of agents) {
-    for await (const line of await agentLines(agent.socket, path))
-      lines.push({ host: agent.host, ...(line as unknown as T) });
+    for await (const line of await agentLines(agent, path)) lines.push({ host: agent.host, ...(line as unknown as T) });
   }
   return lines;
 }

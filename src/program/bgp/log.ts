@@ -23,9 +23,9 @@ export async function watchLog(host: ProcessHost, names: readonly string[], opti
     host.onSignal("SIGINT", resolve);
     host.onSignal("SIGTERM", resolve);
   });
-  const begin = async ({ host: name, socket }: AgentAddress) => ({
-    name,
-    lines: await agentLines(socket, `/v1/bgp/log?${query}`),
+  const begin = async (agent: AgentAddress) => ({
+    name: agent.host,
+    lines: await agentLines(agent, `/v1/bgp/log?${query}`),
   });
   const follow = async ({ name, lines }: Awaited<ReturnType<typeof begin>>): Promise<void> => {
     for await (const line of lines) {

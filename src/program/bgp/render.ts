@@ -21,7 +21,7 @@ export async function renderBird(
     return EXIT_USAGE;
   }
   const path = `/v1/bgp/render${withPasswords ? "?passwords=1" : ""}`;
-  const { config } = (await askAgent(agent.socket, path)) as { readonly config: string };
+  const { config } = (await askAgent(agent, path)) as { readonly config: string };
   host.stdout.write(config);
   return 0;
 }

@@ -126,7 +126,10 @@ test("an agent that speaks no BGP, and one that is away, are not live", async (t
   assert.match((await run(["-bird-live"], await agent(t, 5, undefined))).out, /is not live: this agent runs no BGP/);
   const { code, out } = await run(["-bird-live"], { OCICAT_SOCKET: "/nowhere/s" });
   assert.equal(code, 1);
-  assert.match(out, /bird\/confd is not live: \/nowhere\/s: .*ENOENT.*is the agent running\?\n$/);
+  assert.match(
+    out,
+    /bird\/confd is not live: no agent answers at \/nowhere\/s: there is no such socket; .*'ocicat node'.*\n$/,
+  );
 });
 
 test("what is no probe beside one is wrong usage", async () => {

@@ -5,6 +5,7 @@
  * `-felix-live` for something else.
  */
 import http from "node:http";
+import { agentAwayText } from "../../adapter/agent-away.ts";
 import { CodedError, messageOf } from "../../base/errors.ts";
 import { parseDuration } from "../../compile/config/parsers.ts";
 import { OWN_SOCKET } from "../own-socket.ts";
@@ -143,9 +144,9 @@ async function birdLive(
   const backend = env["CALICO_NETWORKING_BACKEND"];
   if (backend === "vxlan" || backend === "none")
     throw new ProbeError(`${what}: the backend is ${backend}, which runs no BGP: leave ${flag} out`);
-  const socketPath = env["OCICAT_SOCKET"] || OWN_SOCKET;
-  const { status, body } = await get({ socketPath, path: "/v1/bgp", timeoutMs }).catch((failure: unknown) => {
-    throw new ProbeError(`${what}: ${socketPath}: ${messageOf(failure)}; is the agent running?`);
+  const socket = env["OCICAT_SOCKET"] || OWN_SOCKET;
+  const { status, body } = await get({ socketPath: socket, path: "/v1/bgp", timeoutMs }).catch((failure: Error) => {
+    throw new ProbeError(`${what}: ${agentAwayText({ socket }, failure)}`);
   });
   if (status !== 200) throw new ProbeError(`${what}: the agent answers ${status}: ${body}`);
   const { bgp } = JSON.parse(body) as { readonly bgp?: BgpReport };
