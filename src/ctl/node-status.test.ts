@@ -39,7 +39,7 @@ No IPv6 peers found.
 
 test("more columns stand behind calicoctl's", () => {
   const rows = [peer("10.30.0.56", { node: "worker-1", receivedPrefixes: 3, flaps: 1 })];
-  const lines = nodeStatusText(rows, true).split("\n");
+  const lines = nodeStatusText(rows, { isWide: true }).split("\n");
   assert.equal(
     lines[4],
     "| PEER ADDRESS |     PEER TYPE     | STATE |  SINCE   |    INFO     |  AS   |   NODE   | ROUTES | FLAPS |",
@@ -66,4 +66,20 @@ test("what began today has a time, what is older a date", () => {
   const now = new Date("2026-11-27T20:00:00Z");
   assert.equal(sinceText(new Date("2026-11-27T18:42:27.5Z"), now), "18:42:27");
   assert.equal(sinceText(new Date("2026-11-20T18:42:27Z"), now), "2026-11-20");
+});
+
+test("on a terminal a long reason is broken beside what fits, and elsewhere it is not", () => {
+  const info = "Active 10.30.0.56 port 179 refused the connection";
+  const rows = [peer("10.30.0.206"), peer("10.30.0.56", { state: "start", info })];
+  assert.equal(nodeStatusText(rows, { room: 120 }), nodeStatusText(rows));
+  assert.deepEqual(nodeStatusText(rows, { room: 80 }).split("\n").slice(3, 11), [
+    "+--------------+-------------------+-------+----------+------------------------+",
+    "| PEER ADDRESS |     PEER TYPE     | STATE |  SINCE   |          INFO          |",
+    "+--------------+-------------------+-------+----------+------------------------+",
+    "| 10.30.0.206  | node-to-node mesh | up    | 18:42:27 | Established            |",
+    "| 10.30.0.56   | node-to-node mesh | start | 18:42:27 | Active 10.30.0.56 port |",
+    "|              |                   |       |          | 179 refused the        |",
+    "|              |                   |       |          | connection             |",
+    "+--------------+-------------------+-------+----------+------------------------+",
+  ]);
 });

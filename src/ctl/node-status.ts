@@ -1,4 +1,5 @@
 /** `node status` in calicoctl's words: one box of peers for each family. */
+import { boxed, type Column, fittedTable, type Shown } from "./output/fitted-table.ts";
 
 /** One session, in the words that calicoctl's users know from BIRD. */
 export interface PeerRow {
@@ -17,58 +18,35 @@ export interface PeerRow {
   readonly flaps: number;
 }
 
-interface Column {
-  readonly heading: string;
-  readonly cell: (peer: PeerRow) => string;
-}
-
-const columns: readonly Column[] = [
+const columns: readonly Column<PeerRow>[] = [
   { heading: "PEER ADDRESS", cell: ({ address }) => address },
   { heading: "PEER TYPE", cell: ({ type }) => type },
   { heading: "STATE", cell: ({ state }) => state },
   { heading: "SINCE", cell: ({ since }) => since },
   { heading: "INFO", cell: ({ info }) => info },
-];
-/** What calicoctl has no column for. */
-const moreColumns: readonly Column[] = [
-  { heading: "AS", cell: ({ asn }) => String(asn) },
-  { heading: "NODE", cell: ({ node }) => node },
-  { heading: "ROUTES", cell: ({ receivedPrefixes }) => String(receivedPrefixes) },
-  { heading: "FLAPS", cell: ({ flaps }) => String(flaps) },
+  // What calicoctl has no column for.
+  { heading: "AS", cell: ({ asn }) => String(asn), isWide: true },
+  { heading: "NODE", cell: ({ node }) => node, isWide: true },
+  { heading: "ROUTES", cell: ({ receivedPrefixes }) => String(receivedPrefixes), isWide: true },
+  { heading: "FLAPS", cell: ({ flaps }) => String(flaps), isWide: true },
 ];
 
 export const NOT_RUNNING = "Calico process is not running.\n";
 
 /** `peers`: undefined where the agent runs no BGP. */
-export function nodeStatusText(peers: readonly PeerRow[] | undefined, isWide = false): string {
+export function nodeStatusText(peers: readonly PeerRow[] | undefined, how: Shown = {}): string {
   if (!peers) return "Calico process is running.\n\nThe BGP backend process (BIRD) is not running.\n";
   const parts = ([4, 6] as const).map((family) => {
     const rows = peers.filter((peer) => peer.family === family);
     const body =
-      rows.length === 0 ? `No IPv${family} peers found.\n` : box(rows, isWide ? [...columns, ...moreColumns] : columns);
+      rows.length === 0 ? `No IPv${family} peers found.\n` : fittedTable(boxed, columns, rows.toSorted(byText), how);
     return `IPv${family} BGP status\n${body}\n`;
   });
   return `Calico process is running.\n\n${parts.join("")}`;
 }
 
-/** Peers in the order of their text, as calicoctl has them. */
-function box(rows: readonly PeerRow[], shown: readonly Column[]): string {
-  const sorted = rows.toSorted((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address)));
-  const cells = sorted.map((row) => shown.map(({ cell }) => cell(row)));
-  const widths = shown.map(({ heading }, column) =>
-    cells.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), heading.length),
-  );
-  const rule = `+${widths.map((width) => "-".repeat(width + 2)).join("+")}+`;
-  const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
-  const heading = line(shown.map((column, at) => centred(column.heading, widths[at] ?? 0)));
-  const body = cells.map((row) => line(row.map((text, column) => text.padEnd(widths[column] ?? 0))));
-  return `${[rule, heading, rule, ...body, rule].join("\n")}\n`;
-}
-
-function centred(text: string, width: number): string {
-  const left = Math.floor((width - text.length) / 2);
-  return text.padStart(text.length + left).padEnd(width);
-}
+/** As calicoctl has them. */
+const byText = (a: PeerRow, b: PeerRow): number => (a.address < b.address ? -1 : Number(a.address > b.address));
 
 const DAY_MS = 86_400_000;
 

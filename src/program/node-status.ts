@@ -3,12 +3,13 @@ import { Command, Option } from "commander";
 import { AgentError, askAgent } from "../adapter/agent-client.ts";
 import { formatJson, type Json } from "../base/json.ts";
 import { NOT_RUNNING, nodeStatusText } from "../ctl/node-status.ts";
+import type { Shown } from "../ctl/output/fitted-table.ts";
 import { formatYaml } from "../ctl/output/yaml-text.ts";
 import { type AgentAddress, agentsOf } from "./agents.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { EXIT_FAILED } from "./exit-codes.ts";
 import { type BgpReport, peerRows } from "./node/bgp-report.ts";
-import type { ProcessHost } from "./process-host.ts";
+import { type ProcessHost, terminalWidth } from "./process-host.ts";
 
 interface Options {
   readonly lab?: string;
@@ -46,7 +47,10 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
   for (const agent of agents) reports.push(await statusOf(agent));
   if (output === "json") host.stdout.write(`${formatJson(reports, 2)}\n`);
   else if (output === "yaml") host.stdout.write(formatYaml(reports as unknown as Json));
-  else host.stdout.write(reports.map((report) => print(report, agents.length > 1, output === "wide")).join(""));
+  else {
+    const how = { isWide: output === "wide", room: terminalWidth(host.stdout) };
+    host.stdout.write(reports.map((report) => print(report, agents.length > 1, how)).join(""));
+  }
   for (const { host: name, away } of reports) if (away !== undefined) host.stderr.write(`Error: ${name}: ${away}\n`);
   return reports.some(({ away }) => away !== undefined) ? EXIT_FAILED : 0;
 }
@@ -63,7 +67,7 @@ async function statusOf(agent: AgentAddress): Promise<HostStatus> {
   }
 }
 
-function print({ host, away, bgp }: HostStatus, isNamed: boolean, isWide: boolean): string {
+function print({ host, away, bgp }: HostStatus, isNamed: boolean, how: Shown): string {
   const heading = isNamed ? `${host}:\n` : "";
   if (away !== undefined) return isNamed ? `${heading}${NOT_RUNNING}\n` : NOT_RUNNING;
   const notes = [
@@ -72,5 +76,5 @@ function print({ host, away, bgp }: HostStatus, isNamed: boolean, isWide: boolea
       failure === undefined ? [] : [`does not listen on ${address} port ${port}: ${failure}`],
     ),
   ].map((note) => `note: ${note}\n`);
-  return `${heading}${nodeStatusText(bgp && peerRows(bgp, new Date()), isWide)}${notes.join("")}`;
+  return `${heading}${nodeStatusText(bgp && peerRows(bgp, new Date()), how)}${notes.join("")}`;
 }

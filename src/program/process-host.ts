@@ -8,6 +8,10 @@ export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
 export type InputStream = NodeJS.ReadableStream & { readonly isTTY?: boolean };
 export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
+/** In columns; undefined where the stream is no terminal, or one that does not tell. */
+export const terminalWidth = ({ isTTY, columns }: OutputStream): number | undefined =>
+  isTTY === true ? columns || undefined : undefined;
+
 export interface ProcessHost {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */

@@ -3,11 +3,14 @@
 const MIN_WIDTH = 5;
 const PADDING = 3;
 
-const widthOf = (text: string): number => [...text].length;
+export const widthOf = (text: string): number => [...text].length;
+
+/** Of a column of such cells, with what sets the next one off. */
+export const paddedWidth = (width: number): number => Math.max(MIN_WIDTH, width + PADDING);
 
 /** Padded columns: at least 5 wide, 3 blanks apart, the last one padded too, as every cell ends in a tab. */
 export function paddedTable(rows: readonly (readonly string[])[]): string {
-  const widths = columnWidths(rows).map((width) => Math.max(MIN_WIDTH, width + PADDING));
+  const widths = columnWidths(rows).map(paddedWidth);
   return rows.map((row) => `${row.map((cell, column) => pad(cell, widths[column] ?? 0)).join("")}\n`).join("");
 }
 
@@ -24,15 +27,24 @@ const pad = (text: string, width: number): string => text + " ".repeat(Math.max(
 
 const NUMBER = /^-?\d*\.?\d+$/;
 
+type Align = (text: string, width: number) => string;
+
+/** As tablewriter does unless it is told otherwise. */
+const numbersRight: Align = (text, width) => (NUMBER.test(text) ? text.padStart(width) : pad(text, width));
+
+export const leftAligned: Align = pad;
+
 /** A box of `+-|`: headings centred, numbers to the right, other cells to the left. */
-export function boxedTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+export function boxedTable(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  aligned = numbersRight,
+): string {
   const widths = columnWidths([headings, ...rows]);
   const rule = `+${widths.map((width) => "-".repeat(width + 2)).join("+")}+\n`;
-  const line = (cells: readonly string[], align: (text: string, width: number) => string): string =>
+  const line = (cells: readonly string[], align: Align): string =>
     `|${widths.map((width, column) => ` ${align(cells[column] ?? "", width)} `).join("|")}|\n`;
-  const body = rows.map((row) =>
-    line(row, (text, width) => (NUMBER.test(text) ? text.padStart(width) : pad(text, width))),
-  );
+  const body = rows.map((row) => line(row, aligned));
   return [rule, line(headings, centred), rule, ...body, rule].join("");
 }
 

@@ -3,10 +3,11 @@ import { Command, Option } from "commander";
 import { agentLines, askAgent } from "../../adapter/agent-client.ts";
 import { CodedError } from "../../base/errors.ts";
 import { formatJson, type Json } from "../../base/json.ts";
+import type { Shown } from "../../ctl/output/fitted-table.ts";
 import { formatYaml } from "../../ctl/output/yaml-text.ts";
 import { type AgentAddress, agentsOf } from "../agents.ts";
 import { type BgpReport, type BgpSessionReport, isSessionTo } from "../node/bgp-report.ts";
-import type { ProcessHost } from "../process-host.ts";
+import { type ProcessHost, terminalWidth } from "../process-host.ts";
 
 export interface ShowOptions {
   /** Of the lab; left out: all. */
@@ -114,9 +115,9 @@ export function write(
   { stdout }: Pick<ProcessHost, "stdout">,
   { output }: Pick<ShowOptions, "output">,
   value: unknown,
-  text: (isWide: boolean) => string,
+  text: (how: Shown) => string,
 ): void {
   if (output === "json") stdout.write(`${formatJson(value, 2)}\n`);
   else if (output === "yaml") stdout.write(formatYaml(value as Json));
-  else stdout.write(text(output === "wide"));
+  else stdout.write(text({ isWide: output === "wide", room: terminalWidth(stdout) }));
 }

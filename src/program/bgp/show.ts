@@ -24,7 +24,7 @@ const askedOf = ({ host, lab, peer }: RoutesOptions) => ({ names: host === undef
 
 export async function showPeers(host: ProcessHost, names: readonly string[], options: ShowOptions): Promise<number> {
   const reports = await bgpReports(host, names, options.lab);
-  write(host, options, reports, (isWide) => peersText(reports, isWide));
+  write(host, options, reports, (how) => peersText(reports, how));
   return 0;
 }
 
@@ -39,7 +39,7 @@ export async function showRoutes(host: ProcessHost, words: readonly string[], op
   const routes = await linesOf<BgpRoute>(agents, `/v1/bgp/routes?${query}`);
   const isNone = routes.length === 0 && prefix !== undefined;
   const stories = isNone ? await answersOf<WhyReport>(agents, `/v1/bgp/why?${new URLSearchParams({ prefix })}`) : [];
-  write(host, options, routes, (isWide) => `${routesText(routes, isWide)}${coveringText(stories)}`);
+  write(host, options, routes, (how) => `${routesText(routes, how)}${coveringText(stories)}`);
   return 0;
 }
 

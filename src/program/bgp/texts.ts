@@ -1,6 +1,6 @@
 /** Sessions, routes and their stories as text for a terminal. */
 import { sinceText } from "../../ctl/node-status.ts";
-import { paddedTable } from "../../ctl/output/table.ts";
+import { type Column, fittedTable, padded, type Shown } from "../../ctl/output/fitted-table.ts";
 import type { BgpRoute } from "../../insight/bgp-routes.ts";
 import type { WhyCandidate, WhyReport } from "../../insight/bgp-why.ts";
 import { comparePrefixes, parsePrefix } from "../../ip/prefix.ts";
@@ -9,19 +9,11 @@ import type { OnHost } from "./ask.ts";
 
 type Session = OnHost & BgpSessionReport;
 
-interface Column<T> {
-  readonly heading: string;
-  readonly cell: (row: T) => string;
-  readonly isWide?: true;
-}
-
 /** The column of hosts is left out where there is one. */
-function table<T extends OnHost>(rows: readonly T[], columns: readonly Column<T>[], isWide: boolean): string {
+function table<T extends OnHost>(rows: readonly T[], columns: readonly Column<T>[], how: Shown): string {
   const isOne = rows.every(({ host }) => host === rows[0]?.host);
   const host: Column<T> = { heading: "HOST", cell: (row) => row.host };
-  const shown = [...(isOne ? [] : [host]), ...columns.filter((column) => isWide || !column.isWide)];
-  const lines = rows.map((row) => shown.map(({ cell }) => cell(row)));
-  return paddedTable([shown.map(({ heading }) => heading), ...lines]).replaceAll(/ +$/gm, "");
+  return fittedTable(padded, isOne ? columns : [host, ...columns], rows, how);
 }
 
 const peerColumns: readonly Column<Session & Pick<BgpReport, "now">>[] = [
@@ -46,7 +38,7 @@ const peerColumns: readonly Column<Session & Pick<BgpReport, "now">>[] = [
 ];
 
 /** What keeps a session down is a line of its own, since it may be long. */
-export function peersText(reports: readonly (OnHost & BgpReport)[], isWide: boolean): string {
+export function peersText(reports: readonly (OnHost & BgpReport)[], how: Shown): string {
   const sessions = reports.flatMap(({ host, now, sessions: all }) => all.map((session) => ({ host, now, ...session })));
   const reasons = sessions.flatMap(({ host, name, findings }) =>
     findings.map(({ what }) => `why: ${host}: ${name}: ${what}\n`),
@@ -58,7 +50,7 @@ export function peersText(reports: readonly (OnHost & BgpReport)[], isWide: bool
     ),
     ...(waitsFor.length === 0 ? [] : [`${host}: chooses no routes before ${waitsFor.join(", ")} have told theirs`]),
   ]);
-  const shown = sessions.length === 0 ? "No sessions.\n" : table(sessions, peerColumns, isWide);
+  const shown = sessions.length === 0 ? "No sessions.\n" : table(sessions, peerColumns, how);
   return `${shown}${reasons.join("")}${notes.map((note) => `note: ${note}\n`).join("")}`;
 }
 
@@ -72,14 +64,14 @@ const routeColumns: readonly Column<OnHost & BgpRoute>[] = [
   { heading: "USE", cell: ({ why, isStale }) => (isStale ? `${why} (stale)` : why) },
 ];
 
-export function routesText(routes: readonly (OnHost & BgpRoute)[], isWide: boolean): string {
+export function routesText(routes: readonly (OnHost & BgpRoute)[], how: Shown): string {
   if (routes.length === 0) return "No routes.\n";
   const parsed = routes.map((route) => ({ route, prefix: parsePrefix(route.prefix) }));
   const sorted = parsed.sort((a, b) => compareText(a.route.host, b.route.host) || comparePrefixes(a.prefix, b.prefix));
   return table(
     sorted.map(({ route }) => route),
     routeColumns,
-    isWide,
+    how,
   );
 }
 

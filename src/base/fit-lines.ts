@@ -1,7 +1,7 @@
-/** Lines that fit a terminal, so that what was written can be erased again: painted text counts by what is seen of it. */
+/** Lines that fit a terminal: painted text counts by what is seen of it. */
 import { stripVTControlCharacters } from "node:util";
 
-const widthOf = (text: string): number => stripVTControlCharacters(text).length;
+const widthOf = (text: string): number => [...stripVTControlCharacters(text)].length;
 
 /** A line of words as lines of at most `columns`; what is seen of a word is never cut. */
 export function wrapLine(line: string, columns: number): readonly string[] {
@@ -19,5 +19,7 @@ export function wrapLine(line: string, columns: number): readonly string[] {
 
 /** A line of a table, cut at `columns` with an ellipsis; colours go with the cut. */
 export function cutLine(line: string, columns: number): string {
-  return widthOf(line) <= columns ? line : `${stripVTControlCharacters(line).slice(0, Math.max(columns - 1, 0))}…`;
+  return widthOf(line) <= columns
+    ? line
+    : `${[...stripVTControlCharacters(line)].slice(0, Math.max(columns - 1, 0)).join("")}…`;
 }
