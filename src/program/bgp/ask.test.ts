@@ -31,8 +31,8 @@ function answer(nodes: readonly string[], request: http.IncomingMessage, respons
   else response.end("{}\n");
 }
 
-/** Runs `ocicat bgp` where a lab of such agents runs. */
-async function lab(t: TestContext) {
+/** Runs `ocicat bgp` where a lab of such agents runs. What they are asked is noted. */
+async function lab(t: TestContext, asked: string[] = []) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-ask-"));
   t.after(() => fs.rmSync(root, { recursive: true }));
   const folder = path.join(root, "lab");
@@ -42,6 +42,7 @@ async function lab(t: TestContext) {
   const hosts = Object.entries(sessions).map(([name, nodes]) => {
     const agentSocket = path.join(folder, `${name}.sock`);
     const server = http.createServer((request, response) => answer(nodes, request, response)).listen(agentSocket);
+    server.on("request", ({ url }) => asked.push(url ?? ""));
     t.after(() => server.close());
     return { server, record: { name, address: "10.0.0.1", folder, agentSocket } };
   });
@@ -122,6 +123,13 @@ note: 10.0.0.8/29 covers 10.0.0.9/32 on worker-3: see 'ocicat bgp why'
 `,
   );
   assert.equal((await bgp("routes", "10.1.0.0/16")).out, "No routes.\n");
+});
+
+test("a document of routes does not ask what covers them", async (t) => {
+  const asked: string[] = [];
+  const bgp = await lab(t, asked);
+  for (const format of ["json", "yaml"]) assert.equal((await bgp("routes", "10.0.0.9", "-o", format)).out, "[]\n");
+  assert.deepEqual([...new Set(asked)], ["/v1/bgp/routes?within=10.0.0.9"]);
 });
 
 test("what an agent refuses is said in its words alone", async (t) => {

@@ -110,14 +110,14 @@ export function sessionsTo(
   throw new BgpCommandError("noSuchPeer", message, {});
 }
 
-/** Writes the value in the format that was asked for, else as text. */
-export function write(
+/** Writes the value in the format that was asked for, else as text, which may ask the agents for more. */
+export async function write(
   { stdout }: Pick<ProcessHost, "stdout">,
   { output }: Pick<ShowOptions, "output">,
   value: unknown,
-  text: (how: Shown) => string,
-): void {
+  text: (how: Shown) => string | Promise<string>,
+): Promise<void> {
   if (output === "json") stdout.write(`${formatJson(value, 2)}\n`);
   else if (output === "yaml") stdout.write(formatYaml(value as Json));
-  else stdout.write(text({ isWide: output === "wide", room: terminalWidth(stdout) }));
+  else stdout.write(await text({ isWide: output === "wide", room: terminalWidth(stdout) }));
 }

@@ -24,7 +24,7 @@ const askedOf = ({ host, lab, peer }: RoutesOptions) => ({ names: host === undef
 
 export async function showPeers(host: ProcessHost, names: readonly string[], options: ShowOptions): Promise<number> {
   const reports = await bgpReports(host, names, options.lab);
-  write(host, options, reports, (how) => peersText(reports, how));
+  await write(host, options, reports, (how) => peersText(reports, how));
   return 0;
 }
 
@@ -37,9 +37,11 @@ export async function showRoutes(host: ProcessHost, words: readonly string[], op
   });
   const agents = await agentsAsked(host, askedOf(options));
   const routes = await linesOf<BgpRoute>(agents, `/v1/bgp/routes?${query}`);
-  const isNone = routes.length === 0 && prefix !== undefined;
-  const stories = isNone ? await answersOf<WhyReport>(agents, `/v1/bgp/why?${new URLSearchParams({ prefix })}`) : [];
-  write(host, options, routes, (how) => `${routesText(routes, how)}${coveringText(stories)}`);
+  await write(host, options, routes, async (how) => {
+    const isNone = routes.length === 0 && prefix !== undefined;
+    const stories = isNone ? await answersOf<WhyReport>(agents, `/v1/bgp/why?${new URLSearchParams({ prefix })}`) : [];
+    return `${routesText(routes, how)}${coveringText(stories)}`;
+  });
   return 0;
 }
 
@@ -61,7 +63,7 @@ const isDirection = (word: string): boolean => word === "received" || word === "
 export async function showWhy(host: ProcessHost, prefix: string, options: RoutesOptions): Promise<number> {
   const query = new URLSearchParams({ prefix, ...(options.peer === undefined ? {} : { peer: options.peer }) });
   const reports = await answersOf<WhyReport>(await agentsAsked(host, askedOf(options)), `/v1/bgp/why?${query}`);
-  write(host, options, reports, () => reports.map(whyText).join("\n"));
+  await write(host, options, reports, () => reports.map(whyText).join("\n"));
   return 0;
 }
 
@@ -69,6 +71,6 @@ export async function showExplanation(host: ProcessHost, peer: string, options: 
   const { names, lab } = askedOf(options);
   const reports = await bgpReports(host, names, lab);
   const found = sessionsTo(peer, reports);
-  write(host, options, found, () => found.map(explanationText).join("\n"));
+  await write(host, options, found, () => found.map(explanationText).join("\n"));
   return 0;
 }
