@@ -65,7 +65,7 @@ test("a pod reaches the outside with the node's address and another pod with its
   assert.equal(pings(pod, "203.0.113.2"), false);
   const driver = driverFor(t, host);
   const [masqueraded, plain] = [parsePrefix("192.168.0.0/16"), parsePrefix("10.48.0.0/16")];
-  const nat = { family: 4, tunnelDevices: [{ name: "vxlan.calico" }] } as const;
+  const nat = { tunnelDevices: [{ name: "vxlan.calico" }] } as const;
   const table = calicoTable([natOutgoing({ ...nat, pools: [masqueraded, plain], masqueradedPools: [masqueraded] })]);
   await driver.apply(table, table);
   assert.equal(pings(pod, "203.0.113.2"), true);
@@ -85,7 +85,6 @@ test("what the host sends into a tunnel from another address gets the tunnel's",
   const pool = parsePrefix("192.168.0.0/16");
   const table = calicoTable([
     natOutgoing({
-      family: 4,
       pools: [pool],
       masqueradedPools: [],
       tunnelDevices: [{ name: "vxlan.calico" }],

@@ -83,7 +83,6 @@ const listed = (namespace: TestNamespace, ...what: readonly string[]): string[] 
 
 const key = { family: "ip", name: "calico" } as const;
 const natInput = {
-  family: 4,
   pools: [parsePrefix("192.168.0.0/16"), parsePrefix("10.48.0.0/16")],
   masqueradedPools: [parsePrefix("192.168.0.0/16")],
   tunnelDevices: [{ name: "vxlan.calico" }],

@@ -19,7 +19,7 @@ const words = (expressions: readonly Expression[]): string =>
     .join(" ");
 
 test("pods of masqueraded pools are masqueraded towards everything but pools", () => {
-  const part = natOutgoing({ family: 4, pools: [pool, other], masqueradedPools: [pool], tunnelDevices: [] });
+  const part = natOutgoing({ pools: [pool, other], masqueradedPools: [pool], tunnelDevices: [] });
   assert.deepEqual(
     part.chains.map(({ name, rules }) => [name, rules.map(({ expressions }) => words(expressions))]),
     [
@@ -39,7 +39,7 @@ test("pods of masqueraded pools are masqueraded towards everything but pools", (
 });
 
 test("without a masqueraded pool there is no chain for it", () => {
-  const part = natOutgoing({ family: 4, pools: [pool], masqueradedPools: [], tunnelDevices: [] });
+  const part = natOutgoing({ pools: [pool], masqueradedPools: [], tunnelDevices: [] });
   assert.deepEqual(
     part.chains.map(({ name }) => name),
     ["nat-POSTROUTING", "nat-cali-POSTROUTING"],
@@ -48,7 +48,6 @@ test("without a masqueraded pool there is no chain for it", () => {
 
 test("what the host sends into a tunnel gets the tunnel's address, after the pods' rule", () => {
   const part = natOutgoing({
-    family: 4,
     pools: [pool],
     masqueradedPools: [pool],
     tunnelDevices: [{ name: "vxlan.calico" }],
@@ -66,7 +65,6 @@ test("what the host sends into a tunnel gets the tunnel's address, after the pod
 
 test("every rule carries the hash that a restarted agent and people recognise it by", () => {
   const input = {
-    family: 4,
     pools: [pool],
     masqueradedPools: [pool],
     tunnelDevices: [{ name: "vxlan.calico" }],
@@ -86,7 +84,7 @@ test("pools inside of pools never overlap in the sets", () => {
   );
   fc.assert(
     fc.property(prefixes, (pools) => {
-      const [set] = natOutgoing({ family: 4, pools, masqueradedPools: [], tunnelDevices: [] }).sets ?? [];
+      const [set] = natOutgoing({ pools, masqueradedPools: [], tunnelDevices: [] }).sets ?? [];
       const kept = (set?.elements ?? []).map((text) => tryParsePrefix(text) ?? parsePrefix(`${text}/32`));
       for (const [index, one] of kept.entries()) {
         assert.ok(!kept.some((another, at) => at !== index && covers(another, one)));

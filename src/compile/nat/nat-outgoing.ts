@@ -16,7 +16,6 @@ import { fib, ip, meta } from "../../netlink/nftables/selector.ts";
 import { type NftRule, type NftSet, Priority, type TablePart } from "../../netlink/nftables/tree.ts";
 
 export interface NatOutgoing {
-  readonly family: 4;
   /** All pools, disabled ones included: traffic between them keeps its source. */
   readonly pools: readonly Prefix[];
   /** Those with natOutgoing. */

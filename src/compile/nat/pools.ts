@@ -10,7 +10,6 @@ export function natOfPools(view: View): TablePart | undefined {
   const pools = [...view.pools.values()].filter(({ cidr }) => typeof cidr.address === "number");
   if (pools.length === 0) return undefined;
   return natOutgoing({
-    family: 4,
     pools: pools.map(({ cidr }) => cidr),
     masqueradedPools: pools.filter((pool) => pool.natOutgoing).map(({ cidr }) => cidr),
     tunnelDevices: [
