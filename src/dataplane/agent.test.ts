@@ -55,6 +55,23 @@ test("restarted while the store is away, the agent repairs from its disk and tak
   await second.close();
 });
 
+test("restarted while the store is away, IP-in-IP that the configuration wants is taken from the nodes that were known", async () => {
+  const store = await cluster();
+  const { start, clock, drivers } = agentHost(store);
+  const facts = { ...local, ipip: { mtu: 1480, enabled: true } };
+  const first = start({}, facts);
+  await clock.advance(5_000);
+  const tables = [...drivers.tables.kernel.values()];
+  assert.deepEqual(tables[0]?.sets?.[0]?.elements, ["10.30.0.206", "10.30.0.56"]);
+  await first.close();
+  store.isAway = true;
+  const second = start({}, facts);
+  second.setLocal({ ...facts, rpFilter: "1" });
+  await clock.advance(5_000);
+  assert.deepEqual([...drivers.tables.kernel.values()], tables);
+  await second.close();
+});
+
 test("a store that is empty, older or another proves nothing: what runs goes on, nothing new is opened", async () => {
   for (const fault of ["replace", "rollBack"] as const) {
     const store = await cluster();

@@ -44,9 +44,14 @@ export function tunnelInput(nodes: Iterable<IpAddress>): TablePart {
   };
 }
 
-/** Undefined while nothing uses IP-in-IP: then tunnels of others are no concern of ours. */
+/**
+ * Undefined while nothing uses IP-in-IP: then tunnels of others are no concern of ours. Undefined too while nothing is known of the
+ * cluster: that no node is known is no reason to take from none.
+ */
 export const tunnelInputOfNodes = (view: View): TablePart | undefined =>
-  usesIpip(view) ? tunnelInput(addressesOf(view)) : undefined;
+  isKnown(view) && usesIpip(view) ? tunnelInput(addressesOf(view)) : undefined;
+
+const isKnown = ({ nodes, pools }: View): boolean => nodes.size > 0 || pools.size > 0;
 
 function* addressesOf({ nodes }: View): Iterable<IpAddress> {
   for (const { ipv4 } of nodes.values()) if (ipv4) yield ipv4.address;
