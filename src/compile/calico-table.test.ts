@@ -29,6 +29,20 @@ test("while no pool uses IP-in-IP protocol 4 is no concern of ours, and without 
   assert.equal(compiled(bgpWorld(birdLocal("worker-1", "10.30.0.206/24", "ens5"))), undefined);
 });
 
+test("while tunl0 is up the rule stays whatever pools say, and a device that comes or goes touches the table alone", () => {
+  const one = world("Never");
+  const { compiler } = one;
+  compiler.flush(Number.MAX_SAFE_INTEGER, () => undefined);
+  for (const isUp of [true, false]) {
+    const touched: string[] = [];
+    compiler.view.setIpipUp(isUp, compiler.touch);
+    compiler.view.setIpipUp(isUp, compiler.touch);
+    compiler.flush(Number.MAX_SAFE_INTEGER, (key) => touched.push(key));
+    assert.deepEqual(touched, [keys.calicoTable]);
+    assert.equal(hosts(compiled(one))?.length, isUp ? 4 : undefined);
+  }
+});
+
 test("a node that comes, goes or moves touches the table, one that gets a label does not", () => {
   const { compiler, put, intent } = world("Always");
   const isTouched = (change: () => void): boolean => {

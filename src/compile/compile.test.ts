@@ -169,6 +169,7 @@ const change = fc.oneof(
   }),
   fc.record({ kind: fc.constant("endpoint"), at: fc.integer({ min: 0, max: 3 }), gone: fc.boolean() }),
   fc.record({ kind: fc.constant("local"), device: fc.constantFrom("ens5", "eth0") }),
+  fc.record({ kind: fc.constant("ipip"), isUp: fc.boolean() }),
 );
 
 function carryOut(compiler: Compiler, step: Partial<Record<string, unknown>> & { kind: string }): void {
@@ -201,6 +202,9 @@ function carryOut(compiler: Compiler, step: Partial<Record<string, unknown>> & {
       else put(view, object, touch);
       break;
     }
+    case "ipip":
+      view.setIpipUp(step["isUp"] === true, touch);
+      break;
     default:
       view.setLocal(
         { ...local, address: { address: parseAddress("10.30.0.206"), length: 24, device: String(step["device"]) } },

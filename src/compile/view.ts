@@ -106,6 +106,7 @@ export class View {
   /** Peers, filters and configurations, with their own setters. */
   readonly bgp: BgpView;
   #local: Local;
+  #isIpipUp = false;
   readonly #pools = new Map<string, Pool>();
   readonly #nodes = new Map<string, Node>();
   readonly #blocks = new Map<PrefixKey, Block>();
@@ -120,6 +121,11 @@ export class View {
 
   get local(): Local {
     return this.#local;
+  }
+
+  /** Whether the kernel has the IP-in-IP device and it is up, wanted or not. */
+  get isIpipUp(): boolean {
+    return this.#isIpipUp;
   }
 
   get pools(): ReadonlyMap<string, Pool> {
@@ -197,6 +203,12 @@ export class View {
     if (isDeepStrictEqual(local, this.#local)) return;
     this.#local = local;
     for (const key of this.allKeys()) touch(key);
+  }
+
+  setIpipUp(isUp: boolean, touch: Touch): void {
+    if (isUp === this.#isIpipUp) return;
+    this.#isIpipUp = isUp;
+    touch(keys.calicoTable);
   }
 
   setPool(name: string, pool: Pool | undefined, touch: Touch): void {

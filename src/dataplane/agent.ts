@@ -15,8 +15,10 @@ import { Compiler } from "../compile/incremental.ts";
 import { type CompileKey, keys } from "../compile/keys.ts";
 import { describeOrigin } from "../compile/project.ts";
 import type { Encapsulation } from "../compile/tunnels/encapsulation.ts";
+import { IPIP_DEVICE } from "../compile/tunnels/ipip.ts";
 import type { Local } from "../compile/view.ts";
 import type { Prefix } from "../ip/prefix.ts";
+import type { LinkTable } from "../kernel/link-table.ts";
 import type { Clock, Millis } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
@@ -43,6 +45,8 @@ export interface AgentDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly drivers: Drivers;
+  /** Of the same kernel. */
+  readonly links: Pick<LinkTable, "byName" | "listen">;
   readonly stateFile: StateFile;
   /** Take the store as it is, even when it does not continue what this node's disk knows. */
   readonly acceptStore: boolean;
@@ -89,6 +93,7 @@ export class Agent {
   readonly #unreadable: UnreadableObjects;
   readonly #follower: StoreFollower;
   readonly #keeper: Keeper;
+  readonly #stopListening: () => void;
   readonly #repairs: (Repair & { readonly at: number })[] = [];
   #store: StoreState = { state: "listing" };
   #cursor: Cursor | undefined;
@@ -112,6 +117,8 @@ export class Agent {
       contributed: () => deps.bgp?.contributed() ?? (() => true),
       whyNotOpen: () => this.#whyNotOpen(),
     });
+    this.#noteIpip();
+    this.#stopListening = deps.links.listen({ changed: () => this.#noteIpip(), lost: () => undefined });
     this.#changeover = new Changeover(deps.clock, (name, pool) => {
       this.#change(() => this.#intent.setPool(name, pool));
       deps.settingsChanged(this.settings);
@@ -247,6 +254,11 @@ export class Agent {
     this.dataplane.change((view, touch) => view.setLocal(local, touch));
   }
 
+  #noteIpip(): void {
+    const isUp = this.#deps.links.byName(IPIP_DEVICE)?.up ?? false;
+    this.dataplane.change((view, touch) => view.setIpipUp(isUp, touch));
+  }
+
   /**
    * An endpoint that the plugin has just stored: taken in at once, ahead of the watch and of all other work. Resolves
    * when its routes and settings are tried, with what failed. Rejects with NotOpenError.
@@ -360,6 +372,7 @@ export class Agent {
   /** Ends; the kernel keeps everything. */
   async close(): Promise<void> {
     this.#follower.close();
+    this.#stopListening();
     this.#changeover.close();
     this.settings.close();
     await this.dataplane.close();

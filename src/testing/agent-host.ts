@@ -55,6 +55,7 @@ export function agentHost(store: MemoryStore, clock = new FakeClock()) {
       clock,
       log,
       drivers,
+      links: { byName: () => undefined, listen: () => () => undefined },
       stateFile,
       acceptStore: false,
       turn: (_name, work) => work(),

@@ -141,6 +141,7 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
     clock,
     log,
     drivers: allDeaf(kernel.drivers),
+    links: kernel.links,
     stateFile: new MemoryStateFile(),
     acceptStore: false,
     turn: (_name, work) => work(),

@@ -45,11 +45,11 @@ export function tunnelInput(nodes: Iterable<IpAddress>): TablePart {
 }
 
 /**
- * Undefined while nothing uses IP-in-IP: then tunnels of others are no concern of ours. Undefined too while nothing is known of the
- * cluster: that no node is known is no reason to take from none.
+ * Undefined while nothing uses IP-in-IP and the device is down: then tunnels of others are no concern of ours. Undefined too while
+ * nothing is known of the cluster: that no node is known is no reason to take from none.
  */
 export const tunnelInputOfNodes = (view: View): TablePart | undefined =>
-  isKnown(view) && usesIpip(view) ? tunnelInput(addressesOf(view)) : undefined;
+  isKnown(view) && (usesIpip(view) || view.isIpipUp) ? tunnelInput(addressesOf(view)) : undefined;
 
 const isKnown = ({ nodes, pools }: View): boolean => nodes.size > 0 || pools.size > 0;
 

@@ -137,6 +137,7 @@ export class NodeAgent {
       clock,
       log,
       drivers: kernel.drivers,
+      links: kernel.links,
       stateFile: deps.stateFile,
       acceptStore: deps.acceptStore,
       turn: turns.measure,
