@@ -98,7 +98,7 @@ test("a route that was withdrawn is gone, and nothing hangs on its next hop any 
   assert.equal(host.learned.why(code("192.168.133.192/26")), undefined);
   host.learned.kernelRouteGone({ table: 254, destination: "10.30.0.0/24", metric: 0 });
   assert.equal(host.learned.pending, 0);
-  assert.equal(host.learned.nextHopsInUse, 0);
+  assert.deepEqual(host.learned.nextHopsInUse, []);
 });
 
 test("the subnet of an interface that is ignored leads to no next hop; a route through it by a gateway does", () => {
@@ -124,7 +124,7 @@ test("prefixes that share a next hop change together", () => {
   host.hears("192.168.8.0/26", "10.30.1.66");
   host.hears("192.168.9.0/26", "10.30.1.66");
   assert.equal(host.lines().length, 2);
-  assert.equal(host.learned.nextHopsInUse, 1);
+  assert.equal(host.learned.nextHopsInUse.length, 1);
   host.learned.kernelRouteGone({ table: 254, destination: "0.0.0.0/0", metric: 0 });
   assert.deepEqual(host.lines(), []);
 });

@@ -45,7 +45,7 @@ export class LearnedRoutes {
   }
 
   /** Next hops that learned routes hang on. */
-  get nextHopsInUse(): number {
+  get nextHopsInUse(): readonly IpAddress[] {
     return this.#nextHops.inUse;
   }
 

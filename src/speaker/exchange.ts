@@ -82,6 +82,7 @@ export class Exchange implements SessionHooks {
     const world = {
       attributes: this.attributes,
       costOf: (nextHop: IpAddress) => surroundings.costOf(nextHop),
+      nextHopUnused: (nextHop: IpAddress) => surroundings.nextHopUnused?.(nextHop),
       isOwnAddress: (address: IpAddress) => surroundings.isOwnAddress(address),
     };
     this.rib = new Rib(world, { routerId, maxPaths });

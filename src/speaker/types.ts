@@ -97,6 +97,8 @@ export interface RetiredStatus {
 export interface Surroundings {
   /** RFC 4271 section 9.1.2.1: cost to a next hop; undefined: it cannot be reached. */
   costOf(nextHop: IpAddress): number | undefined;
+  /** No route leads over the next hop any more; when one does again, its cost is asked for again. */
+  nextHopUnused?(nextHop: IpAddress): void;
   isOwnAddress(address: IpAddress): boolean;
   /** Next hop for routes of a family that the session itself does not run over. */
   ownAddress(family: Family): IpAddress | undefined;

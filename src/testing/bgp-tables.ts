@@ -15,17 +15,25 @@ export const code = (text: string): PrefixCode => prefixCode(parsePrefix(text));
 export interface TestWorld extends RibWorld {
   readonly costs: Map<IpAddress, number | undefined>;
   readonly own: Set<IpAddress>;
+  /** Next hops that were asked for and are not unused. */
+  readonly inUse: ReadonlySet<IpAddress>;
 }
 
 /** Every next hop costs 1 unless `costs` says otherwise. */
 export function world(attributes: Interner = new AttributeTable()): TestWorld {
   const costs = new Map<IpAddress, number | undefined>();
   const own = new Set<IpAddress>();
+  const inUse = new Set<IpAddress>();
   return {
     attributes,
     costs,
     own,
-    costOf: (address) => (costs.has(address) ? costs.get(address) : 1),
+    inUse,
+    costOf: (address) => {
+      inUse.add(address);
+      return costs.has(address) ? costs.get(address) : 1;
+    },
+    nextHopUnused: (address) => void inUse.delete(address),
     isOwnAddress: (address) => own.has(address),
   };
 }

@@ -215,6 +215,7 @@ class Trial {
     this.#carryOut(done);
     for (const [of, { isRetired, received }] of this.sessions)
       if (!isRetired) assert.equal(this.rib.receivedCount(of), received.size, `received from ${of} at any moment`);
+    assert.equal(this.world.inUse.size, this.rib.counts().nextHops, "the world is told of next hops that are unused");
   }
 
   #carryOut(done: Step): void {

@@ -18,9 +18,9 @@ export interface NextHop {
 
 export class NextHops {
   readonly #hops = new Map<IpAddress, NextHop>();
-  readonly #world: Pick<RibWorld, "costOf" | "isOwnAddress">;
+  readonly #world: Omit<RibWorld, "attributes">;
 
-  constructor(world: Pick<RibWorld, "costOf" | "isOwnAddress">) {
+  constructor(world: Omit<RibWorld, "attributes">) {
     this.#world = world;
   }
 
@@ -43,7 +43,9 @@ export class NextHops {
     const paths = (hop.peers.get(peer) ?? 0) - 1;
     if (paths > 0) hop.peers.set(peer, paths);
     else hop.peers.delete(peer);
-    if (hop.peers.size === 0) this.#hops.delete(hop.address);
+    if (hop.peers.size > 0) return;
+    this.#hops.delete(hop.address);
+    this.#world.nextHopUnused?.(hop.address);
   }
 
   /** Asks again; undefined: the answer is the same as before, or nobody cares. */

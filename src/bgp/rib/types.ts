@@ -49,6 +49,8 @@ export interface RibWorld {
   readonly attributes: Interner;
   /** RFC 4271 section 9.1.2.1: the interior cost to a next hop, lower is nearer; undefined: it cannot be reached. */
   costOf(nextHop: IpAddress): number | undefined;
+  /** No route leads over the next hop any more; when one does again, its cost is asked for again. */
+  nextHopUnused?(nextHop: IpAddress): void;
   /** Whether the address is this host's own: no next hop to be believed (RFC 4271 section 5.1.3). */
   isOwnAddress(address: IpAddress): boolean;
 }

@@ -70,14 +70,17 @@ export class NextHops {
     return this.#change(route, (routes) => routes.filter((other) => routeKey(other) !== routeKey(route)));
   }
 
-  /** Next hops in use. */
-  get inUse(): number {
-    return this.#used.size;
+  get inUse(): readonly IpAddress[] {
+    return this.#used.keys();
+  }
+
+  isInUse(nextHop: IpAddress): boolean {
+    return this.#used.get(nextHop) !== undefined;
   }
 
   /** What is left out changed: every next hop in use is looked at again. */
   reconsider(): readonly IpAddress[] {
-    return this.#again(this.#used.keys());
+    return this.#again(this.inUse);
   }
 
   #change(

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { parseAddress } from "../../ip/address.ts";
+import { parsePrefix } from "../../ip/prefix.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import { agentHost, put } from "../../testing/agent-host.ts";
@@ -79,7 +80,7 @@ async function nodes(t: TestContext) {
   const learned = () => host.routes().filter((route) => route === BLOCK || route === MORE);
   const flaps = () => running.bgp.status?.sessions.find(({ name }) => name === SESSION)?.flaps;
   await world.until("the route", () => learned().length === 1);
-  return { world, clock, store, away, agent: running.agent, restart, peer, own, learned, flaps };
+  return { world, clock, store, away, ...running, restart, ground, peer, session, own, learned, flaps };
 }
 
 test("the store is away for an hour: sessions and routes stay, what peers tell counts at once, and what was missed is caught up", async (t) => {
@@ -137,6 +138,39 @@ test("the speaker too looks for next hops beside the interfaces that are ignored
   await world.until("the route to go, as nothing else leads to the peer", () => learned().length === 0);
   await put(store, resourceObject("BGPConfiguration", "default", { ignoredInterfaces: ["docker0"] }));
   await world.until("the route again", () => learned().length === 1);
+});
+
+test("next hops are forgotten with the last route that leads over them, and asked for again with the next one", async (t) => {
+  const { world, bgp, ground, peer, session, learned } = await nodes(t);
+  /** The peer tells one route over each of the next hops. */
+  const tell = (prefixes: readonly string[], hops: readonly string[]) => {
+    const terms = prefixes.map((prefix, at) => ({
+      about: prefix,
+      conditions: [{ kind: "within", prefix: parsePrefix(prefix) }] as const,
+      actions: [{ kind: "setNextHop", address: parseAddress(hops[at] ?? "") }] as const,
+    }));
+    const exportFilter = { name: "hops", terms, otherwise: "accept" } as const;
+    const told = sessionConfig({ name: OWN, localAs: 64512, ...session, exportFilter });
+    peer.configure({ sessions: new Map([[OWN, told]]) });
+    peer.originate(BLOCK, ...prefixes);
+  };
+  const isInUse = (hop: string) => bgp.nextHopsInUse.includes(parseAddress(hop));
+  const many = Array.from({ length: 50 }, (_, at) => `192.168.${at}.0/26`);
+  for (const round of [1, 2, 3, 4]) {
+    const hops = many.map((_, at) => `172.30.${round}.${at}`);
+    tell(many, hops);
+    await world.until("the next hops", () => hops.every(isInUse));
+    await world.until("the ones before to be forgotten", () => bgp.nextHopsInUse.length === hops.length + 1);
+  }
+  tell([], []);
+  await world.until("all to be forgotten", () => bgp.nextHopsInUse.length === 1);
+  const far = { hops: [{ device: ground.index("eth0") }], scope: 253, protocol: 4 };
+  ground.run({ type: "replaceRoute", route: ground.route("172.30.4.0/24", far) });
+  tell([MORE], ["172.30.4.7"]);
+  await world.until("the way that came meanwhile", () => learned().length === 2);
+  ground.run({ type: "deleteRoute", route: ground.route("172.30.4.0/24", far) });
+  await world.until("the way to go", () => learned().length === 1);
+  assert.ok(isInUse("172.30.4.7"));
 });
 
 test("the time of day jumps, and the machine stands still for an hour: nothing is lost", async (t) => {

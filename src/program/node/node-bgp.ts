@@ -69,7 +69,6 @@ export class NodeBgp implements BgpSide {
   readonly #pieces = new SpeakerPieces();
   #source = this.#pieces;
   readonly #reach: NextHops;
-  readonly #reached = new Set<IpAddress>();
   #agent: Agent | undefined;
   #speaker: Speaker | undefined;
   #learned: LearnedRoutes | undefined;
@@ -124,6 +123,7 @@ export class NodeBgp implements BgpSide {
       maxPaths: MAX_PATHS,
       surroundings: {
         costOf: (nextHop) => this.#costOf(nextHop),
+        nextHopUnused: (nextHop) => this.#reach.release(nextHop),
         isOwnAddress,
         ownAddress: (family) => (family === 4 ? agent.view.ownNode?.ipv4 : agent.view.ownNode?.ipv6)?.address,
       },
@@ -176,7 +176,7 @@ export class NodeBgp implements BgpSide {
 
   /** `isOwnAddress` may answer otherwise. */
   ownAddressesChanged(): void {
-    this.#moved([...this.#reached]);
+    this.#moved(this.nextHopsInUse);
   }
 
   /** What waits now; what comes meanwhile, as from a peer that tells a full table, waits for another pass. */
@@ -231,13 +231,16 @@ export class NodeBgp implements BgpSide {
     return this.#deps.ownsRoute(route) || (this.#agent !== undefined && isIgnored(route, this.#agent.view));
   }
 
-  /** Next hops that were asked for stay known: they are as many as there are peers behind peers. */
+  /** Next hops that routes of peers lead over, where the kernel's routes say where they are. */
+  get nextHopsInUse(): readonly IpAddress[] {
+    return this.#reach.inUse;
+  }
+
   #costOf(nextHop: IpAddress): number | undefined {
     if (this.#agent && speakingPodDevice(nextHop, this.#agent.view) !== undefined) return 0;
     if (!this.#agent?.isInSync && this.#isOpenedToPod(nextHop)) return 0;
-    const isNew = !this.#reached.has(nextHop);
-    if (isNew) this.#reached.add(nextHop);
-    const resolution = isNew ? this.#reach.use(nextHop) : this.#reach.resolve(nextHop);
+    const reach = this.#reach;
+    const resolution = reach.isInUse(nextHop) ? reach.resolve(nextHop) : reach.use(nextHop);
     return "hops" in resolution ? 0 : undefined;
   }
 
