@@ -7,6 +7,7 @@
  * every set that is added, four entries for one, once the table holds twice what the last pass left, and by `sweep` where somebody
  * has time.
  */
+import { PartedMap } from "../../base/parted-map.ts";
 import { equalAttributes, hashAttributes } from "./attribute-equality.ts";
 import type { AttributeSet } from "./types.ts";
 
@@ -22,13 +23,23 @@ interface Entry {
   form: { readonly kind: OctetsKind; readonly octets: string } | undefined;
 }
 
+/** Of a few octets, from all over the block: neighbouring ones, and those at its ends, are often alike. */
+function hashOfForm(octets: string): number {
+  let hash = octets.length;
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    hash = (Math.imul(hash, 31) + octets.charCodeAt(Math.floor((sample * octets.length) / SAMPLES))) | 0;
+  }
+  return hash ^ (hash >>> 16) ^ (hash >>> 8) ^ (hash >>> 4);
+}
+
+const SAMPLES = 12;
 const SWEPT_FOR_EACH_ADDED = 4;
 /** A table of so few is not swept. */
 const FEW = 1024;
 
 export class AttributeTable {
-  readonly #byHash = new Map<number, Entry>();
-  readonly #byOctets: readonly Map<string, Entry>[] = Array.from({ length: 8 }, () => new Map<string, Entry>());
+  readonly #byHash = new PartedMap<number, Entry>((hash) => hash);
+  readonly #byOctets = Array.from({ length: 8 }, () => new PartedMap<string, Entry>(hashOfForm));
   #sweeper = this.#byHash.values();
   #size = 0;
   /** The next pass begins at this size; one that has begun goes on to its end. */
