@@ -29,6 +29,8 @@ export class IpipBed {
   readonly #folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-ipip-"));
   readonly one: BedNode;
   readonly two: BedNode;
+  /** An agent that still runs would make what `close` takes away. */
+  readonly #agents: { end(signal: "SIGKILL"): Promise<unknown> }[] = [];
 
   constructor() {
     this.router.ip("link set lo up");
@@ -84,8 +86,14 @@ export class IpipBed {
     return node === this.one ? this.two : this.one;
   }
 
+  /** Ends before the bed does. */
+  inhabit(agent: { end(signal: "SIGKILL"): Promise<unknown> }): void {
+    this.#agents.push(agent);
+  }
+
   /** A process that serves a tunnel ends with its device; else it would hold its namespace. */
-  close(): void {
+  async close(): Promise<void> {
+    for (const agent of this.#agents) await agent.end("SIGKILL");
     for (const { host, pod } of [this.one, this.two]) {
       if (host.ip("-br link").includes("tunl0")) host.ip("link delete tunl0");
       pod.close();

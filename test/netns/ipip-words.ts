@@ -56,7 +56,9 @@ export async function agents(t: TestContext, bed: IpipBed, carrier: Carrier): Pr
 export function startedAgent(t: TestContext, bed: IpipBed, node: BedNode, carrier: Carrier): Running {
   const other = bed.other(node);
   const args = [node.address, node.tunnelAddress, other.address, other.block, carrier, node.folder];
-  return started(t, node.host, process.execPath, [agentFile, ...args]);
+  const agent = started(t, node.host, process.execPath, [agentFile, ...args]);
+  bed.inhabit(agent);
+  return agent;
 }
 
 /** What `tcpdump` prints of so many packets, once it is ready. */
