@@ -73,7 +73,7 @@ function encodePart({ partOf, ...batch }: Batch, { octets, marks }: Encoded, con
   let from = 0;
   for (const to of [...(partOf?.without ?? []), marks.length - 1]) {
     const [first, behind] = [marks[from], marks[to]];
-    if (first && behind && first !== behind) encoding.copy(octets, first, behind);
+    if (first && behind) encoding.copy(octets, first, behind);
     from = to + 1;
   }
   return encoding.end(batch);

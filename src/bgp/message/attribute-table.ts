@@ -23,6 +23,8 @@ interface Entry {
   form: { readonly kind: OctetsKind; readonly octets: string } | undefined;
 }
 
+const SAMPLES = 12;
+
 /** Of a few octets, from all over the block: neighbouring ones, and those at its ends, are often alike. */
 function hashOfForm(octets: string): number {
   let hash = octets.length;
@@ -32,7 +34,6 @@ function hashOfForm(octets: string): number {
   return hash ^ (hash >>> 16) ^ (hash >>> 8) ^ (hash >>> 4);
 }
 
-const SAMPLES = 12;
 const SWEPT_FOR_EACH_ADDED = 4;
 /** A table of so few is not swept. */
 const FEW = 1024;

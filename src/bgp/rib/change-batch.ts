@@ -53,14 +53,9 @@ export class ChangeBatch {
       const wasTold = before && !hiddenFrom(before, peer);
       return wasTold && !(after && !hiddenFrom(after, peer));
     });
-    const without: number[] = [];
-    let place = 0;
-    for (const exported of this.#announcements.keys()) {
-      if (hiddenFrom(exported, peer)) without.push(place);
-      place++;
-    }
-    const isHidden = new Set(without);
-    const announced = whole.announced.filter((_, at) => !isHidden.has(at));
+    const isHidden = Array.from(this.#announcements.keys(), (exported) => hiddenFrom(exported, peer) !== undefined);
+    const without = isHidden.flatMap((hidden, place) => (hidden ? [place] : []));
+    const announced = whole.announced.filter((_, place) => !isHidden[place]);
     return { ...silence, withdrawn, announced, partOf: { whole, without } };
   }
 
