@@ -23,6 +23,7 @@ import { CniRuntime } from "./pods/runtime.ts";
 import { type LabRouter, makeLabRouter, SPEAKER_PACKAGES } from "./routers/lab-router.ts";
 import { listensOn } from "./routers/listening.ts";
 import { type Backend, type PodSpec, routersOf, STORE_PORT, type Topology } from "./topology.ts";
+import { acquaint } from "./underlay/acquaint.ts";
 import { Underlay } from "./underlay/network.ts";
 import { Nics } from "./underlay/nics.ts";
 import { until } from "./wait.ts";
@@ -92,6 +93,8 @@ export class Lab {
     this.underlay = new Underlay(topology, { ...deps, routers: nets });
     this.hosts = new Map(topology.hosts.map((host) => [host.name, makeLabHost(topology, host, deps)]));
     for (const host of this.hosts.values()) this.underlay.plugIn(host.spec, host.place.net);
+    const hostNets = new Map([...this.hosts].map(([name, { place }]) => [name, place.net]));
+    acquaint(topology, { hosts: hostNets, routers: nets }, deps.clock);
     this.nics = new Nics(topology, this.underlay, this.hosts, deps);
     this.store = this.#makeStore(this.host(topology.storeHost));
     this.pods = new LabPods(this.hosts, { ...deps, cni: new CniRuntime(deps) });
