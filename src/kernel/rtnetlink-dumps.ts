@@ -14,6 +14,7 @@ import {
   neighbourBody,
   neighbourOf,
 } from "../netlink/rtnetlink/neighbour.ts";
+import { type NeighbourTable, neighbourTableBody, neighbourTableOf } from "../netlink/rtnetlink/neighbour-table.ts";
 import { type NexthopObject, nexthopBody, nexthopOf } from "../netlink/rtnetlink/nexthop.ts";
 import { type Route, type RouteType, routeBody, routeOf } from "../netlink/rtnetlink/route.ts";
 import { type Rule, ruleBody, ruleOf } from "../netlink/rtnetlink/rule.ts";
@@ -148,6 +149,13 @@ export const neighbours = (filter: NeighbourFilter = {}): DumpOf<Neighbour> => (
 });
 
 const NTF_PROXY = 8;
+
+/** The tables that neighbours are kept in, of both families. */
+export const tablesOfNeighbours = (): DumpOf<NeighbourTable> => ({
+  subject: "tables of neighbours",
+  encode: (writer) => request(writer, RtmType.getNeighbourTable, () => neighbourTableBody.encode(writer, {}, {})),
+  itemOf: (message) => neighbourTableOf(neighbourTableBody.decode(message.payload)),
+});
 
 /** Forwarding entries of bridges and VXLAN devices, or of one device. */
 export const forwarding = (filter: { readonly device?: IfIndex } = {}): DumpOf<ForwardingEntry> => ({

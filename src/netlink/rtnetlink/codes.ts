@@ -24,6 +24,7 @@ export const RtmType = {
   newFilter: 44,
   deleteFilter: 45,
   getFilter: 46,
+  getNeighbourTable: 66,
   newNetconf: 80,
   deleteNetconf: 81,
   newNexthop: 104,

@@ -22,11 +22,13 @@ import { TableDriver } from "../../dataplane/drivers/tables.ts";
 import { UnwrittenDriver } from "../../dataplane/drivers/unwritten.ts";
 import { VxlanLinkDriver } from "../../dataplane/drivers/vxlan-links.ts";
 import type { Drivers } from "../../dataplane/item-tables.ts";
+import { NeighbourTableWatch } from "../../insight/neighbour-tables.ts";
 import type { Prefix } from "../../ip/prefix.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
 import { ForeignChainWatch } from "../../kernel/nftables/foreign-chain-watch.ts";
 import { NftTableDriver } from "../../kernel/nftables/table-driver.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import { tablesOfNeighbours } from "../../kernel/rtnetlink-dumps.ts";
 import type { Bpf } from "../../port/bpf.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
@@ -66,6 +68,7 @@ export interface Kernel {
   readonly ownsRoute: (route: RouteItem) => boolean;
   /** What others' base chains do to packets of pods. */
   readonly foreignChains: ForeignChainWatch;
+  readonly neighbourTables: NeighbourTableWatch;
   close(): void;
 }
 
@@ -95,6 +98,12 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   });
   const foreignChains = new ForeignChainWatch(tables, { ours: ownTables, clock, log });
   await foreignChains.start();
+  const neighbourTables = new NeighbourTableWatch({
+    tables: () => rtnetlink.dump(tablesOfNeighbours()),
+    clock,
+    log,
+  });
+  await neighbourTables.start();
   const drivers: Drivers = {
     links: new LinkDriver({ vxlan: new VxlanLinkDriver(kernel, { isOurs: isVxlan }), ipip: ipip.links }),
     addresses: addressDriver(kernel, { isOurs }),
@@ -113,8 +122,10 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
     isOurs,
     ownsRoute: owns,
     foreignChains,
+    neighbourTables,
     close: () => {
       ipip.close();
+      neighbourTables.close();
       foreignChains.close();
       links.close();
       rtnetlink.close();

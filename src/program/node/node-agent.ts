@@ -346,7 +346,8 @@ export class NodeAgent {
   /** What `verify` finds beside items. */
   async #noted(): Promise<Pick<Verification, "dangers" | "reports">> {
     const { dangers, reports } = await this.#bgpApi.dangers();
-    return { dangers, reports: [...reports, ...this.#passing] };
+    const full = await this.#deps.kernel.neighbourTables.dangers();
+    return { dangers: [...full, ...dangers], reports: [...reports, ...this.#passing] };
   }
 
   get #passing(): readonly string[] {
