@@ -72,6 +72,24 @@ test("restarted while the store is away, IP-in-IP that the configuration wants i
   await second.close();
 });
 
+test("restarted beside a node that cannot be read, IP-in-IP is taken from it as before", async () => {
+  const store = await cluster();
+  const { start, clock, drivers } = agentHost(store);
+  const facts = { ...local, ipip: { mtu: 1480, enabled: true } };
+  const first = start({}, facts);
+  await clock.advance(5_000);
+  await first.close();
+  const nodes = () => [...drivers.tables.kernel.values()][0]?.sets?.[0]?.elements;
+  store.spoil({ kind: "Node", name: "worker-2" });
+  const second = start({}, facts);
+  await clock.advance(5_000);
+  assert.deepEqual(nodes(), ["10.30.0.206", "10.30.0.56"]);
+  await put(store, nodeObject("worker-2", "10.30.0.57/24", "192.168.133.192"));
+  await clock.advance(5_000);
+  assert.deepEqual(nodes(), ["10.30.0.206", "10.30.0.57"]);
+  await second.close();
+});
+
 test("a store that is empty, older or another proves nothing: what runs goes on, nothing new is opened", async () => {
   for (const fault of ["replace", "rollBack"] as const) {
     const store = await cluster();

@@ -105,7 +105,8 @@ export class Intent {
       case "IPPool":
         return this.#view.keysOfPools();
       case "Node":
-        return this.#view.keysOfNode(key.name);
+        // Whose address is not known, and may be one that packets are taken from.
+        return [keys.calicoTable, ...this.#view.keysOfNode(key.name)];
       case "IPAMBlock":
         return [keys.block(key.name)];
       case "BGPConfiguration":
