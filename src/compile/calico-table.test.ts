@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NftTable } from "../netlink/nftables/tree.ts";
 import { awsObjects, bgpNodeObject, bgpWorld, birdLocal } from "../testing/bgp-world.ts";
+import { poolObject } from "../testing/objects.ts";
 import { compileKey } from "./compile.ts";
 import { keys } from "./keys.ts";
 
@@ -27,6 +28,26 @@ test("while no pool uses IP-in-IP protocol 4 is no concern of ours, and without 
   assert.equal(hosts(table), undefined);
   assert.ok(table?.chains.every(({ name }) => name.startsWith("nat-")));
   assert.equal(compiled(bgpWorld(birdLocal("worker-1", "10.30.0.206/24", "ens5"))), undefined);
+});
+
+test("IPv6 pools have a table of their own, which knows no tunnel and no node", () => {
+  const one = world("Always");
+  const tables = () => compileKey(keys.calicoTable, one.compiler.view).tables ?? [];
+  assert.deepEqual(
+    tables().map(({ family }) => family),
+    ["ip"],
+  );
+  one.put(poolObject("v6", "fd00:10:244::/56", { natOutgoing: true }));
+  assert.deepEqual(
+    tables().map(({ family, name }) => `${family} ${name}`),
+    ["ip calico", "ip6 calico"],
+  );
+  const [four, six] = tables();
+  const elements = (table: NftTable | undefined, set: string) =>
+    table?.sets?.find(({ name }) => name === set)?.elements;
+  assert.deepEqual(elements(six, "cali60masq-ipam-pools"), ["fd00:10:244::/56"]);
+  assert.deepEqual(elements(four, "cali40all-ipam-pools"), ["192.168.0.0/16"]);
+  assert.ok(six?.chains.every(({ name }) => name.startsWith("nat-")));
 });
 
 test("while tunl0 is up the rule stays whatever pools say, and a device that comes or goes touches the table alone", () => {

@@ -7,7 +7,7 @@ import { explainForwardDrop } from "../netlink/nftables/foreign-chain.ts";
 import { exportPolicy } from "./bgp/export-policy.ts";
 import { router } from "./bgp/router.ts";
 import { sessionOfPeer, sessionsWithNode } from "./bgp/sessions.ts";
-import { calicoTableOf } from "./calico-table.ts";
+import { calicoTablesOf } from "./calico-table.ts";
 import { type Fragment, nothing } from "./fragment.ts";
 import { type CompileKey, keys } from "./keys.ts";
 import { blockRoutes } from "./routing/blocks.ts";
@@ -59,7 +59,7 @@ const singles: Readonly<Record<CompileKey, (view: View) => Fragment>> = {
   [keys.ipipDevice]: ipipDevice,
   [keys.bgpRouter]: router,
   [keys.bgpExport]: exportPolicy,
-  [keys.calicoTable]: calicoTableOf,
+  [keys.calicoTable]: calicoTablesOf,
 };
 
 const of = <T>(object: T | undefined, compile: (object: T) => Fragment): Fragment =>

@@ -63,7 +63,7 @@ function ruleOfSingle(key: CompileKey): string {
     case "bgp export":
       return "a node announces its blocks and what it uses of others' inside the pools, nothing else";
     case "calico table":
-      return "pools with natOutgoing are masqueraded towards everything outside all pools, and IP-in-IP is taken from nodes alone";
+      return "pools with natOutgoing are masqueraded towards everything outside all pools of their family, and IP-in-IP is taken from nodes alone";
     case "host":
       return "a node forwards";
     default:

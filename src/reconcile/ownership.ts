@@ -2,14 +2,14 @@
  * By what a process without memory knows a route as ours (the ownership table of the design): its device, or its
  * protocol inside a pool of now or of the last apply. Everything else is somebody's and is never touched.
  */
-import { calicoTableKey } from "../compile/calico-table.ts";
+import { calicoTableKeys } from "../compile/calico-table.ts";
 import type { RouteItem } from "../compile/node-state.ts";
 import { PROTOCOL_BIRD } from "../compile/routing/bird-route.ts";
 import { covers, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
 import type { TableKey } from "../netlink/nftables/tree.ts";
 
 /** nf_tables tables that are ours, by their name. */
-export const ownTables: readonly TableKey[] = [calicoTableKey];
+export const ownTables: readonly TableKey[] = Object.values(calicoTableKeys);
 
 /** What the kernel itself adds (linux/rtnetlink.h RTPROT_KERNEL, RTPROT_RA, RTPROT_REDIRECT). */
 const KERNELS_OWN = new Set([1, 2, 9]);

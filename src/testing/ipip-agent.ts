@@ -41,7 +41,7 @@ const kernel = await openKernel({
 const { tables, links, addresses, neighbours, tunnelSources, routes } = kernel.drivers;
 const gateway = parseAddress(other) as Ipv4;
 const items = {
-  table: calicoTable([tunnelInput([gateway])]),
+  table: calicoTable(4, [tunnelInput([gateway])]),
   link: tunnelOf({ address }),
   address: { device: "tunl0", address: parsePrefix(`${tunnelAddress}/32`) },
   neighbour: { device: "tunl0", address: gateway, mac: tunnelMac(gateway) },

@@ -222,8 +222,8 @@ export function nftTableContract({ on, skip, kernel, runs }: ContractOptions): v
     const pools = ["192.168.0.0/16", "10.48.0.0/16", "10.48.4.0/24"].map(parsePrefix);
     for (const count of [3, 2, 1, 2, 3]) {
       const some = pools.slice(0, count);
-      const nat = natOutgoing({ pools: some, masqueradedPools: some.slice(1), tunnelDevices: [] });
-      const table = calicoTable([nat, ...(count === 2 ? [] : [tunnelInput(some.map(({ address }) => address))])]);
+      const nat = natOutgoing({ family: 4, pools: some, masqueradedPools: some.slice(1), tunnelDevices: [] });
+      const table = calicoTable(4, [nat, ...(count === 2 ? [] : [tunnelInput(some.map(({ address }) => address))])]);
       await driver.apply(table, key);
       assert.deepEqual(normalised(await driver.read(key)), normalised(table));
       assert.equal((await driver.apply(table, key)).transactions, 0);

@@ -22,12 +22,13 @@ function driverFor(t: TestContext, { net }: TestNamespace): NftTableDriver {
   return driver;
 }
 
-/** A veth pair from the router to a leaf, whose address is in a /24 of the router's. */
+/** A veth pair from the router to a leaf, whose address is in a /24 of the router's, or in a /64. */
 function wire(router: TestNamespace, leaf: TestNamespace, device: string, net: string): void {
+  const [dot, length] = net.includes(":") ? ["", "64 nodad"] : [".", "24"];
   router.ip(`link add ${device} type veth peer name eth0 netns ${leaf.path}`);
-  router.ip(`address add ${net}.1/24 dev ${device}`);
+  router.ip(`address add ${net}${dot}1/${length} dev ${device}`);
   router.ip(`link set ${device} up`);
-  leaf.ip(`address add ${net}.2/24 dev eth0`);
+  leaf.ip(`address add ${net}${dot}2/${length} dev eth0`);
   leaf.ip("link set eth0 up");
 }
 
@@ -42,10 +43,13 @@ const pings = (from: TestNamespace, to: string): boolean => {
 
 /** Counts echo requests by source, with nft, as they arrive. */
 function countRequests(at: TestNamespace, ...sources: readonly string[]): (source: string) => number {
-  const rules = sources.map((source) => `ip saddr ${source} icmp type echo-request counter comment "${source}"`);
-  at.run("nft", `table ip seen { chain in {\ntype filter hook input priority 0;\n${rules.join("\n")}\n}\n}\n`);
+  const rules = sources.map((source) => {
+    const match = source.includes(":") ? `ip6 saddr ${source} icmpv6` : `ip saddr ${source} icmp`;
+    return `${match} type echo-request counter comment "${source}"`;
+  });
+  at.run("nft", `table inet seen { chain in {\ntype filter hook input priority 0;\n${rules.join("\n")}\n}\n}\n`);
   return (source) => {
-    const { nftables } = JSON.parse(at.run("nft", "-j", "list", "chain", "ip", "seen", "in")) as {
+    const { nftables } = JSON.parse(at.run("nft", "-j", "list", "chain", "inet", "seen", "in")) as {
       nftables: { rule?: { comment: string; expr: { counter?: { packets: number } }[] } }[];
     };
     const found = nftables.find(({ rule }) => rule?.comment === source)?.rule;
@@ -66,13 +70,39 @@ test("a pod reaches the outside with the node's address and another pod with its
   const driver = driverFor(t, host);
   const [masqueraded, plain] = [parsePrefix("192.168.0.0/16"), parsePrefix("10.48.0.0/16")];
   const nat = { tunnelDevices: [{ name: "vxlan.calico" }] } as const;
-  const table = calicoTable([natOutgoing({ ...nat, pools: [masqueraded, plain], masqueradedPools: [masqueraded] })]);
+  const table = calicoTable(4, [
+    natOutgoing({ family: 4, ...nat, pools: [masqueraded, plain], masqueradedPools: [masqueraded] }),
+  ]);
   await driver.apply(table, table);
   assert.equal(pings(pod, "203.0.113.2"), true);
   assert.equal(pings(pod, "10.48.3.2"), true);
   assert.equal(pings(otherPod, "203.0.113.2"), false);
   assert.deepEqual([seenOutside("203.0.113.1"), seenOutside("192.168.7.2")], [1, 1]);
   assert.deepEqual([seenByPod("10.48.3.1"), seenByPod("192.168.7.2")], [0, 1]);
+});
+
+test("a pod's IPv6 is masqueraded too, and stays as it is between pools", { skip }, async (t) => {
+  const [host, pod, otherPod, outside] = [namespaceFor(t), namespaceFor(t), namespaceFor(t), namespaceFor(t)];
+  // Link-local addresses are there at once: neighbours are asked from them.
+  for (const { net } of [host, pod, otherPod, outside]) net.writeSysctl("net/ipv6/conf/default/accept_dad", "0");
+  wire(host, pod, "cali1", "fd00:10:244::");
+  wire(host, otherPod, "cali2", "fd00:10:48::");
+  wire(host, outside, "uplink", "2001:db8::");
+  host.net.writeSysctl("net/ipv6/conf/all/forwarding", "1");
+  for (const leaf of [pod, otherPod])
+    leaf.ip(`route add default via ${leaf === pod ? "fd00:10:244::1" : "fd00:10:48::1"}`);
+  const seenOutside = countRequests(outside, "2001:db8::1", "fd00:10:244::2");
+  const seenByPod = countRequests(otherPod, "fd00:10:48::1", "fd00:10:244::2");
+  assert.equal(pings(pod, "2001:db8::2"), false);
+  const [masqueraded, plain] = [parsePrefix("fd00:10:244::/56"), parsePrefix("fd00:10:48::/64")];
+  const pools = { pools: [masqueraded, plain], masqueradedPools: [masqueraded] };
+  const table = calicoTable(6, [natOutgoing({ family: 6, ...pools, tunnelDevices: [] })]);
+  await driverFor(t, host).apply(table, table);
+  assert.equal(pings(pod, "2001:db8::2"), true);
+  assert.equal(pings(pod, "fd00:10:48::2"), true);
+  assert.equal(pings(otherPod, "2001:db8::2"), false);
+  assert.deepEqual([seenOutside("2001:db8::1"), seenOutside("fd00:10:244::2")], [1, 1]);
+  assert.deepEqual([seenByPod("fd00:10:48::1"), seenByPod("fd00:10:244::2")], [0, 1]);
 });
 
 test("what the host sends into a tunnel from another address gets the tunnel's", { skip }, async (t) => {
@@ -83,12 +113,12 @@ test("what the host sends into a tunnel from another address gets the tunnel's",
   host.ip("link set uplink up");
   const seen = countRequests(peer, "203.0.113.1", "192.168.7.1");
   const pool = parsePrefix("192.168.0.0/16");
-  const table = calicoTable([
+  const table = calicoTable(4, [
     natOutgoing({
+      family: 4,
       pools: [pool],
       masqueradedPools: [],
       tunnelDevices: [{ name: "vxlan.calico" }],
-      udpPorts: { low: 4790, high: 65535 },
     }),
   ]);
   await driverFor(t, host).apply(table, table);

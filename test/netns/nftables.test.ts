@@ -83,6 +83,7 @@ const listed = (namespace: TestNamespace, ...what: readonly string[]): string[] 
 
 const key = { family: "ip", name: "calico" } as const;
 const natInput = {
+  family: 4,
   pools: [parsePrefix("192.168.0.0/16"), parsePrefix("10.48.0.0/16")],
   masqueradedPools: [parsePrefix("192.168.0.0/16")],
   tunnelDevices: [{ name: "vxlan.calico" }],
@@ -184,7 +185,7 @@ const withoutHashes = (namespace: TestNamespace): readonly string[] =>
 
 test("nft prints the masquerade of pods as it prints Felix's", { skip }, async (t) => {
   const namespace = namespaceFor(t);
-  await driverFor(t, namespace).apply(calicoTable([natOutgoing(natInput)]), key);
+  await driverFor(t, namespace).apply(calicoTable(4, [natOutgoing(natInput)]), key);
   assert.deepEqual(withoutHashes(namespace), [
     "table ip calico {",
     "set cali40all-ipam-pools {",
@@ -209,7 +210,7 @@ test("nft prints the masquerade of pods as it prints Felix's", { skip }, async (
 test("nft prints who may send IP-in-IP as it prints Felix's", { skip }, async (t) => {
   const namespace = namespaceFor(t);
   const nodes = ["10.30.0.206", "10.30.1.66"].map(parseAddress);
-  await driverFor(t, namespace).apply(calicoTable([tunnelInput(nodes)]), key);
+  await driverFor(t, namespace).apply(calicoTable(4, [tunnelInput(nodes)]), key);
   assert.deepEqual(withoutHashes(namespace), [
     "table ip calico {",
     "set cali40all-hosts-net {",

@@ -19,7 +19,7 @@ const words = (expressions: readonly Expression[]): string =>
     .join(" ");
 
 test("pods of masqueraded pools are masqueraded towards everything but pools", () => {
-  const part = natOutgoing({ pools: [pool, other], masqueradedPools: [pool], tunnelDevices: [] });
+  const part = natOutgoing({ family: 4, pools: [pool, other], masqueradedPools: [pool], tunnelDevices: [] });
   assert.deepEqual(
     part.chains.map(({ name, rules }) => [name, rules.map(({ expressions }) => words(expressions))]),
     [
@@ -38,8 +38,29 @@ test("pods of masqueraded pools are masqueraded towards everything but pools", (
   assert.equal(part.chains[0]?.base?.priority, 110);
 });
 
+test("IPv6 has the same chains in its own words", () => {
+  const six = parsePrefix("fd00:10:244::/56");
+  const part = natOutgoing({ family: 6, pools: [six], masqueradedPools: [six], tunnelDevices: [] });
+  const of4 = natOutgoing({ family: 4, pools: [pool], masqueradedPools: [pool], tunnelDevices: [] });
+  assert.deepEqual(
+    part.chains.map(({ name }) => name),
+    of4.chains.map(({ name }) => name),
+  );
+  assert.deepEqual(
+    part.chains[2]?.rules.map(({ expressions }) => words(expressions)),
+    ["payload @cali60masq-ipam-pools payload !@cali60all-ipam-pools counter masq"],
+  );
+  assert.deepEqual(
+    part.sets?.map(({ name, key, elements }) => [name, key, elements]),
+    [
+      ["cali60all-ipam-pools", ["ipv6_addr"], ["fd00:10:244::/56"]],
+      ["cali60masq-ipam-pools", ["ipv6_addr"], ["fd00:10:244::/56"]],
+    ],
+  );
+});
+
 test("without a masqueraded pool there is no chain for it", () => {
-  const part = natOutgoing({ pools: [pool], masqueradedPools: [], tunnelDevices: [] });
+  const part = natOutgoing({ family: 4, pools: [pool], masqueradedPools: [], tunnelDevices: [] });
   assert.deepEqual(
     part.chains.map(({ name }) => name),
     ["nat-POSTROUTING", "nat-cali-POSTROUTING"],
@@ -48,23 +69,20 @@ test("without a masqueraded pool there is no chain for it", () => {
 
 test("what the host sends into a tunnel gets the tunnel's address, after the pods' rule", () => {
   const part = natOutgoing({
+    family: 4,
     pools: [pool],
     masqueradedPools: [pool],
     tunnelDevices: [{ name: "vxlan.calico" }],
-    udpPorts: { low: 4790, high: 65535 },
   });
   assert.deepEqual(
     part.chains[1]?.rules.map(({ expressions }) => words(expressions)),
-    [
-      "counter jump nat-cali-nat-outgoing",
-      "payload cmp meta cmp fib cmp fib cmp counter immediate immediate masq",
-      "meta cmp fib cmp fib cmp counter masq",
-    ],
+    ["counter jump nat-cali-nat-outgoing", "meta cmp fib cmp fib cmp counter masq"],
   );
 });
 
 test("every rule carries the hash that a restarted agent and people recognise it by", () => {
   const input = {
+    family: 4,
     pools: [pool],
     masqueradedPools: [pool],
     tunnelDevices: [{ name: "vxlan.calico" }],
@@ -84,7 +102,7 @@ test("pools inside of pools never overlap in the sets", () => {
   );
   fc.assert(
     fc.property(prefixes, (pools) => {
-      const [set] = natOutgoing({ pools, masqueradedPools: [], tunnelDevices: [] }).sets ?? [];
+      const [set] = natOutgoing({ family: 4, pools, masqueradedPools: [], tunnelDevices: [] }).sets ?? [];
       const kept = (set?.elements ?? []).map((text) => tryParsePrefix(text) ?? parsePrefix(`${text}/32`));
       for (const [index, one] of kept.entries()) {
         assert.ok(!kept.some((another, at) => at !== index && covers(another, one)));
