@@ -29,4 +29,4 @@ fi
 rm -f "$log"
 cp package-lock.json "$stamp"
 # The first load strips the types and fills the compile cache: once here, in place of at every first start.
-for program in node store lab verify get; do bin/ocicat "$program" --help >/dev/null 2>&1 || true; done
+for program in node store start lab verify get; do bin/ocicat "$program" --help >/dev/null 2>&1 || true; done

@@ -1,7 +1,11 @@
 /** Metrics by prom-client: one registry per agent, made from the table, written in Prometheus' text format. */
 import type http from "node:http";
 import { performance } from "node:perf_hooks";
-import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Gauge from "prom-client/lib/gauge.js";
+import Histogram from "prom-client/lib/histogram.js";
+import Registry from "prom-client/lib/registry.js";
+import Summary from "prom-client/lib/summary.js";
 import { messageOf } from "../base/errors.ts";
 import { type Metric, metrics, processMetrics, runtimeMetrics } from "../compile/config/metrics-table.ts";
 import type { Metrics } from "../port/metrics.ts";
