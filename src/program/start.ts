@@ -48,7 +48,7 @@ async function run(host: ProcessHost, topology: Topology, isOnce: boolean): Prom
   const start = performance.now();
   const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
   const interrupted = whenInterrupted(host);
-  checkHost(userId() === 0);
+  checkHost(userId() === 0, topology.hosts.length);
   const lab = await launchUnlessInterrupted(host, {
     topology,
     isDetached: false,

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { CodedError } from "../../base/errors.ts";
 import { tryNamespaces } from "./supervisor-process.ts";
 
-export class HostCheckError extends CodedError<"notLinux" | "noNamespaces", { remedy: string }> {}
+export class HostCheckError extends CodedError<"notLinux" | "noNamespaces" | "noMemory", { remedy: string }> {}
 
 interface Setting {
   readonly file: string;
@@ -30,8 +30,13 @@ const SETTINGS: readonly Setting[] = [
   },
 ];
 
-/** Throws HostCheckError with the reason, the setting that makes it so, and the command that works. */
-export function checkHost(isRoot: boolean): void {
+/** What an agent has for itself beside what all share, measured with some dozens of neighbours. */
+const HOST_OCTETS = 70 * 2 ** 20;
+/** Smaller labs are tried: a few hundred megabytes are found somehow. */
+const FEW_HOSTS = 10;
+
+/** Throws HostCheckError with the reason, the setting that makes it so, and the command that works. `hosts`: of the lab. */
+export function checkHost(isRoot: boolean, hosts: number): void {
   if (process.platform !== "linux") {
     const remedy = "take a Linux machine, a virtual machine, or a container with --privileged";
     throw new HostCheckError(
@@ -44,6 +49,21 @@ export function checkHost(isRoot: boolean): void {
   }
   const tried = tryNamespaces(isRoot);
   if (!tried.ok) throw namespaceRefusal(isRoot, tried.said, settingValue);
+  const refusal = memoryRefusal(hosts, process.availableMemory());
+  if (refusal) throw refusal;
+}
+
+/** Why so many hosts are not begun: rather than that the kernel kills whom it likes. `available` in octets. */
+export function memoryRefusal(hosts: number, available: number): HostCheckError | undefined {
+  if (hosts <= FEW_HOSTS || hosts * HOST_OCTETS <= available) return undefined;
+  const fits = Math.max(FEW_HOSTS, Math.floor(available / HOST_OCTETS));
+  const remedy = `'many-${fits}' fits`;
+  const gibibytes = (octets: number) => (octets / 2 ** 30).toFixed(1);
+  return new HostCheckError(
+    "noMemory",
+    `${hosts} hosts take some ${gibibytes(hosts * HOST_OCTETS)} GiB of memory, and ${gibibytes(available)} GiB are free; ${remedy}`,
+    { remedy },
+  );
 }
 
 /** Why there are no namespaces, by what unshare said and by the values of the settings that forbid them. */

@@ -8,9 +8,9 @@ import { userId } from "./user.ts";
 import type { WordOptions } from "./words.ts";
 
 export async function up(host: ProcessHost, args: readonly unknown[], options: WordOptions): Promise<number> {
-  checkHost(userId() === 0);
   const { name, backend } = options;
   const topology = topologyToBuild(host, String(args[0]), backend);
+  checkHost(userId() === 0, topology.hosts.length);
   const isDetached = options["detach"] === true;
   const interrupted = whenInterrupted(host);
   const lab = await launchUnlessInterrupted(host, {
