@@ -43,6 +43,24 @@ test("what is asked for in one turn is durable in one write, and each has a revi
   assert.equal(told.length, 50);
 });
 
+test("of several, one whose write happened to be alone waits a turn for the others; one that is always alone does not", async () => {
+  const { log, committer } = setUp();
+  const put = (key: string) => committer.submit((draft) => draft.put(key, "v", 0n));
+  const twoInOneTurn = async () => {
+    const before = log.writes;
+    const first = put("first");
+    for (let tick = 0; tick < 20; tick++) await Promise.resolve();
+    await Promise.all([first, put("second")]);
+    return log.writes - before;
+  };
+  assert.equal(await twoInOneTurn(), 2);
+  await Promise.all([put("a"), put("b")]);
+  await put("alone");
+  assert.equal(await twoInOneTurn(), 1);
+  for (let write = 0; write < 64; write++) await put("alone");
+  assert.equal(await twoInOneTurn(), 2);
+});
+
 test("work that throws changes nothing and disturbs nobody", async () => {
   const { mvcc, committer } = setUp();
   const results = await Promise.allSettled([

@@ -20,6 +20,8 @@ const TURN_MS = 8;
 /** Turns in which nothing comes take some microseconds. */
 const TURNS_FOR_EACH = 8;
 const MOST_TURNS = 160;
+/** Writes by one alone after which others that were there are taken to have gone. */
+const REMEMBERED_WRITES = 64;
 /** Rows that are written in a few milliseconds. */
 const ROWS_AT_ONCE = 1_000;
 
@@ -52,6 +54,8 @@ export class Committer {
   #jobs: Job[] = [];
   /** How many asked for the last write. */
   #lastCount = 0;
+  /** Writes until those who were several last are forgotten. */
+  #company = 0;
   #isRunning = false;
   /** What was carried out last is not durable yet. */
   #isSyncing = false;
@@ -102,11 +106,12 @@ export class Committer {
   }
 
   /**
-   * Who wrote alone last time need not wait for others. Those who were several are likely to come back together: the
-   * larger the group, the less each write costs.
+   * Who writes alone need not wait for others. Those who were several are likely to come back together: the larger the
+   * group, the less each write costs. One of them whose write happened to be alone waits a turn: the loop stood still
+   * meanwhile, and what the others sent is there already.
    */
   async #gather(): Promise<void> {
-    if (this.#lastCount <= 1) return;
+    if (this.#company === 0) return;
     const patience = Math.min(this.#lastCount * TURNS_FOR_EACH, MOST_TURNS);
     for (let turn = 0; turn < patience; turn++) {
       await this.#deps.clock.yield();
@@ -132,6 +137,7 @@ export class Committer {
     }
     this.#jobs = this.#jobs.slice(taken);
     this.#lastCount = taken;
+    this.#company = taken > 1 ? REMEMBERED_WRITES : Math.max(0, this.#company - 1);
     return group;
   }
 
