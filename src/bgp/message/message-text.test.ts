@@ -98,7 +98,7 @@ test("a shutdown's text comes back as it was, cut behind a whole character when 
     fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 300 }), (text) => {
       const message = cease(CeaseReason.administrativeShutdown, text);
       const read = shutdownText(message) ?? "";
-      const plain = text.replaceAll(/\p{Cc}/gu, " ");
+      const plain = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, " ");
       assert.ok(plain.startsWith(read));
       assert.ok(message.data.length <= 256);
       if (Buffer.byteLength(text) <= 255) assert.equal(read, plain);
