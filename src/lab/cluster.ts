@@ -1,6 +1,6 @@
 /** How a lab's cluster carries what pods send to each other: what labs begin with, and what else they can be told. */
 import { parsePrefix } from "../ip/prefix.ts";
-import type { Backend, ClusterSettings, EncapsulationSetting, Topology } from "./topology.ts";
+import type { Backend, ClusterSettings, EncapsulationSetting, Topology, TopologyHost } from "./topology.ts";
 
 /** The modes of an IPPool. */
 export interface PoolModes {
@@ -46,9 +46,21 @@ export function carriedFor(
   };
 }
 
-/** What a pool can be changed to and back, to show both encapsulations: undefined where the cluster carries only one. */
-export const besides = ({ backend, ipipMode }: ClusterSettings): PoolModes | undefined =>
-  backend === "bird" && ipipMode !== "Never" ? everywhereBy.vxlan : undefined;
+/**
+ * What a pool can be changed to and back, to show both encapsulations: undefined where the cluster carries only one, or where its
+ * pods have an MTU that only that one has room for.
+ */
+export const besides = ({ cluster: { backend, ipipMode }, hosts }: Topology): PoolModes | undefined =>
+  backend === "bird" && ipipMode !== "Never" && hosts.every(hasChangeableMtu) ? everywhereBy.vxlan : undefined;
+
+const hasChangeableMtu = ({ env, nic }: TopologyHost): boolean =>
+  env["FELIX_IPINIPMTU"] === String(changeableMtu(nic.mtu));
+
+/** What carries packets between hosts, wherever they are; undefined where it depends on that. */
+export function encapsulationOf({ ipipMode, vxlanMode }: PoolModes): "ipip" | "vxlan" | undefined {
+  if (ipipMode === "Always") return "ipip";
+  return vxlanMode === "Always" ? "vxlan" : undefined;
+}
 
 /**
  * MTU of `tunl0` on a NIC of that MTU, in octets, that pods may keep when their pool goes over to VXLAN, whose headers take 50:

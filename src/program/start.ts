@@ -9,23 +9,26 @@ import { checkHost } from "../adapter/lab/host-check.ts";
 import { cutLine, wrapLine } from "../base/fit-lines.ts";
 import { printFailures, printMatrix, printVerdict } from "../lab/check/matrix.ts";
 import type { CheckReport } from "../lab/check/report.ts";
-import { besides } from "../lab/cluster.ts";
+import { besides, encapsulationOf } from "../lab/cluster.ts";
 import { drawLab } from "../lab/drawing.ts";
 import type { Topology } from "../lab/topology.ts";
 import { parseCommandLine } from "./command-line.ts";
-import { fullMatrix, isFull, patchPool } from "./lab/carried-by.ts";
+import { fullMatrix, isFull, patchPool, strays } from "./lab/carried-by.ts";
 import { topologyToBuild } from "./lab/find-topology.ts";
 import type { LaunchedLab } from "./lab/launch.ts";
 import { printCheck } from "./lab/network.ts";
 import { painter } from "./lab/paint.ts";
 import { EXIT_INTERRUPTED, hold, launchUnlessInterrupted, whenInterrupted } from "./lab/up.ts";
 import { userId } from "./lab/user.ts";
+import { whenNpmEnds } from "./npm-above.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 const TOPOLOGY = "aws-two-subnets";
 /** Between two rounds of the live matrix. */
 const REFRESH_MS = 3_000;
 const TIMEOUT_MS = 1_000;
+/** A lab that refuses to answer is gone by then, or it is no going down. */
+const GOING_MS = 5_000;
 /** Of a terminal that does not tell. */
 const USUAL_COLUMNS = 80;
 
@@ -47,7 +50,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
 async function run(host: ProcessHost, topology: Topology, isOnce: boolean): Promise<number> {
   const start = performance.now();
   const seconds = () => ((performance.now() - start) / 1000).toFixed(1);
-  const interrupted = whenInterrupted(host);
+  const interrupted = Promise.race([whenInterrupted(host), whenNpmEnds(host).then(() => "interrupted" as const)]);
   checkHost(userId() === 0, topology.hosts.length);
   const lab = await launchUnlessInterrupted(host, {
     topology,
@@ -56,38 +59,81 @@ async function run(host: ProcessHost, topology: Topology, isOnce: boolean): Prom
     interrupted,
   });
   if (!lab) return EXIT_INTERRUPTED;
+  const over = new AbortController();
+  const ended = Promise.race([interrupted, lab.ended]).finally(() => over.abort());
   try {
-    host.stderr.write(`  ${seconds().padStart(4)} s  check\n`);
-    const report = await fullMatrix(lab);
-    host.stdout.write(`${drawLab(topology, lab.record.pods).join("\n")}\n\n`);
-    host.stdout.write(`${printCheck(report, host.stdout)}\n`);
-    host.stderr.write(
-      `\nlab '${lab.record.name}': ${report.ok ? "everything works" : "not everything works"} after ${seconds()} s\n`,
-    );
-    const isFullBeside = await showBesides(host, lab, topology);
-    if (isOnce) return report.ok && isFullBeside ? 0 : 1;
+    const showing = show({ host, lab, topology, seconds, signal: over.signal });
+    const shown = await Promise.race([unlessEnded(showing, ended), ended.then(() => undefined)]);
+    if (!shown) {
+      const code = await hold(host, lab, interrupted);
+      // Whoever ends it early has not seen that it works.
+      return isOnce && code === 0 ? EXIT_INTERRUPTED : code;
+    }
+    if (isOnce) return shown.isGood ? 0 : 1;
     host.stdout.write(`\n${whatNext()}\n`);
-    void keepMatrix(host, lab, report);
+    void keepMatrix(host, lab, shown.last);
     return await hold(host, lab, interrupted);
   } finally {
     await lab.down();
   }
 }
 
-/** VXLAN for a moment, and back to what the lab began with. Whether all reached all in both. */
-async function showBesides(host: ProcessHost, lab: LaunchedLab, { cluster }: Topology): Promise<boolean> {
-  const other = besides(cluster);
-  if (!other) return true;
+interface Stage {
+  readonly host: ProcessHost;
+  readonly lab: LaunchedLab;
+  readonly topology: Topology;
+  /** Since the start. */
+  readonly seconds: () => string;
+  /** The lab is going down: nothing more is shown. */
+  readonly signal: AbortSignal;
+}
+
+interface Shown {
+  /** Whether all reached all, as they shall, in all that was shown. */
+  readonly isGood: boolean;
+  readonly last: CheckReport;
+}
+
+/** A lab that is going down refuses to answer before it has ended. Undefined: it has. */
+async function unlessEnded(showing: Promise<Shown>, ended: Promise<unknown>): Promise<Shown | undefined> {
+  try {
+    return await showing;
+  } catch (failure) {
+    if (!(failure instanceof LabControlError)) throw failure;
+    const isEnded = await Promise.race([ended.then(() => true), setTimeout(GOING_MS, false)]);
+    if (!isEnded) throw failure;
+    return undefined;
+  }
+}
+
+/** The lab as it begins; then VXLAN for a moment, where it can be shown, and back. */
+async function show(stage: Stage): Promise<Shown> {
+  const { host, lab, topology, seconds, signal } = stage;
+  const { cluster } = topology;
+  const path = encapsulationOf(cluster);
+  host.stderr.write(`  ${seconds().padStart(4)} s  check\n`);
+  const first = await fullMatrix(lab, { path, signal });
+  if (signal.aborted) return { isGood: false, last: first };
+  host.stdout.write(`${drawLab(topology, lab.record.pods).join("\n")}\n\n`);
+  host.stdout.write(`${[printCheck(first, host.stdout), ...strays(first, path)].join("\n")}\n`);
+  const verdict = isFull(first, path) ? "everything works" : "not everything works";
+  host.stderr.write(`\nlab '${lab.record.name}': ${verdict} after ${seconds()} s\n`);
+  const other = besides(topology);
+  if (!other) return { isGood: isFull(first, path), last: first };
+
+  const by = encapsulationOf(other);
   host.stdout.write("\nThe same pods by VXLAN:\n\n");
   await patchPool(host, lab, other);
-  const beside = await fullMatrix(lab, "vxlan");
-  host.stdout.write(`\n${printCheck(beside, host.stdout)}\n\nAnd back:\n\n`);
+  const beside = await fullMatrix(lab, { path: by, signal });
+  if (signal.aborted) return { isGood: false, last: beside };
+  host.stdout.write(`\n${[printCheck(beside, host.stdout), ...strays(beside, by)].join("\n")}\n\nAnd back:\n\n`);
   await patchPool(host, lab, { ipipMode: cluster.ipipMode, vxlanMode: cluster.vxlanMode });
-  const again = await fullMatrix(lab, cluster.ipipMode === "Always" ? "ipip" : undefined);
-  host.stdout.write(
-    `\n${[...printFailures(again, painter(host.stdout)), printVerdict(again, painter(host.stdout))].join("\n")}\n`,
-  );
-  return isFull(beside, "vxlan") && again.ok;
+  const again = await fullMatrix(lab, { path, signal });
+  if (signal.aborted) return { isGood: false, last: again };
+  const paint = painter(host.stdout);
+  const lines = [...printFailures(again, paint), ...strays(again, path), printVerdict(again, paint)];
+  host.stdout.write(`\n${lines.join("\n")}\n`);
+  return { isGood: isFull(first, path) && isFull(beside, by) && isFull(again, path), last: again };
 }
 
 /** Refreshes the matrix in place on a terminal; elsewhere it is printed again when it says something new. */

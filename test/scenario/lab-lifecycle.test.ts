@@ -256,6 +256,56 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
     assert.deepEqual(fs.readdirSync(labs()), []);
   });
 
+  test("a topology whose pods have no room for VXLAN's headers is shown as it is", async () => {
+    const { code, stdout, stderr } = await ocicat("start", "packet-life", "--check");
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /20 of 20 pairs of 5 pods reach each other/);
+    assert.doesNotMatch(stdout, /by VXLAN/);
+  });
+
+  /** `npm start` until VXLAN is shown; what it says from then on. */
+  async function startToVxlan(command: string, args: readonly string[]) {
+    const child = spawn(command, args, { cwd: checkout, env: env(), stdio: ["ignore", "pipe", "pipe"] });
+    fronts.push(child);
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk) => {
+        said += chunk;
+      });
+    }
+    await eventually(() => assert.match(said, /The same pods by VXLAN/), 120_000);
+    return { child, said: () => said };
+  }
+
+  test("Ctrl-C while VXLAN is shown ends it there and then", async () => {
+    const { child, said } = await startToVxlan(ocicatCommand, ["start"]);
+    child.kill("SIGINT");
+    const [code] = await once(child, "exit");
+    assert.equal(code, 0, said());
+    assert.match(said(), /taking lab 'aws-two-subnets' down\n$/);
+    assert.doesNotMatch(said(), /Try, in another terminal/);
+    assert.deepEqual(fs.readdirSync(labs()), []);
+  });
+
+  test("the lab is taken down from elsewhere while VXLAN is shown: that is what is said", async () => {
+    const { child, said } = await startToVxlan(ocicatCommand, ["start", "--check"]);
+    const down = await ocicat("lab", "down", "aws-two-subnets");
+    assert.equal(down.code, 0, down.stderr);
+    const [code] = await once(child, "exit");
+    assert.equal(code, 130, said());
+    assert.match(said(), /lab 'aws-two-subnets' was taken down\n$/);
+  });
+
+  test("npm is killed: what it started ends by itself", async () => {
+    const { child } = await startToVxlan("npm", ["start"]);
+    assert.notDeepEqual(processesOf(labs()), []);
+    child.kill("SIGKILL");
+    await eventually(() => {
+      assert.deepEqual(fs.readdirSync(labs()), []);
+      assert.deepEqual(processesOf(labs()), []);
+    }, 60_000);
+  });
+
   test("on a terminal the matrix is refreshed in place, and Ctrl-C ends it", async () => {
     // `exec`: a shell that stays would itself die of the Ctrl-C, which the terminal sends to all that run in front.
     const command = `exec ${ocicatCommand} start ${topology}`;

@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { askLab } from "../../adapter/lab/control-client.ts";
 import { formatJson } from "../../base/json.ts";
-import type { CheckReport, PathKind } from "../../lab/check/report.ts";
+import type { CheckReport, PairReport, PathKind } from "../../lab/check/report.ts";
 import type { PoolModes } from "../../lab/cluster.ts";
 import { main as patch } from "../ctl/patch.ts";
 import type { ProcessHost } from "../process-host.ts";
@@ -23,11 +23,18 @@ export async function patchPool(host: ProcessHost, lab: LaunchedLab, modes: Pool
   await patch(["ippool", POOL, "-p", change, "--lab", lab.record.name], host);
 }
 
+export interface MatrixOptions {
+  /** By which all shall be carried between hosts; left out: any. */
+  readonly path?: PathKind | undefined;
+  /** Nobody waits for it any more: the next report is the last. */
+  readonly signal: AbortSignal;
+}
+
 /** Asks again until all reach all, by that path where one is named; the last report when agents had time enough. */
-export async function fullMatrix(lab: LaunchedLab, path?: PathKind): Promise<CheckReport> {
+export async function fullMatrix(lab: LaunchedLab, { path, signal }: MatrixOptions): Promise<CheckReport> {
   const deadline = performance.now() + CONVERGENCE_MS;
   for (;;) {
-    const isLast = performance.now() > deadline;
+    const isLast = signal.aborted || performance.now() > deadline;
     const timeoutMs = isLast ? LAST_TIMEOUT_MS : FIRST_TIMEOUT_MS;
     const report = await askLab<CheckReport>(lab.record.controlSocket, "check", { timeoutMs });
     if (isFull(report, path) || isLast) return report;
@@ -35,6 +42,18 @@ export async function fullMatrix(lab: LaunchedLab, path?: PathKind): Promise<Che
   }
 }
 
-/** Whether all reach all, and between hosts by that path alone. */
+/** Whether all reach all, and between hosts by that path alone, there and back. */
 export const isFull = ({ ok, pairs }: CheckReport, path?: PathKind): boolean =>
-  ok && (path === undefined || pairs.every((pair) => pair.path === "local" || pair.path === path));
+  ok && (path === undefined || pairs.every((pair) => isBy(pair, path)));
+
+/** Pairs that reach each other by another path than all shall, a line each. */
+export const strays = ({ pairs }: CheckReport, path: PathKind | undefined): readonly string[] =>
+  pairs
+    .filter((pair) => pair.ok && path !== undefined && !isBy(pair, path))
+    .map(
+      (pair) =>
+        `${pair.from} → ${pair.to}: carried by ${pair.path} there and ${pair.back} back, where ${path} shall carry it`,
+    );
+
+const isBy = ({ path, back }: Pick<PairReport, "path" | "back">, wanted: PathKind): boolean =>
+  [path, back].every((way) => way === "local" || way === wanted);
