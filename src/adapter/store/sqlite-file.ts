@@ -51,14 +51,25 @@ export function logError(file: string, failure: unknown): LogError {
 const refuse = (code: LogError["code"], file: string, what: string): LogError =>
   new LogError(code, `${file}: ${what}: ${remedies[code]}`, { file });
 
+/**
+ * The file behind all links, made empty where there is none: SQLite keeps the write-ahead log beside that one. Throws LogError.
+ */
+export function logFileAt(file: string): string {
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    // SQLite would make it readable by everybody.
+    if (!fs.existsSync(file)) fs.closeSync(fs.openSync(file, "a", 0o600));
+    return fs.realpathSync(file);
+  } catch (failure) {
+    throw logError(file, failure);
+  }
+}
+
 /** Opens the file, locked until the process ends or the database is closed. Throws LogError. */
 export function openLogFile(file: string): DatabaseSync {
   try {
-    fs.mkdirSync(path.dirname(file), { recursive: true });
     const isNew = !isOurs(file);
     if (!isNew) checkContent(file);
-    // SQLite would make it readable by everybody.
-    fs.closeSync(fs.openSync(file, "a", 0o600));
     const database = new DatabaseSync(file);
     try {
       database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL");
@@ -91,16 +102,11 @@ function make(database: DatabaseSync): void {
 function isOurs(file: string): boolean {
   const header = Buffer.alloc(HEADER.octets);
   let length: number;
+  const descriptor = fs.openSync(file, "r");
   try {
-    const descriptor = fs.openSync(file, "r");
-    try {
-      length = fs.readSync(descriptor, header);
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw failure;
+    length = fs.readSync(descriptor, header);
+  } finally {
+    fs.closeSync(descriptor);
   }
   if (length === 0) return false;
   if (length < HEADER.octets || header.toString("latin1", 0, MAGIC.length) !== MAGIC) {

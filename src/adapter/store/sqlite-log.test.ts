@@ -131,6 +131,21 @@ test("one process owns the file", (t) => {
   assert.throws(() => new SqliteLog(file), { code: "locked", message: /another process has it open/ });
 });
 
+test("a link to the file, of a store or of nothing yet, is followed", (t) => {
+  const file = temporaryFile(t);
+  fs.mkdirSync(path.dirname(file));
+  const link = path.join(path.dirname(path.dirname(file)), "link.db");
+  fs.symlinkSync(file, link);
+  const made = openLog(t, link);
+  made.write({ rows: [row(1)], ...NO_LEASES });
+  made.sync();
+  assert.deepEqual(fs.readdirSync(path.dirname(file)), ["store.db", "store.db-wal"]);
+  made.close();
+  const again = openLog(t, link);
+  assert.deepEqual([...again.rows()], [row(1)]);
+  assert.throws(() => new SqliteLog(file), { code: "locked" });
+});
+
 test("foreign, newer and damaged files are refused with a reason, and stay as they are", (t) => {
   const cases: readonly [code: string, reason: RegExp, spoil: (file: string) => void][] = [
     ["foreign", /no database/, (file) => fs.writeFileSync(file, "kind: ConfigMap\n".repeat(100))],

@@ -24,7 +24,7 @@ import {
   type LogSize,
   type RevisionLog,
 } from "../../port/revision-log.ts";
-import { logError, openLogFile } from "./sqlite-file.ts";
+import { logError, logFileAt, openLogFile } from "./sqlite-file.ts";
 import { allRows, prepareScan, rowOf, valuesOf } from "./sqlite-row.ts";
 
 const fdatasync = promisify(fs.fdatasync);
@@ -52,8 +52,8 @@ export class SqliteLog implements RevisionLog {
 
   /** Opens the log, or makes it where there is no file or an empty one. Throws LogError. */
   constructor(file: string) {
-    this.#file = file;
-    this.#database = openLogFile(file);
+    this.#file = logFileAt(file);
+    this.#database = openLogFile(this.#file);
     const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
     this.#insert = prepare("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     this.#delete = prepare("DELETE FROM log WHERE sequence = ?");
@@ -68,7 +68,7 @@ export class SqliteLog implements RevisionLog {
     this.term = Number(this.#setting("term") ?? 0) + 1;
     this.#set("term", String(this.term));
     this.#compactedRevision = Number(this.#setting("compacted") ?? -1);
-    this.#writeAhead = fs.openSync(`${file}-wal`, "r+");
+    this.#writeAhead = fs.openSync(`${this.#file}-wal`, "r+");
     // Into the file itself: who copies it without its write-ahead log still has a store with the same ids.
     this.#database.exec("PRAGMA wal_checkpoint");
   }
