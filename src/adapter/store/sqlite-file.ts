@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { CodedError, messageOf } from "../../base/errors.ts";
+import { CodedError } from "../../base/errors.ts";
 import { LogError } from "../../port/revision-log.ts";
 import { allRows, prepareScan } from "./sqlite-row.ts";
 
@@ -40,12 +40,12 @@ const remedies: Readonly<Record<LogError["code"], string>> = {
   failed: "the disk refused",
 };
 
-/** What SQLite threw, as our own error with a remedy. */
+/** What SQLite or the disk threw, as our own error with a remedy; their words follow as its cause. */
 export function logError(file: string, failure: unknown): LogError {
   if (failure instanceof LogError) return failure;
   const result = failure instanceof Error && "errcode" in failure ? Number(failure.errcode) & 0xff : 0;
   const code = codeByResult[result] ?? "failed";
-  return new LogError(code, `${file}: ${remedies[code]} (${messageOf(failure)})`, { file }, { cause: failure });
+  return new LogError(code, `${file}: ${remedies[code]}`, { file }, { cause: failure });
 }
 
 const refuse = (code: LogError["code"], file: string, what: string): LogError =>

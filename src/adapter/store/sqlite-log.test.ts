@@ -5,7 +5,8 @@ import os from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
-import type { LogRow } from "../../port/revision-log.ts";
+import { messageOf } from "../../base/errors.ts";
+import type { LogError, LogRow } from "../../port/revision-log.ts";
 import { SqliteLog } from "./sqlite-log.ts";
 
 function temporaryFile(t: TestContext): string {
@@ -183,7 +184,14 @@ test("a log that cannot be made names the file and the failure", (t) => {
   const file = temporaryFile(t);
   fs.mkdirSync(path.dirname(path.dirname(file)), { recursive: true });
   fs.writeFileSync(path.dirname(file), "a file where a folder belongs");
-  assert.throws(() => new SqliteLog(file), { code: "failed", message: /store\.db.*(ENOTDIR|EEXIST)/ });
+  assert.throws(
+    () => new SqliteLog(file),
+    (failure: LogError) => {
+      assert.equal(failure.code, "failed");
+      assert.match(messageOf(failure), /store\.db: the disk refused: [^:]*(ENOTDIR|EEXIST)[^:]*: [^:]*$/);
+      return true;
+    },
+  );
 });
 
 function patch(file: string, at: number, octets: Buffer): void {

@@ -15,7 +15,6 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { promisify } from "node:util";
-import { messageOf } from "../../base/errors.ts";
 import {
   type LogBatch,
   LogError,
@@ -112,7 +111,7 @@ export class SqliteLog implements RevisionLog {
 
   /** After a sync that failed nobody knows what is on the disk, and no later one tells: nothing is written any more. */
   #break(failure: unknown): LogError {
-    const text = `${this.#file}: it cannot be synced; mend the disk and start again (${messageOf(failure)})`;
+    const text = `${this.#file}: it cannot be synced; mend the disk and start again`;
     this.#broken = new LogError("failed", text, { file: this.#file }, { cause: failure });
     return this.#broken;
   }
