@@ -535,6 +535,35 @@ test("files, folders and what is wrong with them", async (t) => {
   );
 });
 
+test("of two files none is left out without a word", async () => {
+  const { code, err } = await new CommandRunner().ocicat(["apply", "-f", "a.yaml", "-f", "b.yaml"]);
+  assert.equal(code, 2);
+  assert.match(err, /'b\.yaml' is invalid\. 'a\.yaml' stands before it: name one folder, or run the command for each/);
+});
+
+test("a text that is not UTF-8 is refused with its line, and not mended by guessing", async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-ctl-"));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const runner = new CommandRunner(folder);
+  const text = `# Größe \ufffd\n${pool("a", "10.1.0.0/16")}\n# caf\u00e9`;
+  fs.writeFileSync(path.join(folder, "utf8.yaml"), text);
+  fs.writeFileSync(
+    path.join(folder, "latin1.yaml"),
+    Buffer.concat([Buffer.from("# é\n# "), Buffer.from("é", "latin1")]),
+  );
+  fs.writeFileSync(path.join(folder, "utf16.yaml"), Buffer.from(`\ufeff${text}`, "utf16le"));
+  const errorOf = async (file: string) => (await runner.ocicat(["validate", "-f", file])).err;
+  assert.equal(await errorOf("utf8.yaml"), "");
+  assert.equal(
+    await errorOf("latin1.yaml"),
+    "failed to execute command: latin1.yaml, line 2: the text is not UTF-8 (octet 0xe9); save it as UTF-8\n",
+  );
+  assert.equal(
+    await errorOf("utf16.yaml"),
+    "failed to execute command: utf16.yaml, line 1: the text is not UTF-8 (octet 0xff); save it as UTF-8\n",
+  );
+});
+
 test("what the cluster keeps itself is read only; what is not enforced yet says so", async () => {
   const runner = await withPool();
   const info = resource("ClusterInformation", "default", { clusterType: "x" });

@@ -1,5 +1,5 @@
 /** What all resource commands share: their options, the store they open and close, and how refusals are printed. */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { SystemClock, SystemWallClock } from "../../adapter/clock.ts";
 import { StreamLog } from "../../adapter/log.ts";
 import { SystemRandom } from "../../adapter/random.ts";
@@ -56,9 +56,15 @@ export const withStoreOptions = (command: Command): Command =>
 
 export const withFileOptions = (command: Command): Command =>
   command
-    .option("-f, --filename <file>", "file or folder to read objects from; - for standard input")
+    .option("-f, --filename <file>", "file or folder to read objects from; - for standard input", onlyOne)
     .option("-R, --recursive", "also the folders below")
     .option("--skip-empty", "an empty file or folder is no error");
+
+/** Commander keeps the last of several, and what the others name would be left out without a word. */
+function onlyOne(file: string, before: string | undefined): string {
+  if (before === undefined) return file;
+  throw new InvalidArgumentError(`'${before}' stands before it: name one folder, or run the command for each file.`);
+}
 
 export const withNamespaceOption = (command: Command): Command =>
   command.option("-n, --namespace <namespace>", "namespace of namespaced kinds (default: default)");
