@@ -74,6 +74,21 @@ test("broken YAML is refused with document, line and column", () => {
   assert.match(error.message, /^f\.yaml, document 2, line \d+, column \d+: /);
   assert.match(refused("kind: IPPool\nspec:\n\tcidr: x\n").message, /document 1, line 3, .*indent with spaces/);
   assert.match(refused("a: 1\na: 2\n").message, /line 2.*duplicated mapping key; keep one of the two/);
+  for (const [text, message] of [
+    ["a: 1\n? [b, c]\n: 2\n", /document 1, line 2: a field's name is a text, no list and no object$/],
+    ["---\na: 1\n---\n? {b: c}\n: 2\n", /document 2, line 4: a field's name is a text/],
+    ["a: 1\nb: !!js/function x\n", /line 2, column 4: unknown scalar tag .*; leave the tag out/],
+    ["a: \u0000", /line 1, column 4: null byte .*; this is no text/],
+    ["[".repeat(200), /nesting exceeded .*; no object is so deep: close every { and \[/],
+    ['{"a": 1,\n', /line 2, .* within a flow collection; close every { and \[$/],
+    ['a: "b', /within a double quoted scalar; close the quotation mark$/],
+    ["a: b: c\n", /line 1, .*; put a value that has a colon in it in quotes$/],
+    ["a: @b\n", /line 1, .*; put a value that begins with @ in quotes$/],
+    ["a: b\n c: d\n", /line 2, .*; check the indentation/],
+    ["a:b\nc: d\n", /line 2, .*; check the indentation .* that a space follows each colon$/],
+  ] as const) {
+    assert.match(refused(text).message, message);
+  }
 });
 
 test("typographic quotes are refused by name", () => {

@@ -20,6 +20,7 @@ import {
 import { CodedError } from "../../base/errors.ts";
 import type { Json } from "../../base/json.ts";
 import type { FieldPath } from "../problems.ts";
+import { syntaxRemedy } from "./syntax-remedy.ts";
 
 /** Lines and documents count from 1. */
 export class InputError extends CodedError<
@@ -112,20 +113,14 @@ function syntaxError(error: YAMLException, text: string, file: string): InputErr
   const document = (text.slice(0, position).match(/^---(?=\s|$)/gm) ?? []).length;
   const startsMarked = /^(\s*(#.*)?\n)*---(\s|$)/.test(text);
   const number = Math.max(1, startsMarked ? document : document + 1);
+  const before = text.slice(text.lastIndexOf("\n", position - 1) + 1, position);
+  const [rest = ""] = text.slice(position).split("\n", 1);
+  const remedy = syntaxRemedy(error.reason, [before, rest]);
   return new InputError(
     "syntax",
-    `${file}, document ${number}, line ${line}, column ${column}: ${error.reason}${syntaxRemedy(error.reason, text, position)}`,
+    `${file}, document ${number}, line ${line}, column ${column}: ${error.reason}${remedy === undefined ? "" : `; ${remedy}`}`,
     { file, document: number, line },
   );
-}
-
-function syntaxRemedy(reason: string, text: string, position: number): string {
-  const lineStart = text.lastIndexOf("\n", position - 1) + 1;
-  const line = text.slice(lineStart, (text.indexOf("\n", position) + text.length + 1) % (text.length + 1));
-  if (/^ *\t/.test(line)) return "; indent with spaces, YAML takes no tabs";
-  if (reason.startsWith("duplicated mapping key")) return "; keep one of the two";
-  if (/indentation|mapping entry/.test(reason)) return "; check the indentation of this line and of the one before";
-  return "";
 }
 
 interface Frame {
@@ -200,6 +195,7 @@ class Places {
       this.roots.push(frame.children.get(0));
       return;
     }
+    if (this.#isNameNext) throw this.#error("syntax", frame.offset, "a field's name is a text, no list and no object");
     const place: Place = { offset: frame.offset, children: frame.children, size: frame.size };
     if (frame.anchor !== undefined) this.#anchors.set(frame.anchor, place);
     this.#put(place, "");
@@ -241,6 +237,12 @@ class Places {
     } else {
       parent.key = { name: text, offset: place.offset };
     }
+  }
+
+  /** Whether what comes next is the name of a field. */
+  get #isNameNext(): boolean {
+    const parent = this.#stack.at(-1);
+    return parent?.kind === "mapping" && parent.key === undefined;
   }
 
   #anchorOf({ anchorStart, anchorEnd }: Anchored): string | undefined {
