@@ -10,9 +10,8 @@ import { Reconciler } from "../dataplane/reconciler.ts";
 import { KernelError } from "../port/netlink.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import { plan } from "../reconcile/plan.ts";
-import type { KernelUnderTest } from "./driver-ground.ts";
+import type { KernelFaults, KernelUnderTest } from "./driver-ground.ts";
 import { FakeClock } from "./fake-clock.ts";
-import type { Faults } from "./memory-kernel/faults.ts";
 import { SilentLog } from "./silent-log.ts";
 
 export interface DriverWorld<V> {
@@ -313,7 +312,7 @@ const EEXIST = 17;
 const ESRCH = 3;
 const ENETUNREACH = 101;
 
-const faults: readonly ((faults: Faults) => void)[] = [
+const faults: readonly ((faults: KernelFaults) => void)[] = [
   (faults) => faults.refuse(EEXIST),
   (faults) => faults.refuse(ESRCH, 2),
   (faults) => faults.refuse(ENETUNREACH, 3),

@@ -14,13 +14,21 @@ import type { KernelView } from "./kernel-view.ts";
 import type { Faults } from "./memory-kernel/faults.ts";
 import type { MemoryKernel } from "./memory-kernel/memory-kernel.ts";
 
+/** What the contract of drivers lets go wrong. */
+export type KernelFaults = Pick<
+  Faults,
+  "refuse" | "interruptDumps" | "cutAnswers" | "loseAnswers" | "loseNotifications" | "clear"
+>;
+
 /** A network namespace, real or not. */
 export interface KernelUnderTest {
   readonly netlink: Netlink;
   readonly bpf: Bpf;
   readonly view: KernelView;
-  /** Of the memory kernel alone. */
-  readonly faults?: Faults;
+  /** Of kernels in memory alone. */
+  readonly faults?: KernelFaults;
+  /** Answers truly, whatever is to go wrong: for hands. */
+  readonly sparing?: <T>(work: () => T) => T;
   close(): void;
 }
 
@@ -30,6 +38,7 @@ export const underTest = (kernel: MemoryKernel): KernelUnderTest => ({
   bpf: kernel.bpf,
   view: kernel.view,
   faults: kernel.faults,
+  sparing: (work) => kernel.faults.sparing(work),
   close: () => kernel.close(),
 });
 
@@ -71,7 +80,7 @@ export class Ground {
   }
 
   #spared<T>(work: () => T): T {
-    return this.kernel.faults ? this.kernel.faults.sparing(work) : work();
+    return this.kernel.sparing ? this.kernel.sparing(work) : work();
   }
 
   has(name: string): boolean {

@@ -15,6 +15,8 @@ import { SilentLog } from "./silent-log.ts";
 /** nf_tables of a namespace. */
 export interface Nftables {
   readonly netlink: Netlink;
+  /** Answers truly, whatever is to go wrong: for hands. */
+  readonly sparing?: (work: () => Promise<void>) => Promise<void>;
   /** A line for each table, as `tableLine` writes it, seen from outside. */
   seen(): readonly string[];
 }
@@ -54,7 +56,10 @@ const small: NftTable = {
 const bare: NftTable = { ...OWN, chains: [{ name: "pod", rules: [] }] };
 const other: NftTable = { family: "ip6", name: "calico", chains: [{ name: "pod6", rules: [] }] };
 
-export async function tableWorld(kernel: KernelUnderTest, { netlink, seen }: Nftables): Promise<DriverWorld<NftTable>> {
+export async function tableWorld(
+  kernel: KernelUnderTest,
+  { netlink, seen, sparing = (work) => work() }: Nftables,
+): Promise<DriverWorld<NftTable>> {
   const deps = { log: new SilentLog(), clock: new SystemClock() };
   const closers: (() => void)[] = [];
   const connect = (): NftTableDriver => {
@@ -63,9 +68,10 @@ export async function tableWorld(kernel: KernelUnderTest, { netlink, seen }: Nft
     return tables;
   };
   const hand = connect();
-  const put = async (table: NftTable | undefined, key: TableKey = OWN): Promise<void> => {
-    await hand.apply(table, key);
-  };
+  const put = (table: NftTable | undefined, key: TableKey = OWN): Promise<void> =>
+    sparing(async () => {
+      await hand.apply(table, key);
+    });
   await put({ ...THEIRS, chains: [{ name: "mine", rules: [] }] }, THEIRS);
   return {
     kernel,

@@ -1,6 +1,6 @@
 /** The contract of drivers on the memory kernel, which speaks netlink in octets and fails on purpose. */
 import { driverContract } from "../../testing/driver-contract.ts";
-import { type KernelUnderTest, underTest } from "../../testing/driver-ground.ts";
+import { type KernelFaults, type KernelUnderTest, underTest } from "../../testing/driver-ground.ts";
 import { addressWorld, fdbWorld, linkWorld, neighbourWorld, ruleWorld } from "../../testing/driver-worlds.ts";
 import { ipipWorld, kernelIpipWorld, tunnelSourceWorld } from "../../testing/ipip-worlds.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
@@ -39,10 +39,41 @@ driverContract(
   },
   options,
 );
-driverContract("tables", async () => tableWorld(memoryKernel(), memoryNftables()), { runs: runs(100) });
+driverContract(
+  "tables",
+  async () => {
+    const netlink = new MemoryNftables();
+    return tableWorld({ ...memoryKernel(), faults: faultsOf(netlink) }, memoryNftables(netlink));
+  },
+  options,
+);
 
-function memoryNftables(): Nftables {
-  const netlink = new MemoryNftables();
+/** A refusal strikes a whole transaction. */
+function faultsOf({ faults }: MemoryNftables): KernelFaults {
+  return {
+    refuse: (errno, count = 1) => {
+      faults.refusals = { errno, count };
+    },
+    interruptDumps: (times = 1) => {
+      faults.interruptedLists += times;
+    },
+    cutAnswers: (times = 1) => {
+      faults.cutDatagrams += times;
+    },
+    loseAnswers: (times = 1) => {
+      faults.overruns += times;
+    },
+    loseNotifications: (times = 1) => {
+      faults.lostNotifications += times;
+    },
+    clear: () => {
+      const none = { interruptedLists: 0, cutDatagrams: 0, overruns: 0, lostNotifications: 0 };
+      Object.assign(faults, none, { refusals: { errno: 0, count: 0 } });
+    },
+  };
+}
+
+function memoryNftables(netlink: MemoryNftables): Nftables {
   const families: Readonly<Record<number, string>> = { 2: "ip", 10: "ip6" };
   const seen = () =>
     Array.from(netlink.ruleset.values(), ({ family, name, chains, sets }) =>
@@ -52,5 +83,5 @@ function memoryNftables(): Nftables {
         Array.from(sets, ([set, { elements }]) => [set, [...elements.values()].filter(({ isEnd }) => !isEnd).length]),
       ),
     );
-  return { netlink, seen };
+  return { netlink, seen, sparing: (work) => netlink.sparing(work) };
 }
