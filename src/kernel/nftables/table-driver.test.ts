@@ -116,6 +116,15 @@ test("a change whose answer gets lost is looked at before it is repeated", async
   }
 });
 
+test("no answer is not taken for a good one", async (t) => {
+  const { kernel, driver } = setUp(t);
+  await driver.apply(table, key);
+  kernel.faults.refusals = { count: 1, errno: 12 };
+  kernel.faults.lostAnswers = 1;
+  await driver.apply(other, key);
+  assert.deepEqual(normalised(await driver.read(key)), normalised(other));
+});
+
 test("a list that is interrupted or cut is begun again", async (t) => {
   const { kernel, driver } = setUp(t);
   await driver.apply(table, key);
