@@ -69,14 +69,18 @@ export class ResourceClient {
 
   /** The object with its revision. Throws ResourceError `notFound`. */
   async get(row: KindRow, key: ObjectKey): Promise<JsonObject> {
+    const builtIn = builtInAt(row, key);
+    if (builtIn) return completed(row, builtIn);
     return asRead(row, await this.#stored(key));
   }
 
-  /** In the order of their keys; tiers in their own. With the objects that are there and cannot be read. */
+  /** In the order of their keys; tiers in their own, what is built in last. With the objects that are there and cannot be read. */
   async list(row: KindRow, namespace: string | undefined): Promise<ResourceList> {
     const query = namespace === undefined ? { kind: row.kind } : { kind: row.kind, namespace };
     const { objects, unreadable } = await this.#deps.store.list(query);
-    const read = objects.map((stored) => asRead(row, stored));
+    const { builtIn } = ruleOf(row.kind);
+    const stored = objects.map((object) => asRead(row, object));
+    const read = builtIn ? [...stored, completed(row, builtIn)] : stored;
     return { objects: ruleOf(row.kind).sorted?.(read) ?? read, unreadable };
   }
 
@@ -103,6 +107,7 @@ export class ResourceClient {
     };
     const object = this.#storable(row, { ...candidate.object, metadata });
     const key = keyOf(row, object);
+    if (builtInAt(row, key)) throw alreadyExists(key);
     await ruleOf(row.kind).beforeCreate?.(this.#context(), object);
     const result = await this.#deps.store.write([{ op: "create", key, value: object }]);
     if (!result.ok) throw alreadyExists(key);
@@ -115,6 +120,7 @@ export class ResourceClient {
     const { row, object } = candidate;
     if (row.isReadOnly) throw notSupported("apply or replace", row.kind, "resource is readonly");
     const key = keyOf(row, object);
+    if (builtInAt(row, key)) throw builtInStays("Update", key);
     const demanded = textAt(object, "metadata", "resourceVersion");
     for (let attempt = 1; ; attempt++) {
       const was = await this.#stored(key);
@@ -166,6 +172,7 @@ export class ResourceClient {
     force: boolean,
   ): Promise<Unreadable | undefined> {
     if (row.isReadOnly) throw notSupported("delete", row.kind, "resource is readonly");
+    if (builtInAt(row, key)) throw builtInStays("Delete", key);
     const found = await this.#whatever(key);
     const spoiled = isUnreadable(found) ? found : undefined;
     const was = isUnreadable(found) ? { ...found, value: {} } : found;
@@ -224,6 +231,18 @@ export function keyOf(row: KindRow, object: JsonObject): ObjectKey {
     ? { kind: row.kind, namespace: textAt(object, "metadata", "namespace"), name }
     : { kind: row.kind, name };
 }
+
+function builtInAt(row: KindRow, key: ObjectKey): JsonObject | undefined {
+  const { builtIn } = ruleOf(row.kind);
+  return builtIn && textAt(builtIn, "metadata", "name") === key.name ? builtIn : undefined;
+}
+
+const builtInStays = (operation: "Update" | "Delete", { kind, name }: ObjectKey): ResourceError =>
+  notSupported(
+    operation,
+    name,
+    `The ${kind.toLowerCase()} "${name}" is a default provided by Calico and cannot be ${operation.toLowerCase()}d`,
+  );
 
 /** A stored object as people see it: defaults filled in, its revision among the metadata. */
 function asRead(row: KindRow, { key, value, revision }: Stored): JsonObject {

@@ -1,9 +1,10 @@
-/** Tiers and the policies in them; filters and the peers that name them; profiles that are not stored. */
+/** Tiers and the policies in them; filters and the peers that name them; the profile that is not stored. */
 import type { JsonObject } from "../../base/json.ts";
 import { allReadable, type Stored } from "../../port/store.ts";
 import { at, listAt, textAt } from "../../resources/kinds/kind.ts";
 import { builtInTiers } from "../../resources/kinds/tier.ts";
 import { describeKey, notFound, notSupported, ResourceError } from "../../resources/problems.ts";
+import { API_VERSION } from "../../resources/registry.ts";
 import type { KindRule, RuleContext } from "./rule.ts";
 
 const policyKinds = [
@@ -55,17 +56,15 @@ async function filtersMustExist({ store }: RuleContext, peer: JsonObject): Promi
   }
 }
 
-const VIRTUAL_PROFILE = "projectcalico-default-allow";
-
-async function refuseVirtual(profile: JsonObject, operation: string): Promise<void> {
-  const name = textAt(profile, "metadata", "name");
-  if (name === VIRTUAL_PROFILE) throw notSupported(operation, `Profile(${name})`, "the profile is built in");
-}
+/** Allows what it is asked for: for host endpoints without policies. Source: `libcalico-go/lib/resources`. */
+const defaultAllowProfile: JsonObject = {
+  kind: "Profile",
+  apiVersion: API_VERSION,
+  metadata: { name: "projectcalico-default-allow", resourceVersion: "0", creationTimestamp: null },
+  spec: { ingress: [{ action: "Allow" }], egress: [{ action: "Allow" }] },
+};
 
 export const policyRule: KindRule = { beforeCreate: tierMustExist, beforeUpdate: tierMustExist };
 export const tierRule: KindRule = { beforeDelete: beforeDeleteTier, sorted: sortedTiers };
 export const bgpPeerRule: KindRule = { beforeCreate: filtersMustExist, beforeUpdate: filtersMustExist };
-export const profileRule: KindRule = {
-  beforeCreate: (_context, profile) => refuseVirtual(profile, "create"),
-  beforeUpdate: (_context, profile) => refuseVirtual(profile, "update"),
-};
+export const profileRule: KindRule = { builtIn: defaultAllowProfile };

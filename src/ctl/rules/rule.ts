@@ -13,6 +13,8 @@ export interface RuleContext {
 
 /** All throw ResourceError to refuse. */
 export interface KindRule {
+  /** Every cluster has it and no store does: it is read, and never written. */
+  readonly builtIn?: JsonObject;
   beforeCreate?(context: RuleContext, object: JsonObject): Promise<void>;
   beforeUpdate?(context: RuleContext, object: JsonObject, was: JsonObject): Promise<void>;
   /** What must follow where it could not be one transaction with the write itself. */

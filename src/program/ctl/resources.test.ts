@@ -653,13 +653,54 @@ test("tiers: policies need theirs, one with policies stays, the built-in ones st
   );
 });
 
-test("profiles and peers: the built-in profile is nobody's, the filters of a peer are there first", async () => {
+test("the built-in profile is there without being stored, and is nobody's", async () => {
+  const runner = await withPool();
+  const name = "projectcalico-default-allow";
+  await runner.ocicat(["apply", "-f", "-"], resource("Profile", "zone", {}));
+  assert.deepEqual(
+    (await runner.ocicat(["get", "profile"])).out.split("\n").map((line) => line.trimEnd()),
+    ["NAME", "zone", name, "", ""],
+  );
+  assert.equal(
+    (await runner.ocicat(["get", "profile", name, "-o", "yaml"])).out,
+    `apiVersion: projectcalico.org/v3
+kind: Profile
+metadata:
+  creationTimestamp: null
+  name: ${name}
+  resourceVersion: "0"
+spec:
+  egress:
+  - action: Allow
+    destination: {}
+    source: {}
+  ingress:
+  - action: Allow
+    destination: {}
+    source: {}
+`,
+  );
+  const errorOf = async (...args: readonly string[]) =>
+    (await runner.ocicat(args, resource("Profile", name, { labelsToApply: { a: "b" } }))).err;
+  const stays = (operation: string, done: string) =>
+    `operation ${operation} is not supported on ${name}: The profile "${name}" is a default provided by Calico and cannot be ${done}`;
+  assert.match(await errorOf("create", "-f", "-"), /resource already exists: Profile\(projectcalico-default-allow\)/);
+  assert.equal(
+    (await errorOf("apply", "-f", "-")).split("\n")[0],
+    `failed to apply 'Profile' resource: [${stays("Update", "updated")}]`,
+  );
+  assert.equal(
+    await errorOf("delete", "profile", name),
+    `Failed to delete 'Profile' resource: ${stays("Delete", "deleted")}\n`,
+  );
+  assert.match(await errorOf("label", "profile", name, "a=b"), /label not changed\n.*cannot be updated/);
+  assert.match(await errorOf("patch", "profile", name, "-p", "{}"), /cannot be updated/);
+  assert.equal(await runner.stored("Profile", name), undefined);
+});
+
+test("the filters of a peer are there first", async () => {
   const runner = await withPool();
   const apply = (text: string) => runner.ocicat(["apply", "-f", "-"], text);
-  assert.match(
-    (await apply(resource("Profile", "projectcalico-default-allow", {}))).err,
-    /operation create is not supported on Profile\(projectcalico-default-allow\): the profile is built in/,
-  );
   assert.equal((await apply(resource("Profile", "kns.web", { labelsToApply: { a: "b" } }))).code, 0);
   const peer = resource("BGPPeer", "p", { peerIP: "10.9.9.9", asNumber: 64512, filters: ["f"] });
   assert.match((await apply(peer)).err, /resource does not exist: BGPFilter\(f\)/);
