@@ -3,6 +3,7 @@
  * Everything that a kind demands beyond its row (other objects that must or must not be there) is in `rules/`.
  * Semantics: `libcalico-go/lib/clientv3`, `calicoctl/resourcemgr`.
  */
+import { messageOf } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Clock, WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
@@ -16,6 +17,7 @@ import {
   StoreError,
   type Unreadable,
   type WriteOp,
+  type WriteResult,
 } from "../port/store.ts";
 import { changeProblems, completed, isPlainObject } from "../resources/check.ts";
 import { calicoKinds } from "../resources/kind-names.ts";
@@ -55,6 +57,7 @@ export interface ResourceList {
 
 const UPDATE_ATTEMPTS = 5;
 const RETRY_MS = 1_000;
+const SPLIT = "write several smaller objects";
 
 export class ResourceClient {
   readonly #deps: ClientDeps;
@@ -109,7 +112,7 @@ export class ResourceClient {
     const key = keyOf(row, object);
     if (builtInAt(row, key)) throw alreadyExists(key);
     await ruleOf(row.kind).beforeCreate?.(this.#context(), object);
-    const result = await this.#deps.store.write([{ op: "create", key, value: object }]);
+    const result = await this.#write(row, { op: "create", key, value: object });
     if (!result.ok) throw alreadyExists(key);
     await ruleOf(row.kind).afterWrite?.(this.#context(), object);
     return asRead(row, result.stored[0] ?? { key, value: object, revision: "" });
@@ -142,7 +145,7 @@ export class ResourceClient {
     if (problems.length > 0) throw validationError(was.key, problems);
     await ruleOf(row.kind).beforeUpdate?.(this.#context(), next, before);
     const op: WriteOp = { op: "update", key: was.key, value: next, revision: was.revision };
-    const result = await this.#deps.store.write([op]);
+    const result = await this.#write(row, op);
     if (!result.ok && result.reason === "notFound") throw notFound(was.key);
     if (!result.ok) return undefined;
     await ruleOf(row.kind).afterWrite?.(this.#context(), next);
@@ -185,6 +188,18 @@ export class ResourceClient {
     if (result.ok) return spoiled;
     if (result.reason === "notFound") throw notFound(key);
     throw updateConflict(key, "the object was changed meanwhile; read it again");
+  }
+
+  /** Throws ResourceError `validation` for an object that is more than the store takes. */
+  async #write(row: KindRow, op: WriteOp): Promise<WriteResult> {
+    try {
+      return await this.#deps.store.write([op]);
+    } catch (failure) {
+      if (!(failure instanceof StoreError && failure.code === "tooLarge")) throw failure;
+      const path = ["spec"];
+      const name = `${row.kind}.Spec`;
+      throw validationError(op.key, [{ path, name, value: undefined, reason: messageOf(failure), remedy: SPLIT }]);
+    }
   }
 
   async #stored(key: ObjectKey): Promise<Stored> {

@@ -108,7 +108,10 @@ export interface Store {
   /** Throws StoreError `malformed` where the value cannot be read. */
   get(key: ObjectKey): Promise<Stored | undefined>;
   list(query: ListQuery): Promise<Listing>;
-  /** All or nothing. Adapters that can take one object only throw StoreError `unsupported` for more. */
+  /**
+   * All or nothing. Throws StoreError `tooLarge` for more octets than the store takes at once; adapters that can take one object
+   * only, `unsupported` for more.
+   */
   write(ops: readonly WriteOp[]): Promise<WriteResult>;
   /** Every change of these kinds after the cursor (of one list each, or of the oldest of several lists). */
   watch(kinds: readonly string[], from: Cursor, sink: WatchSink): Watch;
@@ -119,9 +122,9 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Trouble with the store itself; outcomes of writes are values. */
+/** Trouble with the store itself; outcomes of writes are values. With a key it is about that object alone. */
 export class StoreError extends CodedError<
-  "unavailable" | "unauthorized" | "malformed" | "unsupported" | "closed",
+  "unavailable" | "unauthorized" | "malformed" | "unsupported" | "tooLarge" | "closed",
   { endpoint?: string; key?: string }
 > {}
 

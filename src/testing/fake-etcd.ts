@@ -5,7 +5,15 @@ import http2 from "node:http2";
 import os from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
-import { type RangeRequest, type RangeResponse, type ResponseHeader, rangeResponse } from "../wire/etcd/kv.ts";
+import {
+  type RangeRequest,
+  type RangeResponse,
+  type ResponseHeader,
+  rangeResponse,
+  type TxnRequest,
+  type TxnResponse,
+  txnResponse,
+} from "../wire/etcd/kv.ts";
 import { kvMethods, type Method, watchMethod } from "../wire/etcd/services.ts";
 import { type WatchRequest, type WatchResponse, watchResponse } from "../wire/etcd/watch.ts";
 import { GrpcFramer, grpcFrame } from "../wire/grpc-frames.ts";
@@ -33,6 +41,9 @@ export interface FakeWatchStream {
 export class FakeEtcd {
   header: ResponseHeader = { clusterId: 0xc1n, memberId: 1n, revision: 1, raftTerm: 1 };
   range: (request: RangeRequest) => Partial<RangeResponse> = () => ({});
+  txn: (request: TxnRequest) => Partial<TxnResponse> = () => {
+    throw new FakeStatus(12, "no transactions");
+  };
   /** Called for each watch request. */
   watch: (stream: FakeWatchStream, request: WatchRequest) => void = () => {};
   readonly path: string;
@@ -72,6 +83,8 @@ export class FakeEtcd {
     if (called === watchMethod.path) this.#serveWatch(stream, framer);
     else if (called === kvMethods.range.path) {
       this.#serveUnary(stream, framer, kvMethods.range, (request) => this.range(request), rangeResponse.absent);
+    } else if (called === kvMethods.txn.path) {
+      this.#serveUnary(stream, framer, kvMethods.txn, (request) => this.txn(request), txnResponse.absent);
     } else this.#end(stream, 12, `unknown method ${called}`);
   }
 

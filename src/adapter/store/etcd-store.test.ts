@@ -7,6 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
+import { messageOf } from "../../base/errors.ts";
 import { StoreError } from "../../port/store.ts";
 import { etcdKeys } from "../../resources/etcd-keys.ts";
 import { FakeEtcd, FakeStatus } from "../../testing/fake-etcd.ts";
@@ -146,6 +147,32 @@ test("the store's refusals are told apart", async (t) => {
     });
   }
   await assert.rejects(store.write([]), { code: "unsupported" });
+});
+
+test("what is too large for the server is named by its key", async (t) => {
+  const etcd = await FakeEtcd.start(t);
+  const store = storeOf(t, [etcd.endpoint]);
+  for (const [status, text] of [
+    [3, "etcdserver: request is too large"],
+    [8, "grpc: received message larger than max (3000000 vs. 2097152)"],
+  ] as const) {
+    etcd.txn = () => {
+      throw new FakeStatus(status, text);
+    };
+    const value = { spec: { cidr: "x".repeat(1_000) } };
+    await assert.rejects(
+      store.write([
+        { op: "put", key: { kind: "Node", name: "n" }, value: {} },
+        { op: "put", key: pool, value },
+      ]),
+      (thrown) => {
+        assert.ok(thrown instanceof StoreError);
+        assert.deepEqual([thrown.code, thrown.detail.key], ["tooLarge", "IPPool//a"]);
+        assert.match(messageOf(thrown), /its 1020 octets are more than the store takes at once: .*larg/);
+        return true;
+      },
+    );
+  }
 });
 
 test("a value that cannot be read is named by its key, by a list and by a watch, and holds up nothing", async (t) => {

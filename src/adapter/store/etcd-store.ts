@@ -3,6 +3,7 @@
  * write is one transaction; a list is read in pages at one revision.
  * Operations as Calico's: `libcalico-go/lib/backend/etcdv3/etcdv3.go`.
  */
+import { CodedError } from "../../base/errors.ts";
 import type { Clock, Millis } from "../../port/clock.ts";
 import {
   type Continuity,
@@ -29,7 +30,7 @@ import { octetTextOf } from "../../wire/octet-text.ts";
 import { CallRefused, EtcdConnection } from "./etcd-connection.ts";
 import { clusterText, continuityOf, formatCursor, olderOf, parseCursor } from "./etcd-cursor.ts";
 import { readTransaction, transactionOf } from "./etcd-transaction.ts";
-import { decodeObject, type EtcdKeys, keyOctets, objectKeyOf } from "./etcd-values.ts";
+import { decodeObject, type EtcdKeys, encodeValue, keyOctets, objectKeyOf } from "./etcd-values.ts";
 import { EtcdWatch } from "./etcd-watch.ts";
 import { Slices } from "./slices.ts";
 
@@ -116,7 +117,11 @@ export class EtcdStore implements Store {
 
   async write(ops: readonly WriteOp[]): Promise<WriteResult> {
     const request = transactionOf(this.#keys, ops);
-    return readTransaction(ops, await plainErrors(this.#connection.write(kvMethods.txn, request)));
+    try {
+      return readTransaction(ops, await this.#connection.write(kvMethods.txn, request));
+    } catch (failure) {
+      throw tooLarge(ops, failure) ?? withoutRefusal(failure);
+    }
   }
 
   watch(kinds: readonly string[], from: Cursor, sink: WatchSink): Watch {
@@ -148,6 +153,21 @@ export class EtcdStore implements Store {
     for (const watch of this.#watches) watch.close();
     await this.#connection.close();
   }
+}
+
+/** In etcd's words, and in gRPC's where the request did not even come so far; the limit is the server's own affair. */
+const TOO_LARGE = /request is too large|message larger than max/;
+
+/** The refusal as one of the largest object; undefined for any other failure. */
+function tooLarge(ops: readonly WriteOp[], failure: unknown): StoreError | undefined {
+  if (!(failure instanceof CodedError && TOO_LARGE.test(failure.message))) return undefined;
+  const sizes = ops.map((op) => ({
+    key: keyText(op.key),
+    octets: op.op === "delete" ? 0 : encodeValue(op.value).length,
+  }));
+  const { key, octets } = sizes.reduce((most, one) => (one.octets > most.octets ? one : most));
+  const message = `${key}: its ${octets} octets are more than the store takes at once`;
+  return new StoreError("tooLarge", message, { key }, { cause: failure });
 }
 
 async function plainErrors<T>(call: Promise<T>): Promise<T> {

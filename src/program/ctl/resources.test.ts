@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { formatJson, type JsonObject } from "../../base/json.ts";
-import type { ObjectKey } from "../../port/store.ts";
+import { type ObjectKey, StoreError } from "../../port/store.ts";
 import { CommandRunner } from "../../testing/command-runner.ts";
 import { blockObject } from "../../testing/objects.ts";
 import { runs } from "../../testing/runs.ts";
@@ -696,6 +696,24 @@ spec:
   assert.match(await errorOf("label", "profile", name, "a=b"), /label not changed\n.*cannot be updated/);
   assert.match(await errorOf("patch", "profile", name, "-p", "{}"), /cannot be updated/);
   assert.equal(await runner.stored("Profile", name), undefined);
+});
+
+test("an object that is too large for the store is refused by its place, and the others go on", async () => {
+  const runner = await withPool();
+  const open = runner.store.client.bind(runner.store);
+  runner.store.client = () => {
+    const store = open();
+    store.beforeWrite = ([op]) => {
+      if (op?.key.name === "big") throw new StoreError("tooLarge", "its 9 octets are too many", { key: "big" });
+    };
+    return store;
+  };
+  const text = documents(resource("GlobalNetworkSet", "big", { nets: [] }), resource("GlobalNetworkSet", "small", {}));
+  const { code, err } = await runner.ocicat(["apply", "-f", "-"], text);
+  assert.equal(code, 1);
+  assert.match(err, /hit error: \[error with field GlobalNetworkSet\.Spec \(its 9 octets are too many\)\]/);
+  assert.match(err, /\n {2}standard input, document 1, line \d+: spec: write several smaller objects\n/);
+  assert.ok(await runner.stored("GlobalNetworkSet", "small"));
 });
 
 test("the filters of a peer are there first", async () => {
