@@ -53,13 +53,18 @@ export const encodeChange = ({ local, add = [], remove = [], ...rest }: TunnelCh
   remove: remove.map(formatAddress),
 });
 
+/** What the kernel takes for an MTU of IPv4 (RFC 791) on an Ethernet device. */
+const isMtu = (json: Json | undefined): json is number =>
+  typeof json === "number" && Number.isInteger(json) && json >= 68 && json <= 65_535;
+
+/** Throws SyntaxError for what is no JSON. */
 export function decodeChange(text: string): TunnelChange {
   const { local, parent, mtu, add, remove } = objectOf(parseJson(text));
   const address = tryParseIpv4(textOf(local) ?? "");
   return {
     ...(address === undefined ? {} : { local: address }),
     ...(typeof parent === "string" ? { parent } : {}),
-    ...(typeof mtu === "number" ? { mtu } : {}),
+    ...(isMtu(mtu) ? { mtu } : {}),
     add: addressesOf(add),
     remove: addressesOf(remove),
   };
