@@ -30,9 +30,30 @@ function put(view: View, object: Stored, touch: Touch = ignore): void {
       view.setBlock(object.key.name, projectBlock(object), touch);
       break;
     default:
-      view.setEndpoint(object.key.name, projectEndpoint(object).endpoint, touch);
+      view.setEndpoint(object.key.name, projectEndpoint(object), touch);
   }
 }
+
+test("an endpoint moves nothing but a pod's device, and no address but single ones", () => {
+  const endpoint = (device: string, network: string): Stored => ({
+    key: { kind: "WorkloadEndpoint", namespace: "default", name: "w" },
+    value: { spec: { node: "worker-1", interfaceName: device, ipNetworks: [network] } },
+    revision: "1",
+  });
+  assert.equal(projectEndpoint(endpoint("cali12345678901", "10.0.0.1/32")).device, "cali12345678901");
+  assert.equal(projectEndpoint(endpoint("cali1", "fd00::1/128")).addresses.length, 1);
+  for (const device of ["all", "lo", "eth0", "tunl0", "cali/../all", "../../kernel", "cali123456789012", "cali 1"]) {
+    assert.throws(() => projectEndpoint(endpoint(device, "10.0.0.1/32")), {
+      code: "unreadable",
+      message: `WorkloadEndpoint(default/w): field spec.interfaceName is "${device}", which is no pod's device: those begin with cali`,
+    });
+  }
+  for (const network of ["0.0.0.0/0", "10.0.0.0/24", "fd00::/64"]) {
+    assert.throws(() => projectEndpoint(endpoint("cali1", network)), {
+      message: /field spec\.ipNetworks .* cannot be read/,
+    });
+  }
+});
 
 /** Founding scenario A, with the given mode. */
 function awsTwoSubnets(vxlanMode: string): View {

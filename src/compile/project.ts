@@ -6,7 +6,7 @@ import { CodedError } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { arrayOf, objectOf, textOf } from "../base/json-fields.ts";
 import type { Asn } from "../bgp/message/types.ts";
-import { addOffset, tryParseAddress, tryParseIpv4 } from "../ip/address.ts";
+import { addOffset, familyOf, tryParseAddress, tryParseIpv4, widthOf } from "../ip/address.ts";
 import {
   formatPrefix,
   hostPrefix,
@@ -20,6 +20,7 @@ import type { Stored } from "../port/store.ts";
 import type { Labels } from "../selector/selector.ts";
 import { vtepMac } from "./tunnels/vxlan.ts";
 import type { Block, Borrowed, EncapsulationMode, Endpoint, Node, Origin, Pool } from "./view.ts";
+import { isWorkloadDevice, workloadPrefixes } from "./workload-devices.ts";
 
 export class ProjectionError extends CodedError<"unreadable", { object: string; field: string }> {}
 
@@ -102,21 +103,34 @@ function borrowedOf(value: JsonObject, cidr: Prefix, owner: string | undefined):
   return borrowed;
 }
 
-/** A WorkloadEndpoint and the node that it is on. */
-export function projectEndpoint(stored: Stored): { readonly node: string; readonly endpoint: Endpoint } {
+/** The node that a WorkloadEndpoint is on. */
+export const nodeOfEndpoint = (stored: Stored): string =>
+  required(stored, "spec.node", stringAt(objectAt(stored.value, "spec"), "node"));
+
+/** A WorkloadEndpoint of this node. */
+export function projectEndpoint(stored: Stored): Endpoint {
   const spec = objectAt(stored.value, "spec");
   const device = required(stored, "spec.interfaceName", stringAt(spec, "interfaceName"));
+  if (!isWorkloadDevice(device)) throw foreignDevice(stored, device);
   const addresses = arrayAt(spec, "ipNetworks").map((text) =>
-    required(stored, "spec.ipNetworks", typeof text === "string" ? networkPrefix(text) : undefined),
+    required(stored, "spec.ipNetworks", typeof text === "string" ? hostNetwork(text) : undefined),
   );
-  const node = required(stored, "spec.node", stringAt(spec, "node"));
-  return { node, endpoint: { origin: originOf(stored), device, addresses, labels: labelsOf(stored.value) } };
+  return { origin: originOf(stored), device, addresses, labels: labelsOf(stored.value) };
 }
 
-/** `10.0.0.5/32`, or a bare address. */
-function networkPrefix(text: string): Prefix | undefined {
+function foreignDevice(stored: Stored, device: string): ProjectionError {
+  const object = describeOrigin(stored.key);
+  const field = "spec.interfaceName";
+  const text = `${object}: field ${field} is ${JSON.stringify(device)}, which is no pod's device: those begin with ${workloadPrefixes.join(" or ")}`;
+  return new ProjectionError("unreadable", text, { object, field });
+}
+
+/** `10.0.0.5/32`, or a bare address: an endpoint has no others, which would take traffic away from whoever has them. */
+function hostNetwork(text: string): Prefix | undefined {
   const bare = tryParseAddress(text);
-  return bare === undefined ? tryParsePrefix(text) : hostPrefix(bare);
+  if (bare !== undefined) return hostPrefix(bare);
+  const prefix = tryParsePrefix(text);
+  return prefix && prefix.length === widthOf(familyOf(prefix.address)) ? prefix : undefined;
 }
 
 function interfaceAddress(text: string): InterfaceAddress | undefined {

@@ -8,6 +8,7 @@ import { projectBgpConfiguration, projectBgpFilter, projectBgpPeer } from "../co
 import { type CompileKey, keys, type Touch } from "../compile/keys.ts";
 import {
   describeOrigin,
+  nodeOfEndpoint,
   ProjectionError,
   projectBlock,
   projectEndpoint,
@@ -171,12 +172,10 @@ export class Intent {
         this.#view.setBlock(block.key, block, this.#touch);
         return true;
       }
-      default: {
-        const { node, endpoint } = projectEndpoint(object);
-        if (node !== this.#view.local.node) return false;
-        this.#view.setEndpoint(describeOrigin(object.key), endpoint, this.#touch);
+      default:
+        if (nodeOfEndpoint(object) !== this.#view.local.node) return false;
+        this.#view.setEndpoint(describeOrigin(object.key), projectEndpoint(object), this.#touch);
         return true;
-      }
     }
   }
 

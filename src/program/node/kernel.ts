@@ -3,6 +3,7 @@ import { PRODUCT_VERSION } from "../../base/version.ts";
 import type { NeighbourItem, RouteItem, TunnelSourceItem } from "../../compile/node-state.ts";
 import { IPIP_DEVICE } from "../../compile/tunnels/ipip.ts";
 import { VXLAN_DEVICE } from "../../compile/tunnels/vxlan.ts";
+import { isWorkloadDevice, workloadPrefixes } from "../../compile/workload-devices.ts";
 import { addressDriver } from "../../dataplane/drivers/addresses.ts";
 import type { DriverDeps } from "../../dataplane/drivers/deps.ts";
 import { BpfIpip } from "../../dataplane/drivers/ipip-bpf.ts";
@@ -82,9 +83,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const isVxlan = (name: string): boolean => name === VXLAN_DEVICE;
   const isTunnel = (name: string): boolean => tunnels.includes(name);
   const ipip = await ipipDrivers(kernel, deps, neighbourDriver(kernel, { isOurs: isTunnel }));
-  const workloadPrefixes = ["cali"];
-  const isOurs = (name: string): boolean =>
-    isTunnel(name) || workloadPrefixes.some((prefix) => name.startsWith(prefix));
+  const isOurs = (name: string): boolean => isTunnel(name) || isWorkloadDevice(name);
   const ownership = { workloadPrefixes, tunnels, removesExternal, prefixes };
   const owns = (route: RouteItem): boolean => ownsRoute(ownership, route);
   const tables = new NftTableDriver(namespace, {
