@@ -127,7 +127,7 @@ test("a store that goes away under a running agent changes nothing, and what was
 
 test("an object that cannot be read keeps what it had when it runs, stays out when it is new, and is named", async () => {
   const store = await cluster();
-  const { start, clock, routes } = agentHost(store);
+  const { start, clock, routes, log } = agentHost(store);
   const agent = start();
   await clock.advance(5_000);
   await store.write([
@@ -140,6 +140,15 @@ test("an object that cannot be read keeps what it had when it runs, stays out wh
     "IPAMBlock(192.168.133.192/26): field cidr is missing or cannot be read",
     "IPAMBlock(192.168.1.0/26): field cidr is missing or cannot be read",
   ]);
+  const told = () => log.lines.flatMap(({ message, fields }) => (/field cannot be read/.test(message) ? [fields] : []));
+  assert.deepEqual(
+    told(),
+    agent.unreadable.map((why) => ({ why })),
+    "each is logged",
+  );
+  await put(store, { ...blockObject("192.168.1.0/26", "worker-2"), value: { cidr: 8 } });
+  await clock.advance(1_000);
+  assert.equal(told().length, 2, "once");
   await agent.close();
 });
 

@@ -123,7 +123,10 @@ export class Agent {
       this.#change(() => this.#intent.setPool(name, pool));
       deps.settingsChanged(this.settings);
     });
-    this.#intent = new Intent(this.#compiler.view, this.#compiler.touch, this.#changeover.stage);
+    this.#intent = new Intent(this.#compiler.view, this.#compiler.touch, {
+      stage: this.#changeover.stage,
+      log: deps.log,
+    });
     this.#unreadable = new UnreadableObjects(deps.log);
     this.settings = new Settings(local.node, deps.clock, deps.settingsChanged);
     const { store, clock, log, stateFile } = deps;

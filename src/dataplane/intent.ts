@@ -16,6 +16,7 @@ import {
   projectPool,
 } from "../compile/project.ts";
 import type { Pool, View } from "../compile/view.ts";
+import type { Log } from "../port/log.ts";
 import { keyText, type Listing, type ObjectKey, type Stored, type WatchEvent } from "../port/store.ts";
 import { KeyPrints } from "./drivers/key-prints.ts";
 
@@ -30,12 +31,17 @@ export const compiledKinds = [
   "BGPFilter",
 ] as const;
 
-type Stage = (name: string, pool: Pool | undefined) => Pool | undefined;
+export interface IntentDeps {
+  /** What of a pool counts now. */
+  readonly stage: (name: string, pool: Pool | undefined) => Pool | undefined;
+  readonly log: Log;
+}
 
 export class Intent {
   readonly #view: View;
   readonly #touch: Touch;
-  readonly #stage: Stage;
+  readonly #stage: IntentDeps["stage"];
+  readonly #log: Log;
   /** Kind → keys that are in the view. */
   readonly #present = new Map<string, Map<string, ObjectKey>>(compiledKinds.map((kind) => [kind, new Map()]));
   /** Of all nodes: counted, and not kept. */
@@ -44,11 +50,11 @@ export class Intent {
   /** Objects that are there and were never read. */
   readonly #unknown = new Map<string, ObjectKey>();
 
-  /** `stage` says what of a pool counts now. */
-  constructor(view: View, touch: Touch, stage: Stage = (_name, pool) => pool) {
+  constructor(view: View, touch: Touch, { stage, log }: IntentDeps) {
     this.#view = view;
     this.#touch = touch;
     this.#stage = stage;
+    this.#log = log;
   }
 
   /** A pool as it counts from now on. */
@@ -143,6 +149,10 @@ export class Intent {
       else if (present.has(text)) this.#remove(object.key);
     } catch (failure) {
       if (!(failure instanceof ProjectionError)) throw failure;
+      if (this.#unreadable.get(text)?.message !== failure.message) {
+        const why = failure.message;
+        this.#log.warn("a field cannot be read; its object stays as it was known, or out where it is new", { why });
+      }
       this.#unreadable.set(text, failure);
       this.#missed(object.key);
     }

@@ -8,6 +8,7 @@ import { parseAddress } from "../ip/address.ts";
 import { parseInterfaceAddress } from "../ip/prefix.ts";
 import type { Stored } from "../port/store.ts";
 import { blockObject, endpointObject, poolObject, resourceObject } from "./objects.ts";
+import { SilentLog } from "./silent-log.ts";
 
 export interface BgpWorld {
   readonly compiler: Compiler;
@@ -28,7 +29,7 @@ export const birdLocal = (node: string, address: string, device: string): Local 
 
 export function bgpWorld(local: Local, objects: readonly Stored[] = []): BgpWorld {
   const compiler = new Compiler(local);
-  const intent = new Intent(compiler.view, compiler.touch);
+  const intent = new Intent(compiler.view, compiler.touch, { stage: (_name, pool) => pool, log: new SilentLog() });
   const put = (...changed: readonly Stored[]): void => {
     for (const object of changed) intent.event({ type: "changed", object });
   };
