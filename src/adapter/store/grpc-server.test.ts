@@ -218,7 +218,15 @@ test("a socket without a server is replaced, one in use and one that is a file a
   fs.writeFileSync(path.join(folder, "file"), "mine");
   await assert.rejects(other.listen(`unix:${folder}/file`), ListenError);
   assert.equal(fs.readFileSync(path.join(folder, "file"), "utf8"), "mine");
-  await assert.rejects(other.listen(`unix:${folder}/none/s`), { code: "failed" });
+  const missing = `unix:${folder}/none/s`;
+  await assert.rejects(other.listen(missing), {
+    code: "failed",
+    message: `cannot listen on ${missing}: there is no folder ${folder}/none; make it first`,
+  });
+  await assert.rejects(other.listen(`unix:${folder}/${"x".repeat(107)}`), {
+    code: "failed",
+    message: /the path takes \d+ octets, a socket's at most 107; name a shorter one$/,
+  });
 
   const dead = net.createServer();
   dead.listen(path.join(folder, "left"));

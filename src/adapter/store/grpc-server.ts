@@ -6,6 +6,7 @@
 import fs from "node:fs";
 import http2 from "node:http2";
 import net from "node:net";
+import path from "node:path";
 import { CodedError, messageOf } from "../../base/errors.ts";
 import type { Clock, Millis } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
@@ -31,6 +32,8 @@ const CONNECTION_WINDOW = 4 << 20;
 const TCP_KEEPALIVE_MS: Millis = 30_000;
 /** For answers that are under way when the server closes. */
 const GRACE_MS: Millis = 1_000;
+/** What a socket address holds (unix(7)). */
+const LONGEST_SOCKET_PATH = 107;
 
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
@@ -132,7 +135,7 @@ function bind(server: http2.Http2Server, endpoint: Endpoint, address: string): P
   return new Promise((resolve, reject) => {
     server.once("error", (failure: NodeJS.ErrnoException) => {
       const isInUse = failure.code === "EADDRINUSE";
-      const why = isInUse ? "another process listens there" : messageOf(failure);
+      const why = isInUse ? "another process listens there" : (whyNoSocket(endpoint) ?? messageOf(failure));
       reject(new ListenError(isInUse ? "inUse" : "failed", `cannot listen on ${address}: ${why}`, { address }));
     });
     const listening = (): void => {
@@ -144,15 +147,26 @@ function bind(server: http2.Http2Server, endpoint: Endpoint, address: string): P
   });
 }
 
+/** What the system says of a Unix socket (EINVAL, EACCES) misleads: why there can be none, undefined where nothing is known. */
+function whyNoSocket(endpoint: Endpoint): string | undefined {
+  if (!("path" in endpoint)) return undefined;
+  const octets = Buffer.byteLength(endpoint.path);
+  if (octets > LONGEST_SOCKET_PATH) {
+    return `the path takes ${octets} octets, a socket's at most ${LONGEST_SOCKET_PATH}; name a shorter one`;
+  }
+  const folder = path.dirname(endpoint.path);
+  return fs.existsSync(folder) ? undefined : `there is no folder ${folder}; make it first`;
+}
+
 /** Removes a socket file without a server. Throws ListenError when the path is something else or is served. */
-async function removeStale(path: string, address: string): Promise<void> {
-  const there = fs.lstatSync(path, { throwIfNoEntry: false });
+async function removeStale(file: string, address: string): Promise<void> {
+  const there = fs.lstatSync(file, { throwIfNoEntry: false });
   if (!there) return;
   if (!there.isSocket()) {
     throw new ListenError("failed", `cannot listen on ${address}: a file that is no socket is in the way`, { address });
   }
   const isServed = await new Promise<boolean>((resolve) => {
-    const socket = net.connect(path);
+    const socket = net.connect(file);
     socket.once("connect", () => resolve(true));
     socket.once("error", (failure: NodeJS.ErrnoException) => resolve(failure.code !== "ECONNREFUSED"));
     socket.once("connect", () => socket.destroy());
@@ -160,5 +174,5 @@ async function removeStale(path: string, address: string): Promise<void> {
   if (isServed) {
     throw new ListenError("inUse", `cannot listen on ${address}: another process listens there`, { address });
   }
-  fs.rmSync(path, { force: true });
+  fs.rmSync(file, { force: true });
 }
