@@ -288,7 +288,8 @@ function withoutRevision(object: JsonObject): JsonObject {
 /** RFC 3339 to the second, as Go writes a metav1.Time. */
 const timestamp = (now: Date): string => `${now.toISOString().slice(0, 19)}Z`;
 
-const outOfDate = (key: ObjectKey, given: string, latest: string): ResourceError =>
+/** What was given is of another revision than what is stored. */
+export const outOfDate = (key: ObjectKey, given: string, latest: string): ResourceError =>
   updateConflict(
     key,
     `resource version '${given}' is out of date (latest: ${latest}). Update the resource YAML/JSON in order to make changes: read ${describeKey(key)} again, or leave resourceVersion out`,

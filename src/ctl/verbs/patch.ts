@@ -1,11 +1,12 @@
 /** patch: read, merge strategically, write back; again when somebody else wrote meanwhile. */
 import { CodedError, messageOf } from "../../base/errors.ts";
-import type { JsonObject } from "../../base/json.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import type { ObjectKey } from "../../port/store.ts";
 import { checkObject, isPlainObject } from "../../resources/check.ts";
 import { parseYaml } from "../../resources/input/yaml.ts";
-import { objectAt } from "../../resources/kinds/kind.ts";
-import { pathText, ResourceError } from "../../resources/problems.ts";
-import type { ResourceClient } from "../resource-client.ts";
+import { at, textAt } from "../../resources/kinds/kind.ts";
+import { pathText, ResourceError, valueText } from "../../resources/problems.ts";
+import { outOfDate, type ResourceClient } from "../resource-client.ts";
 import { strategicMerge } from "../strategic-merge.ts";
 import { remedies, tellNotEnforced } from "./outcome.ts";
 import { inNamespace, keyOfTarget, type NamespaceOptions, refuseUnknownFields, type Target } from "./targets.ts";
@@ -19,13 +20,15 @@ const ATTEMPTS = 5;
 function parsePatch(text: string): JsonObject {
   const fail = (what: string) =>
     new PatchFailure("patch", `performing strategic merge patch: ${what}`, { step: "parse" });
-  let value: unknown;
+  let values: readonly Json[];
   try {
-    value = parseYaml(text, "patch")[0]?.value;
+    values = parseYaml(text, "patch").map(({ value }) => value);
   } catch (error) {
     throw fail(messageOf(error));
   }
-  if (isPlainObject(value as JsonObject)) return value as JsonObject;
+  const [value, ...others] = values;
+  if (others.length > 0) throw fail(`the patch has ${values.length} documents; make one of them`);
+  if (isPlainObject(value)) return value;
   throw fail(`the patch is no object; write it as '{"spec": {…}}'`);
 }
 
@@ -77,18 +80,29 @@ function mergedObject(was: JsonObject, changes: JsonObject): JsonObject {
   }
 }
 
-/** The stored object with the changes, checked; its identity and revision are the stored ones. */
+/** By what an object is told from others. */
+const identity = [["kind"], ["apiVersion"], ["metadata", "name"], ["metadata", "namespace"]] as const;
+
+/** Another object, or another revision of it, than the one that is patched. Throws PatchFailure. */
+function refuseOther(key: ObjectKey, was: JsonObject, next: JsonObject): void {
+  const fail = (what: string, cause?: unknown) =>
+    new PatchFailure("patch", `updating existing resource: ${what}`, { step: "update" }, { cause });
+  for (const path of identity) {
+    const [stored, given] = [at(was, ...path), at(next, ...path)];
+    if (given === stored) continue;
+    throw fail(`${pathText(path)} of the stored object is '${valueText(stored)}' and cannot be patched; leave it out`);
+  }
+  const [revision, demanded] = [was, next].map((object) => textAt(object, "metadata", "resourceVersion"));
+  if (demanded === revision) return;
+  const cause = outOfDate(key, demanded ?? "", revision ?? "");
+  throw fail(cause.message, cause);
+}
+
+/** The stored object with the changes, checked. */
 async function merged(client: ResourceClient, target: Target, was: JsonObject, changes: JsonObject): Promise<Target> {
   const next = mergedObject(was, changes);
-  const stored = objectAt(was, "metadata");
-  const { name, namespace, resourceVersion } = stored;
-  const metadata = {
-    ...objectAt(next, "metadata"),
-    ...(name === undefined ? {} : { name }),
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(resourceVersion === undefined ? {} : { resourceVersion }),
-  };
-  const checked = checkObject(target.row, { ...next, metadata });
+  refuseOther(keyOfTarget(target), was, next);
+  const checked = checkObject(target.row, next);
   const fail = (what: string, cause?: unknown) =>
     new PatchFailure("patch", `creating resource from patched data: ${what}`, { step: "check" }, { cause });
   const [wrong] = checked.wrongTypes;

@@ -299,6 +299,10 @@ test("messages of patch", async () => {
     /^hit error: performing strategic merge patch: patch, document 1, line 1/,
   );
   assert.match((await patched("default-ipv4-ippool", "[1]")).err, /the patch is no object/);
+  assert.match(
+    (await patched("default-ipv4-ippool", "{}\n---\n{}")).err,
+    /the patch has 2 documents; make one of them/,
+  );
   assert.match((await patched("default-ipv4-ippool", "{“spec”:{}}")).err, /“ \(U\+201C\)/);
   assert.equal(
     (await patched("default-ipv4-ippool", '{"spec":{"vxlanMode":"Always"}}')).err,
@@ -318,7 +322,7 @@ test("messages of patch", async () => {
   );
   await patched(
     "default-ipv4-ippool",
-    '{"metadata":{"name":"other","labels":{"x":"y"}},"spec":{"disabled":true,"ipipMode":null}}',
+    '{"metadata":{"name":"default-ipv4-ippool","labels":{"x":"y"}},"spec":{"disabled":true,"ipipMode":null}}',
   );
   const stored = (await runner.stored("IPPool", "default-ipv4-ippool"))!;
   assert.deepEqual((stored["metadata"] as JsonObject)["labels"], { x: "y" });
@@ -326,6 +330,21 @@ test("messages of patch", async () => {
     [(stored["spec"] as JsonObject)["disabled"], (stored["spec"] as JsonObject)["ipipMode"]],
     [true, "Never"],
   );
+  for (const [change, named] of [
+    ['{"metadata":{"name":"other"}}', "metadata.name of the stored object is 'default-ipv4-ippool'"],
+    ['{"kind":"Node"}', "kind of the stored object is 'IPPool'"],
+    ['{"kind":null}', "kind of the stored object is 'IPPool'"],
+  ] as const) {
+    const { code, err } = await patched("default-ipv4-ippool", change);
+    assert.equal(code, 1);
+    assert.ok(err.startsWith(`hit error: updating existing resource: ${named}`), err);
+    assert.match(err, /cannot be patched; leave it out\n$/);
+  }
+  assert.match(
+    (await patched("default-ipv4-ippool", '{"metadata":{"resourceVersion":"1"}}')).err,
+    /^hit error: updating existing resource: update conflict: IPPool\(default-ipv4-ippool\)\n {2}resource version '1' is out of date/,
+  );
+  assert.deepEqual(await runner.stored("IPPool", "default-ipv4-ippool"), stored);
 });
 
 /** Lets another writer change the object just before each of the next `conflicts` updates. Gives how many are left. */
@@ -351,11 +370,24 @@ function meddle(runner: CommandRunner, conflicts: number): () => number {
 test("a patch that meets another writer is tried again", async () => {
   const runner = await withPool();
   const left = meddle(runner, 2);
-  const changes = '{"metadata":{"resourceVersion":"1"},"spec":{"natOutgoing":null}}';
+  const changes = '{"spec":{"natOutgoing":null}}';
   assert.equal((await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", changes])).code, 0);
   assert.equal(left(), 0);
   const { disabled, natOutgoing } = (await runner.stored("IPPool", "default-ipv4-ippool"))!["spec"] as JsonObject;
   assert.deepEqual([disabled, natOutgoing], [true, undefined], "the other writer's change stays");
+});
+
+test("a patch for one revision is not made to another one", async () => {
+  const runner = await withPool();
+  const { out } = await runner.ocicat(["get", "ippool", "default-ipv4-ippool", "-o", "json"]);
+  const { metadata } = JSON.parse(out) as { metadata: { resourceVersion: string } };
+  const { resourceVersion } = metadata;
+  const changes = JSON.stringify({ metadata: { resourceVersion }, spec: { natOutgoing: null } });
+  meddle(runner, 1);
+  const { code, err } = await runner.ocicat(["patch", "ippool", "default-ipv4-ippool", "-p", changes]);
+  assert.equal(code, 1);
+  assert.match(err, /update conflict: IPPool/);
+  assert.equal(((await runner.stored("IPPool", "default-ipv4-ippool"))!["spec"] as JsonObject)["natOutgoing"], true);
 });
 
 test("apply that meets another writer: again without a revision, refused with one, given up in the end", async () => {
