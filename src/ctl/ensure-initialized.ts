@@ -9,12 +9,14 @@ import { kindRows } from "../resources/registry.ts";
 import { type ClientDeps, ResourceClient } from "./resource-client.ts";
 
 export async function ensureInitialized(deps: ClientDeps): Promise<void> {
-  const key = { kind: "ClusterInformation", name: "default" };
-  if (await deps.store.get(key)) return;
   const client = new ResourceClient(deps);
+  const { objects, unreadable } = await deps.store.list({ kind: "Tier" });
+  const tiers = new Set([...objects, ...unreadable].map(({ key }) => key.name));
   for (const { name, order, defaultAction } of builtInTiers) {
+    if (tiers.has(name)) continue;
     await createUnlessThere(client, { kind: "Tier", metadata: { name }, spec: { order, defaultAction } });
   }
+  if (await deps.store.get({ kind: "ClusterInformation", name: "default" })) return;
   await createUnlessThere(client, {
     kind: "ClusterInformation",
     metadata: { name: "default" },

@@ -14,6 +14,7 @@ import {
   tryParseInterfaceAddress,
 } from "../ip/prefix.ts";
 import type { Stored } from "../port/store.ts";
+import type { BuiltInTier } from "../resources/kinds/tier.ts";
 import type { PoolSetting } from "./environment.ts";
 import { newObject, type Stamp, withSpec } from "./objects.ts";
 
@@ -61,6 +62,12 @@ export const felixOfNode = (node: string, stamp: Stamp): Change =>
   fill("FelixConfiguration", `node.${node}`, stamp, { defaultEndpointToHostAction: "Return" });
 
 export const bgpDefaults = (stamp: Stamp): Change => fill("BGPConfiguration", "default", stamp, {});
+
+/** Policies are in tiers, and three of those are always there. */
+export const builtInTier =
+  ({ name, order, defaultAction }: BuiltInTier, stamp: Stamp): Change =>
+  (current) =>
+    current ?? newObject("Tier", name, { order, defaultAction }, stamp);
 
 /** A record of address management, not a v3 object; one that is there stays as it is. */
 export const ipamDefaults: Change = (current) =>

@@ -119,6 +119,9 @@ test("the first node of a cluster registers itself and makes what a cluster need
   });
   assert.deepEqual(await specOf(store, "BGPConfiguration", "default"), {});
   assert.equal((await objectAt(store, "IPAMConfig", "default"))?.["auto_allocate_blocks"], true);
+  assert.deepEqual(await specOf(store, "Tier", "default"), { order: 1_000_000, defaultAction: "Deny" });
+  assert.deepEqual(await specOf(store, "Tier", "kube-admin"), { order: 1_000, defaultAction: "Pass" });
+  assert.deepEqual(await specOf(store, "Tier", "kube-baseline"), { order: 10_000_000, defaultAction: "Pass" });
 });
 
 test("a second start writes nothing", async () => {

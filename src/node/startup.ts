@@ -12,8 +12,10 @@ import type { Clock, WallClock } from "../port/clock.ts";
 import type { HostFacts, HostFiles, HostInterface, Reachability } from "../port/host-facts.ts";
 import type { Log } from "../port/log.ts";
 import { type ObjectKey, type Store, type Stored, StoreError } from "../port/store.ts";
+import { builtInTiers } from "../resources/kinds/tier.ts";
 import {
   bgpDefaults,
+  builtInTier,
   clusterInformation,
   defaultPool,
   felixDefaults,
@@ -130,6 +132,8 @@ export class NodeStartup {
     await this.#ensureDefault({ ...felix, name: `node.${name}` }, felixOfNode(name, this.#stamp));
     await this.#ensureDefault({ kind: "BGPConfiguration", name: "default" }, bgpDefaults(this.#stamp));
     await this.#ensureDefault({ kind: "IPAMConfig", name: "default" }, ipamDefaults);
+    for (const tier of builtInTiers)
+      await this.#ensureDefault({ kind: "Tier", name: tier.name }, builtInTier(tier, this.#stamp));
     return { ...local, clusterGuid: textOf(specOf(cluster?.value)["clusterGUID"]) ?? "" };
   }
 

@@ -167,6 +167,19 @@ test("the first write gives the cluster its identity and tiers", async () => {
   );
 });
 
+test("tiers that are missing beside the identity are made by the next write", async () => {
+  const runner = new CommandRunner();
+  const key = { kind: "ClusterInformation", name: "default" };
+  await runner.store.write([
+    { op: "put", key, value: { spec: { clusterGUID: "00ff" } } },
+    { op: "put", key: { kind: "Tier", name: "default" }, value: { spec: { order: 7 } } },
+  ]);
+  await runner.ocicat(["apply", "-f", "-"], resource("Node", "n1", {}));
+  assert.deepEqual((await runner.stored("Tier", "kube-admin"))!["spec"], { order: 1_000, defaultAction: "Pass" });
+  assert.deepEqual((await runner.stored("Tier", "default"))!["spec"], { order: 7 }, "what is there stays");
+  assert.deepEqual((await runner.stored("ClusterInformation", "default"))!["spec"], { clusterGUID: "00ff" });
+});
+
 test("labels and annotations are replaced whole, other metadata is kept", async () => {
   const runner = new CommandRunner();
   await runner.ocicat(["apply", "-f", "-"], resource("Node", "n1", {}, { labels: { a: "1", b: "2" } }));

@@ -14,6 +14,8 @@ export const builtInTiers = [
   { name: "kube-baseline", order: 10_000_000, defaultAction: "Pass" },
 ] as const;
 
+export type BuiltInTier = (typeof builtInTiers)[number];
+
 function validate(tier: JsonObject, report: Report): void {
   const builtIn = builtInTiers.find(({ name }) => name === textAt(tier, "metadata", "name"));
   if (!builtIn || at(tier, "spec", "order") === builtIn.order) return;
