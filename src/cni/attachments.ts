@@ -79,7 +79,7 @@ export class Attachments {
   #openPod(netns: string): Pod {
     const pod = this.#deps.networks.open(netns);
     if (pod) return pod;
-    const message = `the pod's network namespace ${netns} does not exist`;
+    const message = `there is no network namespace at ${netns}`;
     throw new CniError(
       ErrorCode.invalidEnvironment,
       message,
