@@ -10,6 +10,10 @@ interface Problem {
   readonly text: string;
 }
 
+/** As it was written: integers above 2^53 are kept as bigints, which JSON.stringify refuses. */
+export const shownJson = (value: Json): string =>
+  JSON.stringify(value, (_key, item) => (typeof item === "bigint" ? `${item}` : item));
+
 /** Reads typed fields and keeps what is wrong until `finish`. */
 export class Fields {
   readonly #value: JsonObject;
@@ -70,10 +74,7 @@ export class Fields {
   }
 
   wrong(field: string, found: Json | undefined, expected: string): void {
-    const shown =
-      found === undefined
-        ? "nothing"
-        : JSON.stringify(found, (_key, item) => (typeof item === "bigint" ? `${item}` : item));
+    const shown = found === undefined ? "nothing" : shownJson(found);
     this.#problems.push({ code: 7, text: `${this.#path}${field} is ${shown}; expected ${expected}` });
   }
 

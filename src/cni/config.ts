@@ -6,7 +6,7 @@ import { type Json, type JsonObject, parseJson } from "../base/json.ts";
 import { isObject } from "../base/json-fields.ts";
 import { tryParseAddress } from "../ip/address.ts";
 import { tryParsePrefix } from "../ip/prefix.ts";
-import { Fields } from "./config-fields.ts";
+import { Fields, shownJson } from "./config-fields.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { type CniVersion, DEFAULT_VERSION, isSupportedVersion, SUPPORTED_VERSIONS } from "./versions.ts";
 
@@ -103,7 +103,7 @@ export function readVersion(value: JsonObject): CniVersion {
   const version = value["cniVersion"];
   if (version === undefined || version === "") return DEFAULT_VERSION;
   if (typeof version === "string" && isSupportedVersion(version)) return version;
-  const message = `unsupported CNI version ${JSON.stringify(version)} in cniVersion`;
+  const message = `unsupported CNI version ${shownJson(version)} in cniVersion`;
   throw new CniError(ErrorCode.incompatibleVersion, message, `supported: ${SUPPORTED_VERSIONS.join(", ")}`);
 }
 

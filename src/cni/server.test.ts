@@ -92,6 +92,17 @@ test("any call is answered: success, or an error result with code and message; a
   for (const { key } of (await store.list({ kind: "WorkloadEndpoint" })).objects) assert.fail(key.name);
 });
 
+test("a version that is no text is refused by what it is, however large a number", async () => {
+  const { server: cni } = await server();
+  const env = { CNI_COMMAND: "STATUS" };
+  for (const version of ["9007199254740993", "[9007199254740993]", "true"]) {
+    const answer = await cni.handle({ program: "calico", env, stdin: `{"cniVersion":${version}}` });
+    const { code, msg } = JSON.parse(answer.stdout);
+    assert.equal(code, 1, msg);
+    assert.ok(msg.includes(version.replaceAll(/[[\]]/g, "")), msg);
+  }
+});
+
 test("the program install has the files written again", async () => {
   const { server: cni } = await server();
   assert.deepEqual(await cni.handle({ program: "install", env: {}, stdin: "" }), {
