@@ -1,41 +1,15 @@
-/**
- * The host's end of pod interfaces: how it must be set for pods to be reached, and the one route that makes proxy ARP
- * answer for the pods' gateway on every host.
- *
- * The kernel answers an ARP request for 169.254.1.1 only when it has a route for it by another device (with or without
- * a proxy neighbour entry). A default route does; a host without one would leave its pods without a gateway. So the
- * address gets a route of its own, through `lo`, in table `local`, where it shows in no listing of the main table and
- * belongs to no interface.
- */
+/** The host's end of pod interfaces: how it must be set for pods to be reached. */
 import { type Ipv6, ipv4Of, ipv6Of } from "../ip/address.ts";
-import { hostPrefix } from "../ip/prefix.ts";
-import type { Request } from "../kernel/rtnetlink-requests.ts";
-import { RouteProtocol, RouteTable, Scope } from "../netlink/rtnetlink/codes.ts";
 import type { Log } from "../port/log.ts";
 import type { NetNamespace } from "../port/namespaces.ts";
 import { KernelError } from "../port/netlink.ts";
 
 /** MAC of the host's end of every pod interface. */
 export const HOST_MAC = "ee:ee:ee:ee:ee:ee";
-/** What pods have as their IPv4 gateway; no interface owns it. */
+/** What pods have as their IPv4 gateway; no interface owns it, and proxy ARP answers for it (`compile/routing/pods-gateway.ts`). */
 export const GATEWAY4 = ipv4Of(0xa9fe0101);
 /** Link-local address that the kernel makes of HOST_MAC: the pods' IPv6 gateway. */
 export const GATEWAY6: Ipv6 = ipv6Of(0xfe80_0000_0000_0000_ecee_eeff_feee_eeeen);
-
-const LOOPBACK_INDEX = 1;
-
-export const gatewayRoute: Request = {
-  type: "addRoute",
-  route: {
-    destination: hostPrefix(GATEWAY4),
-    table: RouteTable.local,
-    type: "unicast",
-    protocol: RouteProtocol.felix,
-    scope: Scope.link,
-    metric: 0,
-    hops: [{ device: LOOPBACK_INDEX }],
-  },
-};
 
 interface Setting {
   readonly path: string;

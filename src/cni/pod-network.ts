@@ -14,7 +14,7 @@ import type { Log } from "../port/log.ts";
 import type { Namespaces, NetNamespace } from "../port/namespaces.ts";
 import { KernelError } from "../port/netlink.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { GATEWAY6, gatewayRoute, HOST_MAC, writeHostSettings } from "./host-side.ts";
+import { GATEWAY6, HOST_MAC, writeHostSettings } from "./host-side.ts";
 import { type PairNames, podDifferences, podRoutes } from "./pod-routes.ts";
 import type { TurnBudget } from "./turn-budget.ts";
 
@@ -140,13 +140,7 @@ export class PodNetworks {
     await this.#turn.room();
     await this.#assertMac(hostName);
     writeHostSettings(this.#namespaces.own(), hostName, hasIpv6, this.#log);
-    const [noRoute, notUp] = await this.#host.executeOffLoop([
-      gatewayRoute,
-      { type: "setLink", link: hostName, change: { up: true } },
-    ]);
-    if (noRoute && noRoute.errno !== "EEXIST") {
-      this.#log.warn("no route for the pods' gateway: pods depend on the host's default route", {}, noRoute);
-    }
+    const [notUp] = await this.#host.executeOffLoop([{ type: "setLink", link: hostName, change: { up: true } }]);
     if (notUp) throw notUp;
   }
 

@@ -8,6 +8,7 @@ import { compileAll } from "../testing/compile-all.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../testing/objects.ts";
 import { runs } from "../testing/runs.ts";
 import { compileKey } from "./compile.ts";
+import { describeRoute } from "./describe.ts";
 import type { Fragment, RoutePiece } from "./fragment.ts";
 import { Compiler } from "./incremental.ts";
 import { keys, type Touch } from "./keys.ts";
@@ -88,8 +89,19 @@ function print({ route }: RoutePiece): string {
   return `${type}${route.destination.replace("/32", "")}${via}${dev}${PROTOCOLS[route.protocol]}${scope}${hop?.onlink ? " onlink" : ""}`;
 }
 
+/** Of the main table. */
 const routesOf = (view: View): string[] =>
-  [...compileAll(view).values()].flatMap(({ routes = [] }) => routes.map(print)).sort();
+  [...compileAll(view).values()]
+    .flatMap(({ routes = [] }) => routes.filter(({ route }) => route.table === 254).map(print))
+    .sort();
+
+test("a node answers its pods for their gateway, whether it has a default route or not", () => {
+  const view = awsTwoSubnets("Always");
+  assert.deepEqual(
+    compileKey(keys.host, view).routes?.map(({ route }) => describeRoute(route)),
+    ["169.254.1.1 dev lo table 255 proto 80 scope link"],
+  );
+});
 
 test("vxlanMode Always routes every block through the device by its node's tunnel address", () => {
   assert.deepEqual(routesOf(awsTwoSubnets("Always")), [

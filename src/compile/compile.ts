@@ -12,6 +12,7 @@ import { type Fragment, nothing } from "./fragment.ts";
 import { type CompileKey, keys } from "./keys.ts";
 import { blockRoutes } from "./routing/blocks.ts";
 import { endpointPieces } from "./routing/endpoints.ts";
+import { podsGateway } from "./routing/pods-gateway.ts";
 import { ipipDevice, ipipPeer } from "./tunnels/ipip.ts";
 import { vtepOf, vxlanDevice } from "./tunnels/vxlan.ts";
 import type { Local, Node, View } from "./view.ts";
@@ -42,6 +43,7 @@ export function compileKey(key: CompileKey, view: View): Fragment {
 
 /** What the host itself must let happen; what others' chains do to it is a fact that nothing here mends. */
 const hostPieces = ({ ipForwarding, forwardDrops = [] }: Local): Fragment => ({
+  routes: [podsGateway],
   ...(ipForwarding ? { sysctls: [{ path: "net/ipv4/ip_forward", value: "1" }] } : {}),
   ...(forwardDrops.length > 0 ? { reports: forwardDrops.map(explainForwardDrop) } : {}),
 });

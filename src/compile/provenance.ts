@@ -65,7 +65,7 @@ function ruleOfSingle(key: CompileKey): string {
     case "calico table":
       return "pools with natOutgoing are masqueraded towards everything outside all pools of their family, and IP-in-IP is taken from nodes alone";
     case "host":
-      return "a node forwards";
+      return "a node forwards, and answers its pods for their gateway";
     default:
       return "wanted by the state that was applied before the store could be read";
   }

@@ -37,6 +37,15 @@ test("what BGP brought is ours inside the pools, by the tunnel wherever it leads
   assert.ok(!ownsRoute(ownership, route({ protocol: 12, destination: "0.0.0.0/0" })), "of the host's own BIRD");
 });
 
+test("the route for the pods' gateway is ours by its address, table and protocol", () => {
+  const gateway = { table: 255, destination: "169.254.1.1/32", protocol: 80, scope: 253, nextHops: [{ device: "lo" }] };
+  assert.ok(ownsRoute(ownership, route(gateway)));
+  assert.ok(ownsRoute(ownership, route({ ...gateway, nextHops: [{ device: "ens5" }] })), "changed by others");
+  assert.ok(!ownsRoute(ownership, route({ ...gateway, protocol: 2 })), "an interface that has the address");
+  assert.ok(!ownsRoute(ownership, route({ ...gateway, destination: "169.254.1.2/32" })));
+  assert.ok(!ownsRoute(ownership, route({ ...gateway, table: 254 })));
+});
+
 test("everything else is somebody's", () => {
   assert.ok(!ownsRoute(ownership, route({})), "another protocol");
   assert.ok(!ownsRoute(ownership, route({ protocol: 80, destination: "10.0.0.0/24" })), "outside every pool");

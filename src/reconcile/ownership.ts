@@ -5,6 +5,7 @@
 import { calicoTableKeys } from "../compile/calico-table.ts";
 import type { RouteItem } from "../compile/node-state.ts";
 import { PROTOCOL_BIRD } from "../compile/routing/bird-route.ts";
+import { isPodsGateway } from "../compile/routing/pods-gateway.ts";
 import { covers, type Prefix, tryParsePrefix } from "../ip/prefix.ts";
 import type { TableKey } from "../netlink/nftables/tree.ts";
 
@@ -36,6 +37,7 @@ export interface RouteOwnership {
 }
 
 export function ownsRoute(ownership: RouteOwnership, route: RouteItem): boolean {
+  if (isPodsGateway(route)) return true;
   if (route.table !== TABLE_MAIN || isOfEveryLink(route)) return false;
   const devices = route.nextHops.flatMap(({ device }) => (device === undefined ? [] : [device]));
   if (devices.some((device) => ownership.tunnels.includes(device))) return true;

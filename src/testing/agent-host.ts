@@ -72,7 +72,11 @@ export function agentHost(store: MemoryStore, clock = new FakeClock()) {
     agent.start();
     return agent;
   };
-  const routes = () => [...drivers.routes.kernel.values()].map(({ destination }) => destination).sort();
+  /** Destinations in the main table. */
+  const routes = () =>
+    [...drivers.routes.kernel.values()]
+      .flatMap(({ table, destination }) => (table === 254 ? [destination] : []))
+      .sort();
   return { drivers, stateFile, clock, log, start, routes, passes: () => passes };
 }
 

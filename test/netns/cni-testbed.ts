@@ -123,6 +123,8 @@ export class CniTestbed {
       await this.store.write([{ op: "put", key: object.key, value: object.value }]);
     }
     this.host.ip("link set lo up");
+    // What the agent compiles every node to, so that proxy ARP answers for the pods' gateway.
+    this.host.ip("route add 169.254.1.1 dev lo table local proto 80 scope link");
     this.host.net.writeSysctl("net/ipv4/ip_forward", "1");
     this.#listening = await listenAgentSocket({
       path: this.socketPath,

@@ -64,6 +64,12 @@ const HANDS = [
     look: "ip route show 192.168.226.65/32",
   },
   {
+    name: "the route that proxy ARP needs for the pods' gateway is deleted",
+    command: "ip route del table local 169.254.1.1",
+    says: /^ {2}routes: 169\.254\.1\.1 dev lo table 255 proto 80 scope link was gone and is put back$/m,
+    look: "ip route show table local 169.254.1.1",
+  },
+  {
     name: "the own block's blackhole is deleted",
     command: "ip route del blackhole 192.168.226.64/26",
     says: /^ {2}routes: blackhole 192\.168\.226\.64\/26 proto 80 was gone and is put back$/m,

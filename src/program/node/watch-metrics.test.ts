@@ -31,14 +31,14 @@ test("a scrape tells what the agent knows", async () => {
     felix_cluster_num_hosts: [" 2"],
     felix_cluster_num_workload_endpoints: [" 2"],
     felix_active_local_endpoints: [" 1"],
-    felix_route_table_num_routes: ['{table="IPv4:254"} 3'],
+    felix_route_table_num_routes: ['{table="IPv4:254"} 4'],
     felix_route_table_num_ifaces: ['{table="IPv4:254"} 2'],
     felix_int_dataplane_failures: [" 0"],
     felix_nft_chains: ['{ip_version="4",table="calico"} 3'],
     felix_ipsets_calico: ['{ip_version="4"} 2'],
   };
   for (const [name, lines] of Object.entries(single)) assert.deepEqual(await told(name), lines, name);
-  assert.ok((await told("felix_int_dataplane_messages")).includes('{type="routes"} 3'));
+  assert.ok((await told("felix_int_dataplane_messages")).includes('{type="routes"} 4'));
   for (const name of ["felix_calc_graph_update_time_seconds", "felix_int_dataplane_msg_batch_size"]) {
     assert.ok(Number((await told(name)).at(-1)?.replace("_count ", "")) > 0, name);
   }
