@@ -3,7 +3,9 @@
  * gets a new address; the old one goes with the old sandbox's DEL); DEL of an old sandbox leaves the live pod's record
  * alone; whatever fails in an ADD leaves nothing behind, least of all an address of the pod that is still alive.
  */
-import type { InterfaceAddress } from "../ip/prefix.ts";
+import type { JsonObject } from "../base/json.ts";
+import { formatAddress } from "../ip/address.ts";
+import { type InterfaceAddress, tryParseInterfaceAddress } from "../ip/prefix.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import { handleKey } from "../ipam/records.ts";
 import type { Random } from "../port/random.ts";
@@ -12,6 +14,7 @@ import type { WorkloadAddresses } from "./addresses.ts";
 import { addressesOf, containerOf, type Endpoints, hostInterfaceOf, macOf, type NewEndpoint } from "./endpoints.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { Pair, Pod, PodNetworks } from "./pod-network.ts";
+import { addressesIn } from "./previous-result.ts";
 import { podResult } from "./result.ts";
 import type { CallContext, EndpointSink } from "./server.ts";
 import type { Workload } from "./workload.ts";
@@ -178,14 +181,14 @@ export class Attachments {
     }
   }
 
-  async check({ invocation, workload, ready }: CallContext): Promise<string> {
+  async check({ config, invocation, workload, ready }: CallContext): Promise<string> {
     const { networks, records } = this.#deps;
     const [known] = await Promise.all([records.find(workload), ready]);
     const problems: string[] = [];
     if (!known) problems.push(`there is no WorkloadEndpoint ${workload.namespace}/${workload.endpointName}`);
     else if (containerOf(known) !== workload.containerId) {
       problems.push(`WorkloadEndpoint ${known.key.name} is container ${containerOf(known)}'s`);
-    }
+    } else problems.push(...unlikeResult(config.prevResult, known, workload.ifName));
     const pod = this.#openPod(invocation.netns);
     try {
       const hosts = (known ? addressesOf(known) : []).map(({ address }) => address);
@@ -204,6 +207,16 @@ export class Attachments {
     if (await this.#deps.store.get(handleKey(workload.handleId))) return;
     throw checkFailed(workload, [`IPAM has no address for handle ${workload.handleId}`]);
   }
+}
+
+/** What the runtime believes since ADD, and the endpoint does not have. */
+function unlikeResult(result: JsonObject | undefined, known: Stored, ifName: string): readonly string[] {
+  const own = addressesOf(known).map(({ address }) => address);
+  return addressesIn(result ?? {}, ifName).flatMap((text) => {
+    const address = tryParseInterfaceAddress(text)?.address;
+    if (address !== undefined && own.includes(address)) return [];
+    return `prevResult has address '${text}', WorkloadEndpoint ${known.key.name} has ${own.map(formatAddress).join(", ")}`;
+  });
 }
 
 const newEndpoint = (

@@ -37,7 +37,7 @@ export interface NetworkConfig {
   readonly log: LogSettings;
   /** Labels for the endpoint, from the conventional `args.cni.labels`. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Result of the plugins before or of the ADD, as it was given. */
+  /** CHECK: the result of ADD, as it was given. */
   readonly prevResult: JsonObject | undefined;
   /** GC: what the runtime still has; undefined where it does not say. */
   readonly validAttachments: readonly { readonly containerId: string; readonly ifName: string }[] | undefined;

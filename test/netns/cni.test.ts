@@ -156,6 +156,13 @@ test("CHECK passes after ADD and names what is wrong afterwards", { skip }, asyn
   const prevResult = await bed.add(pod);
   const check = () => bed.run({ command: "CHECK", pod, config: bed.config({ prevResult }) });
   assert.deepEqual(await check(), { code: 0, stdout: "", json: {} });
+  const stale = { ...prevResult, ips: [{ interface: 1, address: "192.168.9.9/32" }] };
+  const wrong = await bed.run({ command: "CHECK", pod, config: bed.config({ prevResult: stale }) });
+  assert.equal(wrong.json["code"], 101);
+  assert.match(
+    String(wrong.json["msg"]),
+    new RegExp(`prevResult has address '192.168.9.9/32', WorkloadEndpoint \\S+ has ${addressOf(prevResult)}`),
+  );
   pod.namespace.ip("route del default");
   bed.host.net.writeSysctl(`net/ipv4/conf/${podInterfaceName("default", "p")}/proxy_arp`, "0");
   const broken = await check();
