@@ -11,8 +11,13 @@ export class CodedError<C extends string = string, D extends object = object> ex
   }
 }
 
-/** The message of anything that was thrown, with the messages of its causes behind it. */
+/**
+ * The message of anything that was thrown, with the messages of its causes behind it. An error that stands for several, as
+ * node:net throws where no address of a name answers, often has none of its own: then theirs.
+ */
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.cause === undefined ? thrown.message : `${thrown.message}: ${messageOf(thrown.cause)}`;
+  const isNameless = thrown.message === "" && thrown instanceof AggregateError;
+  const message = isNameless ? thrown.errors.map(messageOf).join("; ") : thrown.message;
+  return thrown.cause === undefined ? message : `${message}: ${messageOf(thrown.cause)}`;
 }
