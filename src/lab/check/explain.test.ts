@@ -115,6 +115,13 @@ test("the first wire where a packet is missing tells what dropped it", () => {
       /^gateway vpc \(10.30.0.1\) has no route to 192.168.97.193/,
     ],
     [
+      "a tunnel to an address that is no NIC's",
+      evidence(one, three, {
+        there: [at("worker-1", false, outer("10.30.0.206", "172.17.0.1", true), gateway)],
+      }),
+      /^gateway vpc \(10.30.0.1\) has no route to 172.17.0.1, where worker-1 sends what is for worker-3, whose NIC has 10.30.1.66/,
+    ],
+    [
       "a filter",
       evidence(one, end("pod-3", "worker-3", POD_3, { drop: true }), {
         there: [at("worker-1", false, tunnel, gateway)],

@@ -80,7 +80,7 @@ function lostOnTheWay(
   if (seen.some((sighting) => isAt(sighting, receiver) && sighting.outgoing)) return undefined;
   const atSender = dropReason(sender.filter, "leaving", left.outer);
   if (atSender !== undefined) return `dropped by ${atSender}`;
-  const gateway = handedToGateway(topology, sender, left);
+  const gateway = handedToGateway(topology, sender, receiver, left);
   if (gateway && !gateway.route.leadsOn) return gateway.reason;
   if (!receiver.nic.isUp) return `${receiver.host.name}'s wire is unplugged`;
   const atReceiver = dropReason(receiver.filter, "arriving", left.outer);
@@ -102,15 +102,20 @@ function notSent(sender: End, receiver: End, outcome: Evidence["outcome"]): stri
 function handedToGateway(
   topology: Topology,
   sender: End,
-  { outer, destinationMac }: Sighting,
+  receiver: End,
+  { encapsulation, outer, destinationMac }: Sighting,
 ): { readonly name: string; readonly route: RouteAnswer; readonly reason: string } | undefined {
   const subnet = subnetOf(topology, sender.host.nic);
   if (destinationMac !== gatewayMac(subnet)) return undefined;
   const bgp = bgpRouterOf(topology, subnet.router);
   const name = `gateway ${subnet.router} (${formatAddress(subnet.gateway)})`;
-  const why = bgp
-    ? `: none of its ${bgp.neighbours.length} BGP neighbours has announced it to AS ${bgp.as}`
-    : ", a pod address, and drops it in silence";
+  const { address } = receiver.host.nic;
+  const why =
+    encapsulation !== "bare"
+      ? `, where ${sender.host.name} sends what is for ${receiver.host.name}, whose NIC has ${formatAddress(address)}: which address is Node(${receiver.host.name})'s?`
+      : bgp
+        ? `: none of its ${bgp.neighbours.length} BGP neighbours has announced it to AS ${bgp.as}`
+        : ", a pod address, and drops it in silence";
   const reason = `${name} has no route to ${formatAddress(outer.destination)}${why}`;
   return { name, route: sender.gatewayRouteTo(outer.destination), reason };
 }
