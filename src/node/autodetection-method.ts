@@ -1,5 +1,5 @@
 /** `IP_AUTODETECTION_METHOD`: which of the host's addresses is the node's (calico-node's words). */
-import { type InterfaceAddress, tryParseInterfaceAddress } from "../ip/prefix.ts";
+import { formatPrefix, type InterfaceAddress, tryParseInterfaceAddress } from "../ip/prefix.ts";
 
 export type AutodetectionMethod =
   | { readonly kind: "first-found" }
@@ -62,7 +62,7 @@ export function formatMethod(method: AutodetectionMethod): string {
     case "skip-interface":
       return `${method.kind}=${method.patterns.join(",")}`;
     case "cidr":
-      return `cidr=${method.cidrs.length} given`;
+      return `cidr=${method.cidrs.map(formatPrefix).join(",")}`;
     case "can-reach":
       return `can-reach=${method.destination}`;
   }

@@ -102,12 +102,15 @@ test("any text is a method or an error, and a method prints back", () => {
     fc.string(),
     fc.string().map((tail) => `interface=${tail}`),
     fc.string().map((t) => `cidr=${t}`),
+    fc
+      .array(fc.tuple(fc.oneof(fc.ipV4(), fc.ipV6()), fc.integer({ min: 0, max: 32 })), { minLength: 1 })
+      .map((cidrs) => `cidr=${cidrs.map(([address, length]) => `${address}/${length}`).join(" , ")}`),
   );
   fc.assert(
     fc.property(text, (some) => {
       const parsed = parseMethod(some);
       if ("error" in parsed) assert.notEqual(parsed.error, "");
-      else assert.ok(formatMethod(parsed).startsWith(parsed.kind));
+      else assert.deepEqual(parseMethod(formatMethod(parsed)), parsed);
     }),
   );
 });
