@@ -1,7 +1,11 @@
 /** Commander on a ProcessHost: its words go to the host's streams, and it never ends the process. */
-import { type Command, CommanderError } from "commander";
+import { type Command, CommanderError, Option } from "commander";
 import { EXIT_USAGE } from "./exit-codes.ts";
 import type { ProcessHost } from "./process-host.ts";
+
+/** Text for people, or all of it for programs; any other word is refused. */
+export const jsonOutput = (): Option =>
+  new Option("-o, --output <format>", "everything, as one document").choices(["json"]);
 
 /**
  * Parses the arguments and runs the action of the (sub)command they name. Gives the exit code where commander has said

@@ -5,7 +5,7 @@ import { formatJson } from "../base/json.ts";
 import { describeRepair } from "../dataplane/repair.ts";
 import type { NodeReport } from "../insight/node-report.ts";
 import { agentsOf } from "./agents.ts";
-import { parseCommandLine } from "./command-line.ts";
+import { jsonOutput, parseCommandLine } from "./command-line.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 interface Options {
@@ -18,7 +18,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
     .description("Shows what the agent of a host knows: addresses, store, pools, routes, endpoints, failures, repairs.")
     .argument("[HOST]", "a host of the lab (default: this host, or every host of the lab)")
     .option("--lab <name>", "the lab to act on, when several run")
-    .option("-o, --output <format>", "json: everything, as one document")
+    .addOption(jsonOutput())
     .addHelpText("after", "\nExamples:\n  ocicat node show worker-1\n  ocicat node show worker-1 -o json");
   const ended = await parseCommandLine(command, args, host);
   if (ended !== undefined) return ended;

@@ -4,7 +4,7 @@ import { AgentError, askAgent } from "../adapter/agent-client.ts";
 import { formatJson } from "../base/json.ts";
 import type { Difference, Verification } from "../insight/verify.ts";
 import { type AgentAddress, agentsOf } from "./agents.ts";
-import { parseCommandLine } from "./command-line.ts";
+import { jsonOutput, parseCommandLine } from "./command-line.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 interface Options {
@@ -21,7 +21,7 @@ export async function main(args: readonly string[], host: ProcessHost): Promise<
     )
     .argument("[HOST...]", "hosts to verify (default: all of the lab, or this host)")
     .option("--lab <name>", "the lab to act on, when several run")
-    .option("-o, --output <format>", "json: everything, as one document")
+    .addOption(jsonOutput())
     .addHelpText(
       "after",
       "\nExit code: 0 all as it shall be, 1 differences or dangers, 2 a host does not answer.\n\nExamples:\n  ocicat verify\n  ocicat verify worker-1 -o json",

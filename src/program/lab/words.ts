@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { backends } from "../../lab/cluster.ts";
 import { shippedNames } from "../../lab/topologies/shipped.ts";
 import type { Backend } from "../../lab/topology.ts";
+import { jsonOutput } from "../command-line.ts";
 import type { ProcessHost } from "../process-host.ts";
 
 export interface LabWord {
@@ -59,14 +60,14 @@ export const labWords: readonly LabWord[] = [
     usage: "list",
     summary: "the labs that run",
     needsLab: false,
-    define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
+    define: (command) => command.addOption(jsonOutput()),
     run: (...args) => lab(import("./running.ts"), "list", ...args),
   },
   {
     usage: "status",
     summary: "hosts, agents, routers and pods of a lab",
     examples: ["status", "status -o json"],
-    define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
+    define: (command) => command.addOption(jsonOutput()),
     run: (...args) => lab(import("./running.ts"), "status", ...args),
   },
   {
@@ -107,7 +108,7 @@ export const labWords: readonly LabWord[] = [
       {
         usage: "list",
         summary: "the pods of a lab",
-        define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
+        define: (command) => command.addOption(jsonOutput()),
         run: (...args) => lab(import("./pods.ts"), "list", ...args),
       },
       {
@@ -131,7 +132,7 @@ export const labWords: readonly LabWord[] = [
     examples: ["check", "check pod-1 pod-3 -o json"],
     define: (command) =>
       command
-        .option("-o, --output <format>", "json: everything, as one document")
+        .addOption(jsonOutput())
         .option("--timeout <ms>", "how long a probe waits for its answer", "1000")
         .addHelpText("after", "\nExit code: 0 all reach all, 1 some do not."),
     run: (...args) => lab(import("./network.ts"), "check", ...args),
@@ -143,7 +144,7 @@ export const labWords: readonly LabWord[] = [
       {
         usage: "show",
         summary: "NICs, their filters, MTUs and wires, and what is broken",
-        define: (command) => command.option("-o, --output <format>", "json: everything, as one document"),
+        define: (command) => command.addOption(jsonOutput()),
         run: (...args) => lab(import("./network.ts"), "showUnderlay", ...args),
       },
       {
