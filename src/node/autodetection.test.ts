@@ -55,6 +55,16 @@ test("interface= and cidr= know no default excludes", () => {
   assert.equal(found("interface=lo"), undefined);
 });
 
+test("no method takes the address of a tunnel of this node, which is out of a pool", () => {
+  const running = [...host, nic(7, "vxlan.calico", ["10.30.9.64/32"]), nic(8, "tunl0", ["10.30.9.65/32"])];
+  const takes = (text: string, reached?: string) =>
+    detect(method(text), 4, running, reached === undefined ? undefined : parseAddress(reached)).chosen?.device;
+  assert.equal(takes("cidr=10.30.0.0/16"), "ens5", "the pool lies inside");
+  assert.equal(takes("interface=vxlan.*,tunl0,ens5"), "ens5");
+  assert.equal(takes("can-reach=10.30.9.70", "10.30.9.64"), undefined);
+  assert.equal(takes("first-found"), "ens6");
+});
+
 test("interface= tries its patterns in order: an earlier one wins over a newer interface", () => {
   assert.equal(found("interface=ens5,ens6"), "ens5 10.30.0.206/24");
   assert.equal(found("interface=ens6,ens5"), "ens6 10.40.0.7/16");

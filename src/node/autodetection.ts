@@ -30,6 +30,18 @@ export const defaultExcludes: readonly string[] = [
   "^nodelocaldns.*",
 ];
 
+/**
+ * Tunnels of ours are no way to other nodes whatever the method: their addresses are out of the pools, which `cidr=` may
+ * well cover, and a node that tells others to send its tunnelled packets to one is reached by nobody.
+ */
+const ownTunnels: ReadonlySet<string> = new Set([
+  "tunl0",
+  "vxlan.calico",
+  "vxlan-v6.calico",
+  "wireguard.cali",
+  "wg-v6.cali",
+]);
+
 /** An address on an interface of this host. */
 export type LocalAddress = InterfaceAddress & { readonly device: string };
 
@@ -63,6 +75,7 @@ export function detect(
     const ofFamily = addresses.filter(({ address }) => familyOf(address) === family);
     const passedOver =
       (isUp ? undefined : "the interface is down") ??
+      (ownTunnels.has(device) ? "it is a tunnel of this node itself" : undefined) ??
       rejectsInterface(device) ??
       (ofFamily.length === 0 ? `it has no IPv${family} address` : undefined);
     if (passedOver !== undefined) {
