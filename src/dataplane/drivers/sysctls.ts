@@ -13,7 +13,7 @@ import type { NetNamespace } from "../../port/namespaces.ts";
 import { KernelError } from "../../port/netlink.ts";
 import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
-import { type DriverDeps, nameLost } from "./deps.ts";
+import { type DriverDeps, missingDevice, nameLost } from "./deps.ts";
 import { Observer } from "./observer.ts";
 import { Serial } from "./serial.ts";
 
@@ -93,8 +93,9 @@ export class SysctlDriver implements Driver<SysctlItem> {
     } catch (failure) {
       if (!(failure instanceof KernelError)) throw failure;
       const [device] = devicesOf(op.key);
-      const result = { key: op.key, error: failure };
-      return device === undefined ? result : this.#observer.waitFor(device, result);
+      if (device === undefined) return { key: op.key, error: failure };
+      const isThere = this.#deps.links.byName(device) !== undefined;
+      return this.#observer.waitFor(device, { key: op.key, error: isThere ? failure : missingDevice(device) });
     }
     this.#remember(op.key, op.value.value);
     return undefined;
