@@ -103,6 +103,18 @@ test("a node answers its pods for their gateway, whether it has a default route 
   );
 });
 
+test("routes of IPv6 have the metric that the kernel shows, or they would be taken for others' once they are read", () => {
+  const view = awsTwoSubnets("Always");
+  put(view, poolObject("ipv6", "fd00:9::/64", { vxlanMode: "Never" }));
+  put(view, blockObject("fd00:9::40/122", "worker-1"));
+  put(view, endpointObject("worker-1", "six", "fd00:9::41", "cali666"));
+  const routes = [...compileAll(view).values()].flatMap((fragment) => fragment.routes ?? []);
+  assert.deepEqual(
+    routes.flatMap(({ route }) => (route.destination.includes(":") ? [describeRoute(route)] : [])).sort(),
+    ["blackhole fd00:9::40/122 proto 80 metric 1024", "fd00:9::41/128 dev cali666 scope link metric 1024"],
+  );
+});
+
 test("vxlanMode Always routes every block through the device by its node's tunnel address", () => {
   assert.deepEqual(routesOf(awsTwoSubnets("Always")), [
     "192.168.133.192/26 via 192.168.133.192 dev vxlan.calico onlink",

@@ -39,13 +39,15 @@ export const nodeObject = (name: string, ipv4Address: string, ipv4VXLANTunnelAdd
     ...(ipv4VXLANTunnelAddr === undefined ? {} : { ipv4VXLANTunnelAddr }),
   });
 
+const widthOf = (address: string): number => (address.includes(":") ? 128 : 32);
+
 /** `used`: ordinal → the node that uses the address (and the use of a tunnel address). */
 export function blockObject(
   cidr: string,
   owner: string,
   used: Readonly<Record<number, { node: string; type?: string }>> = {},
 ): Stored {
-  const size = 2 ** (32 - Number(cidr.split("/")[1]));
+  const size = 2 ** (widthOf(cidr) - Number(cidr.split("/")[1]));
   const attributes = Object.values(used).map((secondary, index) => ({ handle_id: `handle-${index}`, secondary }));
   const ordinals = Object.keys(used).map(Number);
   return stored("IPAMBlock", cidr, {
@@ -72,6 +74,14 @@ export const endpointObject = (
   resourceObject(
     "WorkloadEndpoint",
     `${node.replaceAll("-", "--")}-k8s-${pod.replaceAll("-", "--")}-eth0`,
-    { node, orchestrator: "k8s", pod, endpoint: "eth0", ipNetworks: [`${address}/32`], interfaceName, profiles: [] },
+    {
+      node,
+      orchestrator: "k8s",
+      pod,
+      endpoint: "eth0",
+      ipNetworks: [`${address}/${widthOf(address)}`],
+      interfaceName,
+      profiles: [],
+    },
     { namespace: "default", labels },
   );

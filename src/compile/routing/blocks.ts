@@ -10,6 +10,7 @@ import type { RouteItem } from "../node-state.ts";
 import { VXLAN_DEVICE } from "../tunnels/vxlan.ts";
 import type { Block, Borrowed, Node, Pool, View } from "../view.ts";
 import { PROTOCOL_BIRD } from "./bird-route.ts";
+import { unnamedMetric } from "./metric.ts";
 
 const TABLE_MAIN = 254;
 const SCOPE_UNIVERSE = 0;
@@ -116,6 +117,6 @@ const plain = (destination: Prefix): RouteItem => ({
   type: "unicast",
   protocol: PROTOCOL_BOOT,
   scope: SCOPE_UNIVERSE,
-  metric: 0,
+  metric: unnamedMetric(destination),
   nextHops: [],
 });

@@ -4,6 +4,7 @@ import { originatedOfEndpoint } from "../bgp/originated.ts";
 import { type Fragment, RoutePreference } from "../fragment.ts";
 import type { SysctlItem } from "../node-state.ts";
 import type { Endpoint, View } from "../view.ts";
+import { unnamedMetric } from "./metric.ts";
 
 const TABLE_MAIN = 254;
 const SCOPE_LINK = 253;
@@ -23,7 +24,7 @@ export function endpointPieces(endpoint: Endpoint, view: View): Fragment {
         type: "unicast",
         protocol,
         scope: SCOPE_LINK,
-        metric: 0,
+        metric: unnamedMetric(address),
         nextHops: [{ device }],
         ...source,
       },
