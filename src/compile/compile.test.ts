@@ -115,6 +115,22 @@ test("routes of IPv6 have the metric that the kernel shows, or they would be tak
   );
 });
 
+test("a node forwards IPv6 while a pod of it has an IPv6 address, and not before", () => {
+  const view = awsTwoSubnets("Always");
+  const settings = () =>
+    [...compileAll(view).values()]
+      .flatMap(({ sysctls = [] }) => sysctls)
+      .flatMap(({ path, value }) => (path.includes("ipv6") ? [`${path} ${value}`] : []));
+  assert.deepEqual(settings(), []);
+  put(view, endpointObject("worker-1", "six", "fd00:9::41", "cali666"));
+  assert.deepEqual(settings(), [
+    "net/ipv6/conf/all/forwarding 1",
+    "net/ipv6/conf/cali666/forwarding 1",
+    "net/ipv6/conf/cali666/proxy_ndp 1",
+    "net/ipv6/conf/cali666/accept_ra 0",
+  ]);
+});
+
 test("vxlanMode Always routes every block through the device by its node's tunnel address", () => {
   assert.deepEqual(routesOf(awsTwoSubnets("Always")), [
     "192.168.133.192/26 via 192.168.133.192 dev vxlan.calico onlink",

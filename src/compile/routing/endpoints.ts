@@ -10,14 +10,17 @@ const TABLE_MAIN = 254;
 const SCOPE_LINK = 253;
 
 export function endpointPieces(endpoint: Endpoint, view: View): Fragment {
-  const { device } = endpoint;
-  const { rpFilter, deviceRouteProtocol: protocol, deviceRouteSource } = view.local;
+  const { device, addresses } = endpoint;
+  const { rpFilter, deviceRouteProtocol: protocol, deviceRouteSource, ipForwarding } = view.local;
   const source = deviceRouteSource === undefined ? {} : { source: deviceRouteSource };
   const originated = originatedOfEndpoint(endpoint, view);
   return {
     ...(originated.length === 0 ? {} : { bgp: { originated } }),
-    sysctls: workloadSysctls(device, rpFilter),
-    routes: endpoint.addresses.map((address) => ({
+    sysctls: [
+      ...workloadSysctls(device, rpFilter),
+      ...(addresses.some(({ address }) => typeof address === "bigint") ? ipv6Sysctls(device, ipForwarding) : []),
+    ],
+    routes: addresses.map((address) => ({
       route: {
         table: TABLE_MAIN,
         destination: formatPrefix(address),
@@ -43,3 +46,14 @@ function workloadSysctls(device: string, rpFilter: string): readonly SysctlItem[
     { path: `net/ipv4/conf/${device}/rp_filter`, value: rpFilter },
   ];
 }
+
+/**
+ * The same for a pod with an IPv6 address. The kernel forwards IPv6 only where the whole host does, whatever the device
+ * says, and such a host takes no router's advertisements any more (accept_ra 1): no pod of IPv6, no such setting.
+ */
+const ipv6Sysctls = (device: string, ipForwarding: boolean): readonly SysctlItem[] => [
+  ...(ipForwarding ? [{ path: "net/ipv6/conf/all/forwarding", value: "1" }] : []),
+  { path: `net/ipv6/conf/${device}/forwarding`, value: "1" },
+  { path: `net/ipv6/conf/${device}/proxy_ndp`, value: "1" },
+  { path: `net/ipv6/conf/${device}/accept_ra`, value: "0" },
+];
