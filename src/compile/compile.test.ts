@@ -115,6 +115,20 @@ test("routes of IPv6 have the metric that the kernel shows, or they would be tak
   );
 });
 
+test("a block of IPv6 gets no route by an IPv4 tunnel, and the report says what would carry it", () => {
+  for (const vxlanMode of ["Always", "CrossSubnet"]) {
+    const view = awsTwoSubnets("Always");
+    put(view, poolObject("ipv6", "fd00:9::/64", { vxlanMode }));
+    put(view, blockObject("fd00:9::80/122", "worker-2"));
+    const { routes, reports } = compileKey(keys.block("fd00:9::80/122"), view);
+    assert.deepEqual(routes, []);
+    assert.match(
+      reports?.join() ?? "",
+      new RegExp(`pool ipv6 has vxlanMode ${vxlanMode}, and VXLAN carries IPv4 alone`),
+    );
+  }
+});
+
 test("a node forwards IPv6 while a pod of it has an IPv6 address, and not before", () => {
   const view = awsTwoSubnets("Always");
   const settings = () =>

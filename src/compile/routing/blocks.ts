@@ -71,6 +71,9 @@ function routeTo(destination: Prefix, nodeName: string, pool: Pool, view: View):
   const what = `block ${formatPrefix(destination)} of node ${nodeName}`;
   // What no tunnel of the store's carries comes by BGP.
   if (pool.vxlanMode === "Never" && view.local.backend === "bird") return undefined;
+  if (pool.vxlanMode !== "Never" && typeof destination.address === "bigint") {
+    return `${what} has no route: pool ${pool.origin.name} has vxlanMode ${pool.vxlanMode}, and VXLAN carries IPv4 alone here; with vxlanMode Never and backend bird BGP carries it`;
+  }
   if (!node) return `${what} has no route: there is no such Node`;
   if (!node.ipv4) return `${what} has no route: the Node has no IPv4 address`;
   if (pool.vxlanMode === "Never") {
