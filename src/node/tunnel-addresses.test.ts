@@ -40,11 +40,15 @@ test("a tunnel needs an address when an enabled IPv4 pool encapsulates so and se
   assert.deepEqual(needsOf([pool("a", "10.0.0.0/16", { allowedUses: ["Workload"] })])[1], "vxlan release");
 });
 
-test("a disabled pool keeps the address that it gave, and gives none", () => {
-  const disabled = pool("a", "10.0.0.0/16", { disabled: true });
-  assert.equal(needsOf([disabled])[1], "vxlan release");
-  assert.equal(needsOf([disabled], node({ vxlan: parseAddress("10.0.7.1") }))[1], "vxlan keep a");
-  assert.equal(needsOf([disabled], node({ vxlan: parseAddress("10.1.7.1") }))[1], "vxlan release");
+test("a pool that was disabled or selects the node no more keeps the address that it gave, and gives none", () => {
+  for (const spec of [{ disabled: true }, { nodeSelector: "rack == 'b'" }, { allowedUses: ["Workload"] }]) {
+    const left = pool("a", "10.0.0.0/16", spec);
+    assert.equal(needsOf([left])[1], "vxlan release");
+    assert.equal(needsOf([left], node({ vxlan: parseAddress("10.0.7.1") }))[1], "vxlan keep a");
+    assert.equal(needsOf([left], node({ vxlan: parseAddress("10.1.7.1") }))[1], "vxlan release");
+    const other = pool("b", "10.2.0.0/16", {});
+    assert.equal(needsOf([left, other], node({ vxlan: parseAddress("10.0.7.1") }))[1], "vxlan assign b");
+  }
 });
 
 async function cluster(...objects: ReturnType<typeof nodeObject>[]) {

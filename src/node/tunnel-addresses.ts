@@ -20,8 +20,8 @@ const tunnelKinds: readonly TunnelKind[] = ["ipip", "vxlan"];
 export interface TunnelNeed {
   readonly kind: TunnelKind;
   /**
-   * `assign`: an enabled pool encapsulates so and selects the node. `keep`: only disabled pools do, one of which holds
-   * the address: what they have assigned still runs. `release`: none does.
+   * `assign`: an enabled pool encapsulates so and selects the node. `keep`: none does, but one encapsulates so and holds
+   * the address: it was disabled or selects other nodes now, and what it has assigned still runs. `release`: neither.
    */
   readonly need: "assign" | "keep" | "release";
   /** Names of the pools that decide it. */
@@ -42,17 +42,18 @@ export function tunnelAddressNeeds(
   matches: SelectorMatcher,
 ): readonly TunnelNeed[] {
   return tunnelKinds.map((kind) => {
-    const fit = pools.filter(
+    const encapsulating = pools.filter(
+      (pool) => pool.family === 4 && pool[kind === "ipip" ? "ipipMode" : "vxlanMode"] !== "Never",
+    );
+    const fit = encapsulating.filter(
       (pool) =>
-        pool.family === 4 &&
-        pool[kind === "ipip" ? "ipipMode" : "vxlanMode"] !== "Never" &&
+        pool.isEnabled &&
         pool.allowedUses.includes("Tunnel") &&
         selects(pool, { node: { name: node.name, labels: node.labels } }, matches),
     );
-    const enabled = fit.filter(({ isEnabled }) => isEnabled);
-    if (enabled.length > 0) return { kind, need: "assign", pools: enabled.map(({ name }) => name) };
+    if (fit.length > 0) return { kind, need: "assign", pools: fit.map(({ name }) => name) };
     const current = node.current[kind];
-    const holders = current === undefined ? [] : fit.filter(({ cidr }) => contains(cidr, current));
+    const holders = current === undefined ? [] : encapsulating.filter(({ cidr }) => contains(cidr, current));
     return { kind, need: holders.length > 0 ? "keep" : "release", pools: holders.map(({ name }) => name) };
   });
 }
