@@ -5,6 +5,7 @@
  * also from time to time, since what `can-reach=` answers hangs on more than this host's links.
  */
 import { isDeepStrictEqual } from "node:util";
+import { messageOf } from "../base/errors.ts";
 import type { JsonObject } from "../base/json.ts";
 import type { LinkTable } from "../kernel/link-table.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
@@ -32,12 +33,19 @@ export interface HostWatchDeps {
 const SETTLE_MS = 200;
 /** What could not be read is read again after this. */
 const RETRY_MS = 10_000;
+/**
+ * An address that could not be found or written is looked for again after this: with an address the connection to the store
+ * goes too, so that the first attempt often fails.
+ */
+const ADDRESS_RETRY_MS = 2_000;
 
 export class HostWatch {
   readonly #deps: HostWatchDeps;
   readonly #found: (local: LocalNode) => void;
   #known: LocalNode | undefined;
   #isRegistered = false;
+  /** Why the address was left as it was when it was last looked for; told once. */
+  #left: string | undefined;
   #subscription: Subscription | undefined;
   #stopListening = (): void => undefined;
   #soon: Timer | undefined;
@@ -129,11 +137,16 @@ export class HostWatch {
     const { startup, detectEveryMs, node, log } = this.#deps;
     const isDetected = detectEveryMs !== undefined && this.#isRegistered;
     try {
-      return isDetected ? await startup.redetectAddress() : await startup.local(node());
+      const local = isDetected ? await startup.redetectAddress() : await startup.local(node());
+      this.#left = undefined;
+      return local;
     } catch (failure) {
       const known = this.#known;
       if (!known) throw failure;
-      log.warn("the address stays as it was", {}, failure);
+      const why = messageOf(failure);
+      if (why !== this.#left) log.warn("the address stays as it was, will be looked for again", {}, failure);
+      this.#left = why;
+      this.#readAfter(ADDRESS_RETRY_MS);
       return { ...known, interfaces: await startup.interfaces() };
     }
   }

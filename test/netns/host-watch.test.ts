@@ -94,7 +94,7 @@ async function watched(t: TestContext, variables: Readonly<Record<string, string
     const node = await store.get({ kind: "Node", name: "worker-1" });
     return objectOf(specOf(node?.value)["bgp"])["ipv4Address"];
   };
-  return { namespace, after, advertised, told };
+  return { namespace, after, advertised, told, store, log };
 }
 
 const mtuOf = ({ interfaces }: LocalNode, device: string) => interfaces.find(({ name }) => name === device)?.mtu;
@@ -126,3 +126,17 @@ for (const [setting, variables] of [
     assert.deepEqual([...new Set(names)].sort(), ["ens5", "ens6", "far5", "far6", "lo"], "pods' devices are left out");
   });
 }
+
+test("an address that changes while the store is away is written when it is back", { skip }, async (t) => {
+  const { after, advertised, store, log } = await watched(t, { IP: "autodetect" });
+  await after(["link set ens5 mtu 1300"], (local) => mtuOf(local, "ens5") === 1300);
+  store.isAway = true;
+  await after(["address del 10.30.0.206/24 dev ens5", "address add 10.40.0.7/16 dev ens5"], ({ interfaces }) =>
+    interfaces.some(({ addresses }) => addresses.some((one) => formatPrefix(one) === "10.40.0.7/16")),
+  );
+  store.isAway = false;
+  await after([], (local) => localOf(local) === "10.40.0.7/16 ens5");
+  assert.equal(await advertised(), "10.40.0.7/16");
+  const told = log.lines.filter(({ message }) => message.startsWith("the address stays as it was"));
+  assert.equal(told.length, 1);
+});
