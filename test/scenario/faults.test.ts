@@ -226,6 +226,8 @@ describe("faults on a running lab", { skip, timeout: 600_000 }, () => {
       await hasRoute("worker-1", (route) => route === own);
       await storeIs("away");
       assert.deepEqual(await bed.routes("worker-1"), before, "as last applied, and nothing new");
+      const live = await bed.tryOn("worker-1", "ocicat", "node", "-felix-live");
+      assert.equal(live.code, 0, `it would be killed again and again: ${live.stdout}${live.stderr}`);
       await more(500);
       await typed("nft delete table ip cut");
       await hasRoute("worker-1", (route) => route === direct);

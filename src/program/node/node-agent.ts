@@ -218,6 +218,8 @@ export class NodeAgent {
 
   /** From the store's first answer until `signal` aborts. Rejects where the node cannot be what its settings say. */
   async run(signal: AbortSignal): Promise<void> {
+    // What environment and file say counts until the store is heard: a node that waits for it is asked by probes too.
+    this.#configured();
     await this.#adoptLocal();
     this.#hostWatch.start();
     await this.#bgp?.start(this.agent);
@@ -280,8 +282,7 @@ export class NodeAgent {
         this.configuration.update(settings);
         this.agent.setLocal(this.#localFacts());
         await this.#ensureTunnels();
-        this.health.overrideTimeouts(this.configuration.config.healthTimeoutOverrides);
-        this.onConfiguration(this.configuration.config);
+        this.#configured();
         // The plugin's configuration tells the runtime that pods can come: it is written when they can.
         await this.#installation.begin();
         this.#status.changed();
@@ -290,6 +291,12 @@ export class NodeAgent {
         this.#retry = this.#deps.clock.after(STORE_RETRY_MS, () => this.#adopt(settings));
       }
     });
+  }
+
+  #configured(): void {
+    const { config } = this.configuration;
+    this.health.overrideTimeouts(config.healthTimeoutOverrides);
+    this.onConfiguration(config);
   }
 
   #localFacts(): Local {
