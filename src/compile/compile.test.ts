@@ -115,6 +115,15 @@ test("routes of IPv6 have the metric that the kernel shows, or they would be tak
   );
 });
 
+test("with vxlanEnabled false no route names a device that is not made, and the report says so", () => {
+  const view = awsTwoSubnets("CrossSubnet");
+  view.setLocal({ ...local, vxlan: { ...local.vxlan, enabled: false } }, ignore);
+  const { routes, reports } = compileKey(keys.block("192.168.97.192/26"), view);
+  assert.deepEqual(routes, []);
+  assert.match(reports?.join() ?? "", /pool .* has vxlanMode CrossSubnet, and vxlanEnabled is false/);
+  assert.equal(compileKey(keys.block("192.168.133.192/26"), view).routes?.length, 1, "the own subnet needs no tunnel");
+});
+
 test("a block of IPv6 gets no route by an IPv4 tunnel, and the report says what would carry it", () => {
   for (const vxlanMode of ["Always", "CrossSubnet"]) {
     const view = awsTwoSubnets("Always");

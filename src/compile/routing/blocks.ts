@@ -82,6 +82,8 @@ function routeTo(destination: Prefix, nodeName: string, pool: Pool, view: View):
       : undefined;
   }
   if (pool.vxlanMode === "CrossSubnet" && inOwnSubnet(node, view)) return sameSubnet(destination, node, view);
+  if (view.local.vxlan.enabled === false)
+    return `${what} has no route: pool ${pool.origin.name} has vxlanMode ${pool.vxlanMode}, and vxlanEnabled is false`;
   if (node.ipv4VxlanTunnel === undefined) return `${what} has no route: the Node has no VXLAN tunnel address`;
   if (destination.address === node.ipv4VxlanTunnel && isHostPrefix(destination))
     return tunnelItself(destination.address);
