@@ -48,6 +48,7 @@ import type { Kernel } from "./kernel.ts";
 import { NodeBgp } from "./node-bgp.ts";
 import { NodeHealth } from "./node-health.ts";
 import { PeriodicRefresh } from "./periodic-refresh.ts";
+import { commandOf } from "./plugin-command.ts";
 import { PluginInstallation } from "./plugin-installation.ts";
 import { factsContent, pluginReadiness, statusContent } from "./told.ts";
 import { watchMetrics } from "./watch-metrics.ts";
@@ -399,7 +400,3 @@ export class NodeAgent {
     await this.agent.close();
   }
 }
-
-/** Of CNI 1.1; whatever else is asked for counts as one, so that labels stay few. */
-const COMMANDS = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"];
-const commandOf = ({ env }: PluginCall): string => COMMANDS.find((name) => name === env["CNI_COMMAND"]) ?? "other";
