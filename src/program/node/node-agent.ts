@@ -338,17 +338,12 @@ export class NodeAgent {
     return answer;
   }
 
+  /** To people, who are told what passes too. */
   #report(): NodeReport {
     const { links, ipip } = this.#deps.kernel;
     const endpoints = endpointReports(this.agent, links);
     const report = nodeReport(this.agent, { endpoints, version: PRODUCT_VERSION, ipip });
-    return { ...report, reports: [...report.reports, ...this.#installation.problems] };
-  }
-
-  /** To people, who are told what passes too. */
-  #shown(): NodeReport {
-    const report = this.#report();
-    return { ...report, reports: [...report.reports, ...this.#passing] };
+    return { ...report, reports: [...report.reports, ...this.#installation.problems, ...this.#passing] };
   }
 
   /** What `verify` finds beside items. */
@@ -367,7 +362,7 @@ export class NodeAgent {
     const { kernel, turns } = this.#deps;
     return nodeApi({
       report: () => ({
-        ...this.#shown(),
+        ...this.#report(),
         addressExplanation: this.#local?.addresses.ipv4?.explanation ?? [],
         tunnelProblems: this.#tunnelProblems,
         configuration: this.configuration.describe(),
