@@ -13,6 +13,7 @@ import { at, type KindRow, objectAt, textAt } from "../../resources/kinds/kind.t
 import { type FieldProblem, ResourceError } from "../../resources/problems.ts";
 import { kindRows, rowOfAlias } from "../../resources/registry.ts";
 import { keyOf } from "../resource-client.ts";
+import { kubernetesHint } from "./kubernetes-kinds.ts";
 
 /** A text that was read: a file's, or the standard input's. */
 export interface InputText {
@@ -62,12 +63,9 @@ const empty = (message: string, given: string): CommandError => new CommandError
 export function targetsOfNames(kind: string, names: readonly string[]): Target[] {
   const row = rowOfAlias(kind);
   if (!row) {
-    const meant = nearest(kind, [
-      ...Object.keys(kindRows),
-      ...Object.values(kindRows).flatMap(({ aliases }) => aliases),
-    ]);
-    const hint = meant === undefined ? "" : `\n  did you mean '${meant.toLowerCase()}'?`;
-    throw new CommandError("kind", `resource type '${kind}' is not supported${hint}`, { given: kind });
+    const hint = kubernetesHint(kind) ?? meantKind(kind);
+    const line = hint === undefined ? "" : `\n  ${hint}`;
+    throw new CommandError("kind", `resource type '${kind}' is not supported${line}`, { given: kind });
   }
   if (names.includes("")) throw new CommandError("name", "resource name may not be empty", { given: kind });
   return (names.length === 0 ? [""] : names).map((name) => ({
@@ -77,6 +75,18 @@ export function targetsOfNames(kind: string, names: readonly string[]): Target[]
     unknownFields: [],
     origin: undefined,
   }));
+}
+
+/** An abbreviation is no suggestion: any short word is near to one of them. */
+const LONGEST_ABBREVIATION = 5;
+
+function meantKind(typed: string): string | undefined {
+  const aliases = Object.values(kindRows).flatMap((row) => row.aliases);
+  const meant = nearest(typed, [
+    ...Object.keys(kindRows),
+    ...aliases.filter(({ length }) => length > LONGEST_ABBREVIATION),
+  ]);
+  return meant === undefined ? undefined : `did you mean '${meant.toLowerCase()}'?`;
 }
 
 /** The target in the namespace that it belongs to; none with `allNamespaces`. Throws ResourceError `namespace`. */

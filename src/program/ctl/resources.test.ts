@@ -460,6 +460,21 @@ test("messages of get", async () => {
     (await runner.ocicat(["get", "ipool"])).err,
     "failed to get resources: resource type 'ipool' is not supported\n  did you mean 'ippool'?\n",
   );
+  for (const kind of ["pods", "Pod", "po"]) {
+    assert.equal(
+      (await runner.ocicat(["get", kind])).err,
+      `failed to get resources: resource type '${kind}' is not supported\n  pods are Kubernetes' own: 'kubectl get pods'; 'ocicat get workloadendpoints' shows what attaches them, and in a lab 'ocicat lab pod list' shows them\n`,
+    );
+  }
+  assert.equal(
+    (await runner.ocicat(["get", "svc"])).err,
+    "failed to get resources: resource type 'svc' is not supported\n  services are Kubernetes' own: 'kubectl get services'\n",
+  );
+  assert.equal(
+    (await runner.ocicat(["get", "pods1"])).err,
+    "failed to get resources: resource type 'pods1' is not supported\n",
+    "short names are near to everything, and none is suggested",
+  );
   assert.equal((await runner.ocicat(["get", "ippool", ""])).err, "resource name may not be empty\n");
   assert.equal((await runner.ocicat(["get", "ippool", "-o", "xml"])).err, "unrecognized output format 'xml'\n");
   assert.equal(
