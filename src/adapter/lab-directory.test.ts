@@ -7,7 +7,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import type { LabRecord } from "../port/lab-record.ts";
 import { unprivileged } from "../testing/unprivileged.ts";
-import { labFolders, labsRoot, listLabs, lockFile, recordFile, writeLabRecord } from "./lab-directory.ts";
+import { labFolders, labsRoot, listLabs, lockFile, mayHoldLabs, recordFile, writeLabRecord } from "./lab-directory.ts";
 import { isLocked, tryLock } from "./linux/file-lock.ts";
 
 function freshRoot(t: TestContext): string {
@@ -64,6 +64,20 @@ test("labs of another user are not looked at", async (t) => {
     },
   );
   fs.chmodSync(root, 0o700);
+});
+
+test("where this user may not look, and where there are folders, labs may run", (t) => {
+  const root = freshRoot(t);
+  const may = () => unprivileged(() => mayHoldLabs(path.join(root, "ocicat/labs")));
+  fs.chmodSync(root, 0o755);
+  assert.equal(may(), false, "there is no such folder");
+  fs.mkdirSync(path.join(root, "ocicat/labs"), { recursive: true });
+  assert.equal(may(), false, "it is empty");
+  fs.mkdirSync(path.join(root, "ocicat/labs/a"));
+  assert.equal(may(), true);
+  fs.chmodSync(path.join(root, "ocicat"), 0);
+  assert.equal(may(), true);
+  fs.chmodSync(path.join(root, "ocicat"), 0o700);
 });
 
 test("a record that is no JSON, or of another version, is named", async (t) => {

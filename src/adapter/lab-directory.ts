@@ -10,11 +10,14 @@ import { isLocked } from "./linux/file-lock.ts";
 
 export class LabDirectoryError extends CodedError<"labRecord" | "othersLabs", { path: string }> {}
 
+/** The labs of root, whom the environment gives no other folder. */
+export const ROOTS_LABS = "/run/ocicat/labs";
+
 /** The folder of all labs of this user: `OCICAT_LAB_DIR`, or by the user's id. It need not exist yet. */
 export function labsRoot(env: Readonly<Record<string, string | undefined>>, uid: number): string {
   const given = env["OCICAT_LAB_DIR"];
   if (given) return path.resolve(given);
-  if (uid === 0) return "/run/ocicat/labs";
+  if (uid === 0) return ROOTS_LABS;
   const runtime = env["XDG_RUNTIME_DIR"];
   return runtime && fs.existsSync(runtime) ? path.join(runtime, "ocicat/labs") : `/tmp/ocicat-${uid}/labs`;
 }
@@ -32,6 +35,16 @@ export function labFolders(root: string): LabFolder[] {
     const folder = path.join(root, name);
     return { name, path: folder, state: isLocked(lockFile(folder)) ? "running" : "left" };
   });
+}
+
+/** Whether a lab may run below the root: there are folders, or this user may not look. */
+export function mayHoldLabs(root: string): boolean {
+  try {
+    return subfolders(root).length > 0;
+  } catch (failure) {
+    if (failure instanceof LabDirectoryError) return true;
+    throw failure;
+  }
 }
 
 export const lockFile = (folder: string): string => path.join(folder, "lock");

@@ -2,6 +2,8 @@
 import { labsRoot, listLabs } from "../adapter/lab-directory.ts";
 import { CodedError } from "../base/errors.ts";
 import type { LabRecord } from "../port/lab-record.ts";
+import { userId } from "./lab/user.ts";
+import { noLabRuns } from "./no-lab.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 export class LabChoiceError extends CodedError<"severalLabs" | "noSuchLab", { labs: readonly string[] }> {}
@@ -11,12 +13,12 @@ export class LabChoiceError extends CodedError<"severalLabs" | "noSuchLab", { la
  * one it is. Throws LabChoiceError when several run and none is named, and for a name that does not run.
  */
 export async function chooseLab(host: ProcessHost, name = host.env["OCICAT_LAB"]): Promise<LabRecord | undefined> {
-  const running = await listLabs(labsRoot(host.env, process.getuid?.() ?? 0));
+  const running = await listLabs(labsRoot(host.env, userId()));
   const names = running.map((lab) => lab.name);
   if (name) {
     const named = running.find((lab) => lab.name === name);
     if (named) return announced(host, named);
-    const others = names.length === 0 ? "no lab runs" : `running: ${names.join(", ")}`;
+    const others = names.length === 0 ? noLabRuns(host) : `running: ${names.join(", ")}`;
     throw new LabChoiceError("noSuchLab", `no lab '${name}' runs (${others}); 'ocicat lab list' shows them`, {
       labs: names,
     });

@@ -15,6 +15,7 @@ import { isPlainObject } from "../resources/check.ts";
 import { etcdKeys } from "../resources/etcd-keys.ts";
 import { InputError, parseYaml } from "../resources/input/yaml.ts";
 import { chooseLab } from "./choose-lab.ts";
+import { noLabRuns } from "./no-lab.ts";
 import type { ProcessHost } from "./process-host.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/calico/calicoctl.cfg";
@@ -43,7 +44,7 @@ export const connectStore: OpenStore = async (host, choice, clock) => {
   if (lab) return labStore(lab, clock);
   throw new ConnectError(
     "noStore",
-    `no store is named and no lab runs: start one with 'ocicat lab up aws-two-subnets', set ETCD_ENDPOINTS=http://HOST:2379, or write ${DEFAULT_CONFIG_PATH}`,
+    `no store is named and ${noLabRuns(host)}: start one with 'ocicat lab up aws-two-subnets', set ETCD_ENDPOINTS=http://HOST:2379, or write ${DEFAULT_CONFIG_PATH}`,
     { source: "" },
   );
 };

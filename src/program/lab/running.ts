@@ -6,6 +6,7 @@ import { labFolders, labsRoot, listLabs, readLabRecord } from "../../adapter/lab
 import { formatJson } from "../../base/json.ts";
 import type { LabStatus } from "../../lab/control.ts";
 import { textTable } from "../../lab/text-table.ts";
+import { noLabRuns } from "../no-lab.ts";
 import type { ProcessHost } from "../process-host.ts";
 import { userId } from "./user.ts";
 import { whichLab } from "./which-lab.ts";
@@ -13,6 +14,7 @@ import type { WordOptions } from "./words.ts";
 
 export async function list(host: ProcessHost, _args: readonly unknown[], options: WordOptions): Promise<number> {
   const labs = await listLabs(labsRoot(host.env, userId()));
+  if (labs.length === 0) host.stderr.write(`ocicat: ${noLabRuns(host)}\n`);
   if (options["output"] === "json") {
     host.stdout.write(`${formatJson(labs, 2)}\n`);
     return 0;

@@ -2,6 +2,7 @@
 import { CodedError } from "../../base/errors.ts";
 import type { LabRecord } from "../../port/lab-record.ts";
 import { chooseLab } from "../choose-lab.ts";
+import { noLabRuns } from "../no-lab.ts";
 import type { ProcessHost } from "../process-host.ts";
 
 export class WhichLabError extends CodedError<"noLab", object> {}
@@ -10,5 +11,5 @@ export class WhichLabError extends CodedError<"noLab", object> {}
 export async function whichLab(host: ProcessHost, named: string | undefined): Promise<LabRecord> {
   const lab = await chooseLab(host, named ?? host.env["OCICAT_LAB"]);
   if (lab) return lab;
-  throw new WhichLabError("noLab", "no lab runs; 'npm start' or 'ocicat lab up aws-two-subnets' starts one", {});
+  throw new WhichLabError("noLab", `${noLabRuns(host)}; 'npm start' or 'ocicat lab up aws-two-subnets' starts one`, {});
 }
