@@ -76,6 +76,9 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
   test("exec gives the command's exit code, terminal, hostname and the host's own files", async () => {
     assert.equal((await bed.tryOn("pod-1", "sh", "-c", "exit 7")).code, 7);
     assert.equal((await bed.tryOn("pod-1", "sh", "-c", "kill -TERM $$")).code, 128 + 15);
+    const missing = await bed.tryOn("pod-1", "no-such-tool");
+    assert.equal(missing.code, 127);
+    assert.match(missing.stderr, /this machine, whose tools a lab uses, has no 'no-such-tool'$/m);
     assert.equal(await bed.on("worker-1", "hostname"), "worker-1\n");
     assert.equal(await bed.on("pod-1", "cat", "/etc/hostname", "/proc/sys/kernel/hostname"), "worker-1\npod-1\n");
     assert.equal(await bed.on("worker-1", "ls", "/run/netns"), "pod-1\n");

@@ -6,6 +6,7 @@ import { askLab } from "../../adapter/lab/control-client.ts";
 import { CodedError } from "../../base/errors.ts";
 import type { ExecAnswer } from "../../lab/control.ts";
 import type { ProcessHost } from "../process-host.ts";
+import { missingTool } from "./missing-tool.ts";
 import { userId } from "./user.ts";
 import { whichLab } from "./which-lab.ts";
 import type { WordOptions } from "./words.ts";
@@ -20,19 +21,26 @@ export async function exec(host: ProcessHost, args: readonly unknown[], options:
   const user = userId() === 0 ? [] : [`--user=${paths.user}`, "--preserve-credentials"];
   const namespaces = [`--net=${paths.net}`, `--mount=${paths.mount}`, `--uts=${paths.uts}`];
   const wanted = command.length > 0 ? command : [host.env["SHELL"] ?? "/bin/sh"];
+  const searchPath = searchPathInside(host.env["PATH"]);
   const child = spawn("nsenter", [...user, ...namespaces, "--", ...wanted], {
     stdio: "inherit",
-    env: { ...withoutLab(host.env), ...env, PATH: withOcicat(host.env["PATH"]) },
+    env: { ...withoutLab(host.env), ...env, PATH: searchPath },
   });
   // Ctrl-C is for the command; this process waits for what the command makes of it.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) host.onSignal(signal, () => child.kill(signal));
-  return await new Promise((resolve, reject) => {
+  const exitCode = await new Promise<number>((resolve, reject) => {
     child.once("error", (cause) => {
       reject(new ExecError("cannotEnter", "'nsenter' of util-linux cannot be started", {}, { cause }));
     });
     child.once("exit", (code, signal) => resolve(code ?? 128 + signalNumber(signal)));
   });
+  const missing = exitCode === EXIT_NOT_FOUND ? missingTool(wanted[0] ?? "", searchPath) : undefined;
+  if (missing !== undefined) host.stderr.write(`ocicat: ${missing}\n`);
+  return exitCode;
 }
+
+/** Of nsenter, as of any shell. */
+const EXIT_NOT_FOUND = 127;
 
 /** What stands behind the place: options of ours, as far as dashes set the command apart, and the command. */
 function afterPlace(words: readonly string[]): { readonly lab?: string; readonly command: readonly string[] } {
@@ -50,10 +58,13 @@ function withoutLab(env: ProcessHost["env"]): Record<string, string | undefined>
   return rest;
 }
 
+/** Where root finds tools: not every user's shell looks there, and in a lab everybody is root. */
+const ROOTS_FOLDERS = ["/usr/sbin", "/sbin"];
+
 /** `ocicat` itself, as the caller runs it, is found in there too. */
-function withOcicat(searchPath: string | undefined): string {
+function searchPathInside(own = "/usr/bin:/bin"): string {
   const checkout = path.resolve(import.meta.dirname, "../../../bin");
-  return [searchPath ?? "/usr/sbin:/usr/bin:/sbin:/bin", checkout].join(":");
+  return [own, ...ROOTS_FOLDERS, checkout].join(":");
 }
 
 const signalNumber = (signal: NodeJS.Signals | null): number => (signal === null ? 0 : os.constants.signals[signal]);
