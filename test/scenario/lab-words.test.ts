@@ -223,7 +223,12 @@ describe("the words of a lab", { skip, timeout: 600_000, concurrency: false }, (
     assert.match(text.stdout, /10\.30\.0\.206\.\d+ > 10\.30\.1\.66\.4789: VXLAN, flags \[I\] \(0x08\), vni 4096/);
     assert.match(text.stdout, /ICMP echo request/);
     assert.equal(text.stdout.match(/VXLAN, flags/g)?.length, 2, "as many packets as were asked for");
-    await refused(/worker-1\/none: no device 'none'/, "lab", "capture", "worker-1/none");
+    await refused(
+      /worker-1\/none: no device 'none' \(there is: .*ens5, .*vxlan\.calico/,
+      "lab",
+      "capture",
+      "worker-1/none",
+    );
     await misused(/word 1: 'foo' is no word of the filter language/, "lab", "capture", "worker-1", "foo");
   });
 

@@ -28,7 +28,7 @@ async function serve(t: TestContext) {
   };
   const server = await serveControl(socket, {
     answer: (verb, body) => verbOf(verbs, verb)?.(body),
-    stream: () => false,
+    stream: () => undefined,
     failed: (verb, failure) => failures.push(`${verb} ${failure}`),
   });
   t.after(() => {

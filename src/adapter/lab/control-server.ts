@@ -17,7 +17,8 @@ export interface ControlHandler {
   readonly answer: (verb: string, body: JsonObject) => Promise<unknown> | undefined;
   /** A fault of the lab's own, not of the request: for the log. */
   readonly failed: (verb: string, failure: unknown) => void;
-  readonly stream: (verb: string, body: JsonObject, sink: StreamSink) => boolean;
+  /** Resolves when the stream has begun, before anything is written to it; undefined for a verb that there is not. */
+  readonly stream: (verb: string, body: JsonObject, sink: StreamSink) => Promise<void> | undefined;
 }
 
 const LARGEST_BODY = 4 << 20;
@@ -68,7 +69,9 @@ async function respond(
       end(response, 200, (await answered) ?? {});
       return;
     }
-    if (handler.stream(verb, body, sink)) {
+    const begun = handler.stream(verb, body, sink);
+    if (begun) {
+      await begun;
       response.writeHead(200, { "content-type": "application/octet-stream" });
       response.flushHeaders();
       return;

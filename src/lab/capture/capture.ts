@@ -1,10 +1,11 @@
 /** `lab capture`: frames of a host, pod or router, filtered, as lines or as a pcapng file, until the reader goes. */
 import { CodedError } from "../../base/errors.ts";
+import { links } from "../../kernel/rtnetlink-dumps.ts";
 import type { Clock, WallClock } from "../../port/clock.ts";
 import type { NetNamespace } from "../../port/namespaces.ts";
 import type { Frame, PacketTaps } from "../../port/packet-tap.ts";
 import type { Lab } from "../lab.ts";
-import { withRtnetlink } from "../underlay/apply.ts";
+import { withRtnetlink, withRtnetlinkWhile } from "../underlay/apply.ts";
 import { type PacketFilter, parseFilter } from "./filter.ts";
 import { hasEthernetHeader, readFrame, readIp } from "./packet.ts";
 import { pcapHeader, pcapPacket } from "./pcap.ts";
@@ -37,11 +38,16 @@ export interface CaptureDeps {
 
 const OUTSIDE = "internet";
 
-/** Starts it. Throws CaptureError, FilterError, KernelError. */
-export function startCapture(lab: Lab, request: CaptureRequest, sink: CaptureSink, deps: CaptureDeps): void {
+/** Resolves when it has begun. Rejects with CaptureError, FilterError, KernelError. */
+export async function startCapture(
+  lab: Lab,
+  request: CaptureRequest,
+  sink: CaptureSink,
+  deps: CaptureDeps,
+): Promise<void> {
   const filter = parseFilter(request.filter);
   const { net, device } = placeOf(lab, request.place);
-  const ifIndex = device === undefined ? undefined : deviceIndex(net, device, request.place, deps.clock);
+  const ifIndex = device === undefined ? undefined : await deviceIndex(net, device, request.place, deps.clock);
   const names = new DeviceNames(net, deps.clock);
   const write = request.format === "pcapng" ? fileWriter(request.place, sink, deps) : lineWriter(names, sink, deps);
   let left = request.count ?? Number.POSITIVE_INFINITY;
@@ -71,10 +77,11 @@ const netOf = (lab: Lab, name: string): NetNamespace | undefined =>
   lab.underlay.routers.get(name) ??
   (name === OUTSIDE ? lab.underlay.outside : undefined);
 
-function deviceIndex(net: NetNamespace, device: string, place: string, clock: Clock): number {
+async function deviceIndex(net: NetNamespace, device: string, place: string, clock: Clock): Promise<number> {
   const link = withRtnetlink(net, clock, (rtnetlink) => rtnetlink.link(device));
   if (link) return link.index;
-  throw new CaptureError("noDevice", `${place}: no device '${device}'`, { place });
+  const names = await withRtnetlinkWhile(net, clock, (rtnetlink) => rtnetlink.dump(links(), ({ name }) => name));
+  throw new CaptureError("noDevice", `${place}: no device '${device}' (there is: ${names.join(", ")})`, { place });
 }
 
 function passes(frame: Frame, filter: PacketFilter): boolean {

@@ -119,11 +119,10 @@ async function listen(lab: Lab, spec: SupervisorSpec, log: Log): Promise<void> {
         if (CHANGING.has(verb)) record(lab, spec);
       }),
     failed: (verb, failure) => log.error("a request to the lab failed", { verb, ...stackOf(failure) }, failure),
-    stream: (verb, body, sink) => {
-      if (verb !== "capture") return false;
-      startCapture(lab, captureRequestOf(body), sink, { taps, clock, wallClock: new SystemWallClock() });
-      return true;
-    },
+    stream: (verb, body, sink) =>
+      verb === "capture"
+        ? startCapture(lab, captureRequestOf(body), sink, { taps, clock, wallClock: new SystemWallClock() })
+        : undefined,
   });
 }
 
