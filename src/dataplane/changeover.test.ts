@@ -73,6 +73,37 @@ test("a mode that is changed again meanwhile begins anew, and loses no receiver"
   assert.deepEqual(moved, ["Never Always ipip", "Always Never vxlan", "Always Never"]);
 });
 
+test("a receiver's time runs on while the pool changes between modes that do not use it", async () => {
+  const { clock, moved, sees, stages } = changeover();
+  sees(pool("Never", "Always"));
+  sees(pool("Always", "Never"));
+  await clock.advance(2_000);
+  await clock.advance(12_000);
+  assert.equal(sees(pool("CrossSubnet", "Never")), "Always Never vxlan");
+  await clock.advance(7_900);
+  assert.deepEqual(moved, ["Always Never vxlan", "CrossSubnet Never vxlan"]);
+  sees(pool("Always", "Never"));
+  await clock.advance(100);
+  assert.deepEqual(moved.slice(2), ["CrossSubnet Never"], "it closes while the next change is under way");
+  await clock.advance(30_000);
+  assert.deepEqual(moved.slice(3), ["Always Never"]);
+  assert.deepEqual([stages.receives("vxlan"), clock.pending], [false, 0]);
+});
+
+test("a receiver that is wanted again keeps open, and has its whole time afterwards", async () => {
+  const { clock, moved, sees } = changeover();
+  sees(pool("Never", "Always"));
+  sees(pool("Always", "Never"));
+  await clock.advance(20_000);
+  sees(pool("Never", "Always"));
+  await clock.advance(1_000);
+  sees(pool("Always", "Never"));
+  await clock.advance(21_900);
+  assert.deepEqual(moved, ["Always Never vxlan", "Always Never vxlan"], "another may have sent by it meanwhile");
+  await clock.advance(100);
+  assert.deepEqual(moved.slice(2), ["Always Never"]);
+});
+
 test("other fields count at once, and move no stage", async () => {
   const { clock, moved, sees, stages } = changeover();
   sees(pool("Always", "Never"));

@@ -5,6 +5,8 @@
  *
  *   seen:     receives both, sends as before ── 2 s ──▶ sends by the new mode ── 20 s ──▶ receives it alone
  *
+ * The 20 s are an encapsulation's own: a later change between modes that do not use it leaves them as they run.
+ *
  * Kept in memory alone: an agent that starts takes the modes as the store has them.
  */
 import { type Encapsulation, encapsulations, type PoolModes, takesIn } from "../compile/tunnels/encapsulation.ts";
@@ -22,7 +24,10 @@ interface Stage {
   /** How this node sends now. */
   readonly sends: PoolModes;
   readonly receives: readonly Encapsulation[];
-  readonly timer?: Timer;
+  /** Until this node sends as the store has it. */
+  readonly opening?: Timer | undefined;
+  /** Until it ceases to take in what came by a mode before. */
+  readonly closing: ReadonlyMap<Encapsulation, Timer>;
 }
 
 export class Changeover {
@@ -40,16 +45,23 @@ export class Changeover {
   readonly stage = (name: string, wanted: Pool | undefined): Pool | undefined => {
     const before = this.#stages.get(name);
     if (!wanted) {
-      before?.timer?.cancel();
+      if (before) cancel(before);
       this.#stages.delete(name);
       return undefined;
     }
-    if (!before) return this.#enter(name, { wanted, sends: modesOf(wanted), receives: receiversOf(wanted) });
+    if (!before) {
+      return this.#enter(name, { wanted, sends: modesOf(wanted), receives: receiversOf(wanted), closing: new Map() });
+    }
     if (isSame(before.wanted, wanted)) return this.#enter(name, { ...before, wanted });
-    before.timer?.cancel();
+    before.opening?.cancel();
+    const closing = new Map(before.closing);
+    for (const by of receiversOf(wanted)) {
+      closing.get(by)?.cancel();
+      closing.delete(by);
+    }
     const receives = encapsulations.filter((by) => before.receives.includes(by) || takesIn(wanted, by));
-    const timer = this.#clock.after(OPENING_MS, () => this.#send(name));
-    return this.#enter(name, { wanted, sends: before.sends, receives, timer });
+    const opening = this.#clock.after(OPENING_MS, () => this.#send(name));
+    return this.#enter(name, { wanted, sends: before.sends, receives, opening, closing });
   };
 
   /** Whether a node must take in what comes so, for any pool. */
@@ -80,15 +92,23 @@ export class Changeover {
     const before = this.#stages.get(name);
     if (!before) return;
     const { wanted, receives } = before;
-    const timer = this.#clock.after(CLOSING_MS, () => this.#close(name));
-    this.#moved(name, this.#enter(name, { wanted, sends: modesOf(wanted), receives, timer }));
+    const closing = new Map(before.closing);
+    for (const by of receives) {
+      if (takesIn(wanted, by) || closing.has(by)) continue;
+      closing.set(
+        by,
+        this.#clock.after(CLOSING_MS, () => this.#close(name, by)),
+      );
+    }
+    this.#moved(name, this.#enter(name, { wanted, sends: modesOf(wanted), receives, closing }));
   }
 
-  #close(name: string): void {
+  #close(name: string, by: Encapsulation): void {
     const before = this.#stages.get(name);
     if (!before) return;
-    const { wanted } = before;
-    this.#moved(name, this.#enter(name, { wanted, sends: modesOf(wanted), receives: receiversOf(wanted) }));
+    const closing = new Map([...before.closing].filter(([other]) => other !== by));
+    const receives = before.receives.filter((other) => other !== by);
+    this.#moved(name, this.#enter(name, { ...before, receives, closing }));
   }
 
   #enter(name: string, stage: Stage): Pool {
@@ -99,9 +119,13 @@ export class Changeover {
   }
 
   close(): void {
-    for (const { timer } of this.#stages.values()) timer?.cancel();
+    for (const stage of this.#stages.values()) cancel(stage);
     this.#stages.clear();
   }
+}
+
+function cancel({ opening, closing }: Stage): void {
+  for (const timer of [opening, ...closing.values()]) timer?.cancel();
 }
 
 const inWords = ({ ipipMode, vxlanMode }: PoolModes): string => `ipipMode ${ipipMode}, vxlanMode ${vxlanMode}`;
