@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { eventually } from "../test/scenario/eventually.ts";
 import { descendants } from "../test/scenario/process-tree.ts";
 
@@ -22,7 +22,8 @@ function write(file: string, text: string): void {
 
 const skip = os.platform() === "linux" ? false : "needs Linux";
 
-test("of two set-ups at once one installs, the other waits for it; neither leaves a file", { skip }, async (t) => {
+/** A checkout beside a folder of programs that stand before all others; `setUp` starts its set-up. */
+function checkout(t: TestContext, npm: string) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-setup-"));
   const setups: ChildProcess[] = [];
   t.after(() => {
@@ -33,14 +34,27 @@ test("of two set-ups at once one installs, the other waits for it; neither leave
   write(within("checkout/tools/setup.sh"), fs.readFileSync(path.join(import.meta.dirname, "setup.sh"), "utf8"));
   write(within("checkout/package-lock.json"), "{}");
   write(within("checkout/bin/ocicat"), "#!/bin/sh\n");
-  write(within("bin/npm"), NPM);
+  write(within("bin/npm"), npm);
   fs.mkdirSync(within("tmp"));
-  const setUp = () => {
+  const setUp = (options: SpawnOptions = {}) => {
     const env = { ...process.env, PATH: `${within("bin")}:${process.env["PATH"]}`, TMPDIR: within("tmp") };
-    const setup = spawn("sh", [within("checkout/tools/setup.sh")], { env, stdio: "ignore" });
+    const setup = spawn("sh", [within("checkout/tools/setup.sh")], {
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+      ...options,
+    });
     setups.push(setup);
-    return { pid: setup.pid ?? 0, ended: once(setup, "exit") };
+    let said = "";
+    setup.stderr?.setEncoding("utf8").on("data", (chunk) => {
+      said += chunk;
+    });
+    return { pid: setup.pid ?? 0, said: () => said, ended: once(setup, "close") };
   };
+  return { root, within, setUp };
+}
+
+test("of two set-ups at once one installs, the other waits for it; neither leaves a file", { skip }, async (t) => {
+  const { within, setUp } = checkout(t, NPM);
   const npmRuns = () => fs.readFileSync(within("npm-runs"), "utf8");
 
   const first = setUp();
@@ -60,4 +74,35 @@ test("of two set-ups at once one installs, the other waits for it; neither leave
   assert.equal(npmRuns(), "ci\n");
   assert.deepEqual(fs.readdirSync(within("tmp")), []);
   assert.deepEqual(fs.readdirSync(within("checkout")).sort(), ["bin", "node_modules", "package-lock.json", "tools"]);
+});
+
+test("an installation that takes its time says that it goes on, and is silent when it has ended", {
+  skip,
+}, async (t) => {
+  const { within, setUp } = checkout(t, NPM);
+  // Ten seconds that pass at once.
+  write(within("bin/sleep"), "#!/bin/sh\nexec /bin/sleep 0.02\n");
+  const { said, ended } = setUp();
+  await eventually(() => assert.match(said(), /^ {2}10 s, still installing\n {2}20 s, still installing$/m));
+  write(within("go"), "");
+  assert.deepEqual(await ended, [0, null], "nothing holds the pipe any more");
+});
+
+test("what npm says is shown when it gives up, and it does not try for minutes", { skip }, async (t) => {
+  const { setUp } = checkout(t, '#!/bin/sh\necho "npm error for $*"\nexit 1\n');
+  const { said, ended } = setUp();
+  assert.deepEqual(await ended, [1, null]);
+  assert.match(said(), /^npm error for ci .*--fetch-retries=3 --fetch-retry-factor=2 --fetch-retry-mintimeout=2500$/m);
+  assert.match(said(), /npm's reasons are above\n$/);
+});
+
+test("in a checkout of another user the remedy is named before npm begins", { skip }, async (t) => {
+  const { root, within, setUp } = checkout(t, NPM);
+  fs.chmodSync(root, 0o755);
+  fs.chmodSync(within("checkout"), 0o555);
+  const { said, ended } = setUp(process.geteuid?.() === 0 ? { uid: 65_534 } : {});
+  assert.deepEqual(await ended, [1, null]);
+  assert.match(said(), /^ocicat: \S+\/checkout belongs to (\S+), and \S+ may not write there: .*sudo -u \1 …/);
+  assert.equal(fs.existsSync(within("npm-runs")), false);
+  fs.chmodSync(within("checkout"), 0o755);
 });
