@@ -7,8 +7,8 @@ import { type TestContext, test } from "node:test";
 import { isAccepted } from "./accepted-skips.ts";
 import type { Counted } from "./test-reporter.ts";
 
-/** What the reporter counts of a file with this text. */
-function counted(t: TestContext, text: string): Counted {
+/** What the reporter counts of a file with this text, and prints. */
+function reported(t: TestContext, text: string): Counted & { readonly printed: string } {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "ocicat-reporter-"));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
   const file = path.join(folder, "some.test.ts");
@@ -16,38 +16,48 @@ function counted(t: TestContext, text: string): Counted {
   const counts = path.join(folder, "counts.json");
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const reporter = path.join(import.meta.dirname, "test-reporter.ts");
-  spawnSync(process.execPath, ["--test", `--test-reporter=${reporter}`, file], {
+  const { stdout } = spawnSync(process.execPath, ["--test", `--test-reporter=${reporter}`, file], {
+    encoding: "utf8",
     env: { ...env, OCICAT_TEST_COUNTS: counts },
   });
-  return JSON.parse(fs.readFileSync(counts, "utf8")) as Counted;
+  return { ...(JSON.parse(fs.readFileSync(counts, "utf8")) as Counted), printed: stdout };
 }
 
 test("a suite that is skipped as a whole counts as skipped, and so does a file in which nothing ran", (t) => {
-  const suite = counted(
+  const suite = reported(
     t,
     `import { describe, test } from "node:test";
      describe("labs", { skip: "needs root" }, () => test("one", () => {}));
      test("two", () => {});
      test("three", { skip: "needs etcd" }, () => {});`,
   );
-  assert.deepEqual([suite.passed, suite.failed], [1, 0]);
+  assert.deepEqual([suite.passed, suite.failures], [1, []]);
   assert.deepEqual(
     suite.skips.map(({ name, reason }) => `${name}: ${reason}`),
     ["labs: needs root", "three: needs etcd"],
   );
-  const nothing = counted(t, "export {};");
+  const nothing = reported(t, "export {};");
   assert.deepEqual([nothing.passed, nothing.skips.map(({ reason }) => reason)], [0, ["registers no test"]]);
 });
 
 test("a failure counts, also one of a suite's set-up", (t) => {
-  const { passed, failed } = counted(
+  const { passed, failures, printed } = reported(
     t,
     `import { before, describe, test } from "node:test";
-     test("bad", () => { throw new Error("no"); });
-     describe("labs", () => { before(() => { throw new Error("no lab"); }); test("one", () => {}); });`,
+     test("bad", () => { throw new Error("no\\nmore"); });
+     describe("labs", () => { before(() => { throw new Error("no lab"); }); test("one", () => {}); });
+     describe("suite", () => test("worse", () => { throw new Error("never"); }));`,
   );
   assert.equal(passed, 0);
-  assert.ok(failed >= 2, String(failed));
+  const told = failures.map(({ name, message }) => `${name}: ${message}`);
+  assert.deepEqual(told, [
+    "bad: no",
+    "one: test did not finish before its parent and was cancelled",
+    "labs: no lab",
+    "worse: never",
+  ]);
+  assert.match(printed, /^Error: no\nmore$/m);
+  assert.match(printed, /^✖ .*some\.test\.ts 0\/3 /m);
 });
 
 test("a tier that is skipped is accepted by no row", () => {

@@ -1,6 +1,7 @@
 /**
- * One line per test file as it ends, failures whole, skips with their reasons at the end: of tests, of whole suites, and of
- * files in which nothing ran. Leaves the counts and the skips in the file that OCICAT_TEST_COUNTS names.
+ * One line per test file as it ends, and failures whole. Leaves in the file that OCICAT_TEST_COUNTS names what is told at
+ * the end: how many passed, what failed, and skips with their reasons, of tests, of whole suites, and of files in which
+ * nothing ran.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -13,19 +14,25 @@ export interface Skip {
   readonly reason: string;
 }
 
+export interface Failure {
+  readonly file: string;
+  readonly name: string;
+  /** The first line of the error. */
+  readonly message: string;
+}
+
 /** What OCICAT_TEST_COUNTS holds in the end. */
 export interface Counted {
   readonly passed: number;
-  readonly failed: number;
+  readonly failures: readonly Failure[];
   readonly skips: readonly Skip[];
 }
-
-export const describeSkip = ({ file, name, reason }: Skip): string => `${file}: ${name}: ${reason}`;
 
 const relative = (file: string | undefined): string => path.relative(process.cwd(), file ?? "");
 
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const counts = { passed: 0, failed: 0 };
+  let passed = 0;
+  const failures: Failure[] = [];
   const skips: Skip[] = [];
   for await (const event of source) {
     if (event.type === "test:pass" || event.type === "test:fail") {
@@ -36,29 +43,41 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
         skips.push({ file: relative(file), name, reason });
         continue;
       }
-      if (details.type === "suite") {
+      if (event.type === "test:fail") {
         // A suite that fails by its tests has been told of by them; one whose set-up failed has not.
-        if (event.type === "test:fail" && !isOfItsTests(event.data.details.error)) yield failure(event.data);
-        continue;
-      }
-      if (event.type === "test:pass") {
-        // A file that registers nothing passes as a whole.
-        if (isFile) skips.push({ file: relative(file), name: "the file", reason: "registers no test" });
-        else counts.passed++;
-      } else {
-        counts.failed++;
+        if (details.type === "suite" && isOfItsTests(event.data.details.error)) continue;
+        failures.push({ file: relative(file), name, message: firstLine(event.data.details.error) });
         yield failure(event.data);
+      } else if (details.type === "suite") {
+        // Its tests are counted.
+      } else if (isFile) {
+        // A file that registers nothing passes as a whole.
+        skips.push({ file: relative(file), name: "the file", reason: "registers no test" });
+      } else {
+        passed++;
       }
     } else if (event.type === "test:summary" && event.data.file !== undefined) {
-      const { file, counts: of, duration_ms } = event.data;
-      yield `${of.passed + of.skipped + of.todo < of.tests ? "✖" : "✔"} ${relative(file)} ${of.passed}/${of.tests} ${(duration_ms / 1000).toFixed(1)} s\n`;
+      const { file, counts, duration_ms } = event.data;
+      yield `${outcome(relative(file), counts)} ${(duration_ms / 1000).toFixed(1)} s\n`;
     } else if (event.type === "test:stderr" && process.env["OCICAT_TEST_STDERR"]) {
       yield event.data.message;
     }
   }
-  if (skips.length > 0) yield `\nskipped:\n${skips.map((skip) => `  ${describeSkip(skip)}\n`).join("")}`;
   const target = process.env["OCICAT_TEST_COUNTS"];
-  if (target) fs.writeFileSync(target, JSON.stringify({ ...counts, skips } satisfies Counted));
+  if (target) fs.writeFileSync(target, JSON.stringify({ passed, failures, skips } satisfies Counted));
+}
+
+interface FileCounts {
+  readonly tests: number;
+  readonly passed: number;
+  readonly skipped: number;
+  readonly todo: number;
+}
+
+/** A file in short. */
+function outcome(file: string, { tests, passed, skipped, todo }: FileCounts): string {
+  if (passed + skipped + todo < tests) return `✖ ${file} ${passed}/${tests}`;
+  return `✔ ${file} ${passed}/${tests}`;
 }
 
 interface Failed {
@@ -71,3 +90,8 @@ const failure = ({ name, file, details: { duration_ms, error } }: Failed): strin
   `\n✖ ${relative(file)}: ${name} (${Math.round(duration_ms)} ms)\n${inspect(error.cause ?? error, { depth: 6 })}\n`;
 
 const isOfItsTests = (error: Error): boolean => (error as { failureType?: string }).failureType === "subtestsFailed";
+
+function firstLine({ cause, message }: Error): string {
+  const [line = ""] = (cause instanceof Error ? cause.message : message).split("\n");
+  return line;
+}

@@ -10,8 +10,8 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { isAccepted } from "./accepted-skips.ts";
-import { type Counted, describeSkip } from "./test-reporter.ts";
+import type { Counted } from "./test-reporter.ts";
+import { type Check, summary } from "./test-summary.ts";
 import { fetchVmKernel, vmKernel } from "./vm-kernel.ts";
 
 const root = path.dirname(import.meta.dirname);
@@ -85,11 +85,11 @@ function unpackKernel(): void {
   }
 }
 
-function check(name: string, command: string, args: readonly string[]): boolean {
+function check(name: string, command: string, args: readonly string[]): Check {
   say(name);
   const { status } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) console.error(`${name} failed`);
-  return status === 0;
+  return { name, isOk: status === 0 };
 }
 
 /** What a soak has more of: random cases, in the file itself or in a contract that it runs. */
@@ -110,7 +110,7 @@ function testFiles(): string[] {
     .sort();
 }
 
-function staticChecks(): boolean[] {
+function staticChecks(): Check[] {
   return [
     check("type check", process.execPath, ["node_modules/.bin/tsc", "--noEmit"]),
     check("lint", "tools/biome.sh", ["check", "--error-on-warnings", "--diagnostic-level=warn"]),
@@ -144,9 +144,11 @@ function runTests(): Counted {
   });
   const counts: Counted = fs.existsSync(counted)
     ? (JSON.parse(fs.readFileSync(counted, "utf8")) as Counted)
-    : { passed: 0, failed: 1, skips: [] };
+    : { passed: 0, failures: [], skips: [] };
   fs.rmSync(path.dirname(counted), { recursive: true, force: true });
-  return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  if (status === 0 || counts.failures.length > 0) return counts;
+  const message = `ended with ${status}, and no test says why`;
+  return { ...counts, failures: [{ file: "tools/test.ts", name: "the tests' runner", message }] };
 }
 
 if (mode !== "unit") {
@@ -155,13 +157,6 @@ if (mode !== "unit") {
 }
 const checks = mode === "soak" ? [] : staticChecks();
 const counts = runTests();
-const unaccepted = counts.skips.filter((skip) => !isAccepted(skip));
-const isStrict = process.env["CI"] === "true";
-if (unaccepted.length > 0) {
-  const verdict = isStrict ? "skipped, which CI does not accept" : "skipped; CI would not accept it";
-  say(`${verdict}:\n${unaccepted.map((skip) => `  ${describeSkip(skip)}`).join("\n")}`);
-}
-const passed = counts.passed + checks.filter(Boolean).length;
-const failed = counts.failed + checks.filter((ok) => !ok).length + (isStrict ? unaccepted.length : 0);
-console.log(`\n${passed} passed, ${failed} failed, ${counts.skips.length} skipped`);
-process.exitCode = failed > 0 || counts.passed === 0 ? 1 : 0;
+const { text, isGood } = summary(counts, checks, process.env["CI"] === "true");
+console.log(text);
+process.exitCode = isGood ? 0 : 1;
