@@ -60,6 +60,18 @@ test("a failure counts, also one of a suite's set-up", (t) => {
   assert.match(printed, /^✖ .*some\.test\.ts 0\/3 /m);
 });
 
+test("a file of which nothing ran is not shown as one that passed", (t) => {
+  const lineOf = (text: string): string | undefined =>
+    /^(.) .*some\.test\.ts (.*) \S+ s$/m
+      .exec(reported(t, `import { describe, test } from "node:test"; ${text}`).printed)
+      ?.slice(1)
+      .join(" ");
+  assert.equal(lineOf('test("one", { skip: "needs root" }, () => {});'), "﹣ skipped");
+  assert.equal(lineOf('describe("labs", { skip: "needs root" }, () => test("one", () => {}));'), "﹣ skipped");
+  assert.equal(lineOf('test("one", { skip: "needs root" }, () => {}); test("two", () => {});'), "✔ 1/2, 1 skipped");
+  assert.equal(lineOf('test("two", () => {});'), "✔ 1/1");
+});
+
 test("a tier that is skipped is accepted by no row", () => {
   const skip = (reason: string) => isAccepted({ file: "test/netns/cni.test.ts", name: "x", reason });
   for (const reason of ["needs root", "needs etcd", "registers no test", "no reason given"]) assert.ok(!skip(reason));

@@ -74,10 +74,11 @@ interface FileCounts {
   readonly todo: number;
 }
 
-/** A file in short. */
+/** A file in short; one of which nothing ran is none that passed. */
 function outcome(file: string, { tests, passed, skipped, todo }: FileCounts): string {
   if (passed + skipped + todo < tests) return `✖ ${file} ${passed}/${tests}`;
-  return `✔ ${file} ${passed}/${tests}`;
+  if (passed === 0) return `﹣ ${file} skipped`;
+  return `✔ ${file} ${passed}/${tests}${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
 interface Failed {
