@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Counted } from "./test-reporter.ts";
 import { summary } from "./test-summary.ts";
 
+const root = { isStrict: false, isRoot: true };
 const file = "test/some.test.ts";
 const counts: Counted = {
   passed: 3,
@@ -18,7 +19,7 @@ const checks = [
 ];
 
 test("each skip is told once, then each failure, then the counts", () => {
-  const { text, isGood } = summary(counts, checks, false);
+  const { text, isGood } = summary(counts, checks, root);
   assert.equal(isGood, false);
   assert.equal(
     text,
@@ -36,7 +37,7 @@ test("each skip is told once, then each failure, then the counts", () => {
 });
 
 test("where it counts, a skip that no row accepts is a failure", () => {
-  const { text, isGood } = summary({ ...counts, failures: [] }, [], true);
+  const { text, isGood } = summary({ ...counts, failures: [] }, [], { isStrict: true, isRoot: true });
   assert.equal(isGood, false);
   assert.equal(
     text,
@@ -51,8 +52,17 @@ test("where it counts, a skip that no row accepts is a failure", () => {
   );
 });
 
+test("who is not root is told once how the rest runs, where there is a rest", () => {
+  const advice = /'sudo npm test' runs all/g;
+  const user = { isStrict: false, isRoot: false };
+  assert.equal(summary(counts, [], user).text.match(advice)?.length, 1);
+  const skips = counts.skips.slice(1);
+  assert.doesNotMatch(summary({ ...counts, skips }, [], user).text, advice);
+  assert.doesNotMatch(summary(counts, [], root).text, advice);
+});
+
 test("nothing that failed is good, unless nothing ran", () => {
   const clean = { passed: 1, failures: [], skips: [] };
-  assert.deepEqual(summary(clean, [], false), { text: "\n1 passed, 0 failed, 0 skipped", isGood: true });
-  assert.equal(summary({ ...clean, passed: 0 }, [], false).isGood, false);
+  assert.deepEqual(summary(clean, [], root), { text: "\n1 passed, 0 failed, 0 skipped", isGood: true });
+  assert.equal(summary({ ...clean, passed: 0 }, [], root).isGood, false);
 });
