@@ -3,6 +3,8 @@
  * reflectors, and racks that are ASes of their own behind routers of three makes.
  */
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { expectPaths, matrix } from "./check-matrix.ts";
 import { eventually } from "./eventually.ts";
@@ -349,8 +351,12 @@ describe("tor-per-rack-mixed", { skip: skip || (missingSpeaker() ?? false), time
   test("the AS paths, as BIRD and FRR show them", async () => {
     const bird = await bed.on("tor-1", "birdc", "show", "route", "all", "for", "192.168.180.192/26");
     assert.match(bird, /BGP\.as_path: 65000 65002 64602\s/);
-    const frr = await bed.on("tor-2", "vtysh", "-c", `show bgp ipv4 unicast ${BLOCKS["r1-a"]}`);
+    const home = path.join(bed.folder, "home");
+    fs.mkdirSync(home);
+    const show = `show bgp ipv4 unicast ${BLOCKS["r1-a"]}`;
+    const frr = await bed.on("tor-2", "env", `HOME=${home}`, "vtysh", "-c", show);
     assert.match(frr, /^ {2}65000 65001 64601$/m);
+    assert.deepEqual(fs.readdirSync(home), [], "what vtysh left in its user's home");
   });
 
   test("kill -9 of the supervisor takes the routers' programs along, those that changed their user too", async () => {

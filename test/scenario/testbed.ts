@@ -64,7 +64,8 @@ export class Testbed {
   private constructor(name: string, folder: string) {
     this.name = name;
     this.folder = folder;
-    this.#env = { OCICAT_LAB_DIR: path.join(folder, "labs"), OCICAT_LAB: name };
+    // vtysh of a router of FRR would write into the user's home.
+    this.#env = { OCICAT_LAB_DIR: path.join(folder, "labs"), OCICAT_LAB: name, VTYSH_HISTFILE: "/dev/null" };
   }
 
   /** Brings a lab up, with more words for `lab up`. It must be closed, also when a test fails. */

@@ -6,6 +6,8 @@ import type { Daemon, DaemonKind, DaemonSettings } from "./daemon.ts";
 import { DaemonProcess, type Ground, OURS, THEIRS } from "./ground.ts";
 
 const PROGRAM = "/usr/lib/frr/bgpd";
+/** What vtysh was told stays out of the user's `~/.history_frr`. */
+const NO_HISTORY = "VTYSH_HISTFILE=/dev/null";
 const isIpv6 = (prefix: string): boolean => prefix.includes(":");
 const familyOf = (prefix: string): string => (isIpv6(prefix) ? "ipv6" : "ipv4");
 
@@ -78,7 +80,7 @@ class Frr implements Daemon {
 
   #vtysh(...commands: readonly string[]): string {
     const words = commands.flatMap((command) => ["-c", command]);
-    return this.#ground.theirs.run("vtysh", "--vty_socket", this.#ground.folder, ...words);
+    return this.#ground.theirs.run("env", NO_HISTORY, "vtysh", "--vty_socket", this.#ground.folder, ...words);
   }
 
   async start(): Promise<void> {
