@@ -5,7 +5,6 @@
 import type { Skip } from "./test-reporter.ts";
 
 const accepted: readonly { readonly reason: RegExp; readonly why: string }[] = [
-  { reason: /^another user cannot read this checkout$/, why: "CI may check out below a folder of root's" },
   { reason: /^virtual machines are made of x86-64 packages$/, why: "emulating another architecture takes minutes" },
   { reason: /^user namespaces are forbidden here$/, why: "a policy of the machine, which root may not lift" },
 ];

@@ -10,12 +10,12 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "./eventually.ts";
+import { OtherUser } from "./other-user.ts";
 import { descendants } from "./process-tree.ts";
 import { cannotRunLabs, type Outcome, run } from "./testbed.ts";
 
 const checkout = path.resolve(import.meta.dirname, "../..");
 const ocicatCommand = path.join(checkout, "bin/ocicat");
-const NOBODY = 65_534;
 
 /** Two hosts, so that many labs fit into a test. */
 const TOPOLOGY = `
@@ -204,18 +204,8 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
   });
 
   test("without root the same lab runs in a user namespace", async (t) => {
-    const asNobody = (...args: readonly string[]) =>
-      run("setpriv", [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", ocicatCommand, ...args], {
-        env: {
-          OCICAT_LAB_DIR: path.join(root, "nobody"),
-          HOME: root,
-          NODE_COMPILE_CACHE: path.join(root, "nobody-cache"),
-        },
-      });
-    const readable = await asNobody("lab", "--help");
-    if (readable.code !== 0) return t.skip("another user cannot read this checkout");
-    fs.mkdirSync(path.join(root, "nobody"));
-    fs.chownSync(path.join(root, "nobody"), NOBODY, NOBODY);
+    const user = new OtherUser(path.join(root, "user"));
+    const asNobody = (...args: readonly string[]) => user.ocicat(...args);
     const started = await asNobody("lab", "up", topology, "--detach");
     if (/needs a user namespace/.test(started.stderr)) return t.skip("user namespaces are forbidden here");
     t.after(() => asNobody("lab", "down", "--all"));

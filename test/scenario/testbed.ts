@@ -17,12 +17,15 @@ export interface Outcome {
 export interface RunOptions {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it stands; where the test does unless given. */
+  readonly cwd?: string;
 }
 
 /** Runs a command to its end. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { cwd = process.cwd(), env } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: "pipe", env: { ...process.env, ...options.env } });
+    const child = spawn(command, args, { stdio: "pipe", cwd, env: { ...process.env, ...env } });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => {

@@ -3,12 +3,13 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import type { VmKernel } from "../../tools/vm-kernel.ts";
+import { copyCheckout } from "../checkout-copy.ts";
 
 const checkout = path.join(import.meta.dirname, "../..");
 /** What tests look with, from this machine. */
 const TOOLS = ["ip", "ping", "tcpdump"];
-/** Packages that our code runs with. */
-const MODULES = ["koffi", "@koromix", "commander", "js-yaml", "argparse", "valibot", "prom-client"];
+/** The sources, and what a guest's tests import of the tests. */
+const SOURCES = ["src", "test/vm", "test/scenario", "tools"];
 /** Folders of the kernel's modules that a network needs. */
 const KERNEL_FOLDERS = ["net", "drivers/net", "lib", "crypto"];
 const ROOM_MEBIBYTES = 64;
@@ -29,7 +30,7 @@ export function makeImage(file: string, kernel: VmKernel, guestFile: string): vo
     for (const tool of TOOLS) installProgram(root, run("which", tool).trim(), `/usr/bin/${tool}`);
     installProgram(root, process.execPath, "/usr/bin/node");
     copyKernel(root, kernel);
-    copyCheckout(path.join(root, "checkout"));
+    copyCheckout(path.join(root, "checkout"), SOURCES);
     fs.copyFileSync(path.join(checkout, "test/vm/guest/init"), path.join(root, "init"));
     fs.chmodSync(path.join(root, "init"), 0o755);
     fs.writeFileSync(path.join(root, "tests"), guestFile);
@@ -65,16 +66,4 @@ function copyKernel(root: string, { modules, release }: VmKernel): void {
     fs.copyFileSync(path.join(modules, name), path.join(target, name));
   }
   run("busybox", "depmod", "-b", root, release);
-}
-
-/** The sources, what a guest's tests import of the tests, and the packages that both need. */
-function copyCheckout(target: string): void {
-  for (const folder of ["src", "test/vm", "test/scenario", "tools"]) {
-    fs.cpSync(path.join(checkout, folder), path.join(target, folder), { recursive: true });
-  }
-  for (const name of MODULES) {
-    const from = fs.realpathSync(path.join(checkout, "node_modules", name));
-    fs.cpSync(from, path.join(target, "node_modules", name), { recursive: true });
-  }
-  fs.copyFileSync(path.join(checkout, "package.json"), path.join(target, "package.json"));
 }
