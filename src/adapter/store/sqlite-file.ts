@@ -6,6 +6,10 @@ import { pathToFileURL } from "node:url";
 import { CodedError } from "../../base/errors.ts";
 import { LogError } from "../../port/revision-log.ts";
 import { allRows, prepareScan } from "./sqlite-row.ts";
+import { damageAt } from "./write-ahead-log.ts";
+
+/** SQLite keeps it beside the file. */
+export const writeAheadLogOf = (file: string): string => `${file}-wal`;
 
 /** "ocic", in the header that every SQLite file has (https://www.sqlite.org/fileformat.html). */
 const APPLICATION_ID = 0x6f636963;
@@ -69,10 +73,12 @@ export function logFileAt(file: string): string {
 export function openLogFile(file: string): DatabaseSync {
   try {
     const isNew = !isOurs(file);
+    checkWriteAheadLog(file);
     if (!isNew) checkContent(file);
     const database = new DatabaseSync(file);
     try {
-      database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL");
+      // Until it is somebody's to sync, SQLite syncs each transaction.
+      database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL");
       if (isNew) make(database);
       database.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT");
     } catch (failure) {
@@ -120,13 +126,20 @@ function isOurs(file: string): boolean {
   return true;
 }
 
+function checkWriteAheadLog(file: string): void {
+  const log = writeAheadLogOf(file);
+  const at = damageAt(log);
+  if (at !== undefined)
+    throw refuse("corrupt", file, `${log} is damaged at octet ${at}, and acknowledged changes stand behind it`);
+}
+
 /**
  * Looks at every page and every row without writing: a connection that can write would checkpoint even a broken file
  * when it closes. Where there is no write-ahead log, SQLite is told that nobody writes, so that it makes no files either.
  */
 function checkContent(file: string): void {
   const url = pathToFileURL(file);
-  if (!fs.existsSync(`${file}-wal`)) url.searchParams.set("immutable", "1");
+  if (!fs.existsSync(writeAheadLogOf(file))) url.searchParams.set("immutable", "1");
   const database = new DatabaseSync(url, { readOnly: true });
   try {
     const [first] = database.prepare("PRAGMA quick_check(1)").all();

@@ -126,6 +126,24 @@ test("removed rows give their room back", (t) => {
   assert.equal([...log.rows()].length, 10);
 });
 
+test("a transaction begins when the one before it is durable", async (t) => {
+  const log = openLog(t, temporaryFile(t));
+  const { mock } = t.mock.method(fs, "fdatasyncSync");
+  log.write({ rows: [row(1), row(2), row(3)], ...NO_LEASES });
+  assert.equal(mock.callCount(), 0);
+  log.remove([1]);
+  assert.equal(mock.callCount(), 1);
+  const syncing = log.syncOffLoop();
+  log.remove([2]);
+  assert.equal(mock.callCount(), 2, "what is being synced is not yet");
+  await syncing;
+  log.shrink();
+  assert.equal(mock.callCount(), 3);
+  await log.syncOffLoop();
+  log.write({ rows: [row(4)], ...NO_LEASES });
+  assert.equal(mock.callCount(), 3);
+});
+
 test("one process owns the file", (t) => {
   const file = temporaryFile(t);
   openLog(t, file);

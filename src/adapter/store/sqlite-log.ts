@@ -23,7 +23,7 @@ import {
   type LogSize,
   type RevisionLog,
 } from "../../port/revision-log.ts";
-import { logError, logFileAt, openLogFile } from "./sqlite-file.ts";
+import { logError, logFileAt, openLogFile, writeAheadLogOf } from "./sqlite-file.ts";
 import { allRows, prepareScan, rowOf, valuesOf } from "./sqlite-row.ts";
 
 const fdatasync = promisify(fs.fdatasync);
@@ -48,6 +48,10 @@ export class SqliteLog implements RevisionLog {
   readonly #revisionFrom: StatementSync;
   #compactedRevision: number;
   #broken: LogError | undefined;
+  /** Transactions that were written. */
+  #written = 0;
+  /** Of them, those that are durable: all, or all but the last (`write-ahead-log.ts`). */
+  #synced = 0;
 
   /** Opens the log, or makes it where there is no file or an empty one. Throws LogError. */
   constructor(file: string) {
@@ -67,9 +71,9 @@ export class SqliteLog implements RevisionLog {
     this.term = Number(this.#setting("term") ?? 0) + 1;
     this.#set("term", String(this.term));
     this.#compactedRevision = Number(this.#setting("compacted") ?? -1);
-    this.#writeAhead = fs.openSync(`${this.#file}-wal`, "r+");
+    this.#writeAhead = fs.openSync(writeAheadLogOf(this.#file), "r+");
     // Into the file itself: who copies it without its write-ahead log still has a store with the same ids.
-    this.#database.exec("PRAGMA wal_checkpoint");
+    this.#database.exec("PRAGMA wal_checkpoint; PRAGMA synchronous = NORMAL");
   }
 
   get compactedRevision(): number {
@@ -99,14 +103,17 @@ export class SqliteLog implements RevisionLog {
     } catch (failure) {
       throw this.#break(failure);
     }
+    this.#synced = this.#written;
   }
 
   async syncOffLoop(): Promise<void> {
+    const written = this.#written;
     try {
       await fdatasync(this.#writeAhead);
     } catch (failure) {
       throw this.#break(failure);
     }
+    this.#synced = Math.max(this.#synced, written);
   }
 
   /** After a sync that failed nobody knows what is on the disk, and no later one tells: nothing is written any more. */
@@ -144,6 +151,7 @@ export class SqliteLog implements RevisionLog {
   }
 
   compact(revision: number): void {
+    this.#begin();
     this.#set("compacted", String(revision));
     this.sync();
     this.#compactedRevision = revision;
@@ -161,6 +169,7 @@ export class SqliteLog implements RevisionLog {
   }
 
   shrink(): boolean {
+    this.#begin();
     this.#database.exec(`PRAGMA incremental_vacuum(${SHRINK_PAGES})`);
     return this.#pragma("freelist_count") > 0;
   }
@@ -174,7 +183,7 @@ export class SqliteLog implements RevisionLog {
   /** One statement is a transaction by itself. Throws LogError. */
   #atomically(statements: number, body: () => void): void {
     if (statements === 0) return;
-    if (this.#broken) throw this.#broken;
+    this.#begin();
     try {
       if (statements > 1) this.#database.exec("BEGIN");
       body();
@@ -183,6 +192,13 @@ export class SqliteLog implements RevisionLog {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw logError(this.#file, failure);
     }
+  }
+
+  /** A transaction: whatever comes before it is durable. Throws LogError. */
+  #begin(): void {
+    if (this.#broken) throw this.#broken;
+    if (this.#synced < this.#written) this.sync();
+    this.#written++;
   }
 
   #setting(name: string): string | undefined {
