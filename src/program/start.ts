@@ -63,7 +63,7 @@ async function run(host: ProcessHost, topology: Topology, isOnce: boolean): Prom
   const ended = Promise.race([interrupted, lab.ended]).finally(() => over.abort());
   try {
     const showing = show({ host, lab, topology, seconds, signal: over.signal });
-    const shown = await Promise.race([unlessEnded(showing, ended), ended.then(() => undefined)]);
+    const shown = await unlessEnded(showing, ended, over.signal);
     if (!shown) {
       const code = await hold(host, lab, interrupted);
       // Whoever ends it early has not seen that it works.
@@ -94,26 +94,29 @@ interface Shown {
   readonly last: CheckReport;
 }
 
-/** A lab that is going down refuses to answer before it has ended. Undefined: it has. */
-async function unlessEnded(showing: Promise<Shown>, ended: Promise<unknown>): Promise<Shown | undefined> {
+/** Undefined: the lab has ended before all was shown, of which `signal` tells. One that is going down refuses to answer already. */
+async function unlessEnded(
+  showing: Promise<Shown>,
+  ended: Promise<unknown>,
+  signal: AbortSignal,
+): Promise<Shown | undefined> {
+  const isEnded = ended.then(() => undefined);
   try {
-    return await showing;
+    return await Promise.race([showing, isEnded]);
   } catch (failure) {
-    if (!(failure instanceof LabControlError)) throw failure;
-    const isEnded = await Promise.race([ended.then(() => true), setTimeout(GOING_MS, false)]);
-    if (!isEnded) throw failure;
-    return undefined;
+    if (failure instanceof LabControlError) await Promise.race([isEnded, setTimeout(GOING_MS)]);
+    if (signal.aborted) return undefined;
+    throw failure;
   }
 }
 
-/** The lab as it begins; then VXLAN for a moment, where it can be shown, and back. */
+/** The lab as it begins; then VXLAN for a moment, where it can be shown, and back. Rejects with the signal's reason once it is over. */
 async function show(stage: Stage): Promise<Shown> {
   const { host, lab, topology, seconds, signal } = stage;
   const { cluster } = topology;
   const path = encapsulationOf(cluster);
   host.stderr.write(`  ${seconds().padStart(4)} s  check\n`);
   const first = await fullMatrix(lab, { path, signal });
-  if (signal.aborted) return { isGood: false, last: first };
   host.stdout.write(`${drawLab(topology, lab.record.pods).join("\n")}\n\n`);
   host.stdout.write(`${[printCheck(first, host.stdout), ...strays(first, path)].join("\n")}\n`);
   const verdict = isFull(first, path) ? "everything works" : "not everything works";
@@ -125,11 +128,9 @@ async function show(stage: Stage): Promise<Shown> {
   host.stdout.write("\nThe same pods by VXLAN:\n\n");
   await patchPool(host, lab, other);
   const beside = await fullMatrix(lab, { path: by, signal });
-  if (signal.aborted) return { isGood: false, last: beside };
   host.stdout.write(`\n${[printCheck(beside, host.stdout), ...strays(beside, by)].join("\n")}\n\nAnd back:\n\n`);
   await patchPool(host, lab, { ipipMode: cluster.ipipMode, vxlanMode: cluster.vxlanMode });
   const again = await fullMatrix(lab, { path, signal });
-  if (signal.aborted) return { isGood: false, last: again };
   const paint = painter(host.stdout);
   const lines = [...printFailures(again, paint), ...strays(again, path), printVerdict(again, paint)];
   host.stdout.write(`\n${lines.join("\n")}\n`);

@@ -26,17 +26,21 @@ export async function patchPool(host: ProcessHost, lab: LaunchedLab, modes: Pool
 export interface MatrixOptions {
   /** By which all shall be carried between hosts; left out: any. */
   readonly path?: PathKind | undefined;
-  /** Nobody waits for it any more: the next report is the last. */
+  /** Nobody waits for it any more. */
   readonly signal: AbortSignal;
 }
 
-/** Asks again until all reach all, by that path where one is named; the last report when agents had time enough. */
+/**
+ * Asks again until all reach all, by that path where one is named; the last report when agents had time enough. Rejects with the
+ * signal's reason.
+ */
 export async function fullMatrix(lab: LaunchedLab, { path, signal }: MatrixOptions): Promise<CheckReport> {
   const deadline = performance.now() + CONVERGENCE_MS;
   for (;;) {
-    const isLast = signal.aborted || performance.now() > deadline;
+    const isLast = performance.now() > deadline;
     const timeoutMs = isLast ? LAST_TIMEOUT_MS : FIRST_TIMEOUT_MS;
     const report = await askLab<CheckReport>(lab.record.controlSocket, "check", { timeoutMs });
+    signal.throwIfAborted();
     if (isFull(report, path) || isLast) return report;
     await setTimeout(AGAIN_MS);
   }
