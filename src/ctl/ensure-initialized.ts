@@ -10,13 +10,16 @@ import { type ClientDeps, ResourceClient } from "./resource-client.ts";
 
 export async function ensureInitialized(deps: ClientDeps): Promise<void> {
   const client = new ResourceClient(deps);
-  const { objects, unreadable } = await deps.store.list({ kind: "Tier" });
+  const [{ objects, unreadable }, information] = await Promise.all([
+    deps.store.list({ kind: "Tier" }),
+    deps.store.get({ kind: "ClusterInformation", name: "default" }),
+  ]);
   const tiers = new Set([...objects, ...unreadable].map(({ key }) => key.name));
   for (const { name, order, defaultAction } of builtInTiers) {
     if (tiers.has(name)) continue;
     await createUnlessThere(client, { kind: "Tier", metadata: { name }, spec: { order, defaultAction } });
   }
-  if (await deps.store.get({ kind: "ClusterInformation", name: "default" })) return;
+  if (information) return;
   await createUnlessThere(client, {
     kind: "ClusterInformation",
     metadata: { name: "default" },

@@ -132,8 +132,11 @@ export class NodeStartup {
     await this.#ensureDefault({ ...felix, name: `node.${name}` }, felixOfNode(name, this.#stamp));
     await this.#ensureDefault({ kind: "BGPConfiguration", name: "default" }, bgpDefaults(this.#stamp));
     await this.#ensureDefault({ kind: "IPAMConfig", name: "default" }, ipamDefaults);
-    for (const tier of builtInTiers)
-      await this.#ensureDefault({ kind: "Tier", name: tier.name }, builtInTier(tier, this.#stamp));
+    await Promise.all(
+      builtInTiers.map((tier) =>
+        this.#ensureDefault({ kind: "Tier", name: tier.name }, builtInTier(tier, this.#stamp)),
+      ),
+    );
     return { ...local, clusterGuid: textOf(specOf(cluster?.value)["clusterGUID"]) ?? "" };
   }
 

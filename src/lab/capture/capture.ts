@@ -77,12 +77,13 @@ const netOf = (lab: Lab, name: string): NetNamespace | undefined =>
   lab.underlay.routers.get(name) ??
   (name === OUTSIDE ? lab.underlay.outside : undefined);
 
-async function deviceIndex(net: NetNamespace, device: string, place: string, clock: Clock): Promise<number> {
-  const link = withRtnetlink(net, clock, (rtnetlink) => rtnetlink.link(device));
-  if (link) return link.index;
-  const names = await withRtnetlinkWhile(net, clock, (rtnetlink) => rtnetlink.dump(links(), ({ name }) => name));
-  throw new CaptureError("noDevice", `${place}: no device '${device}' (there is: ${names.join(", ")})`, { place });
-}
+const deviceIndex = (net: NetNamespace, device: string, place: string, clock: Clock): Promise<number> =>
+  withRtnetlinkWhile(net, clock, async (rtnetlink) => {
+    const link = rtnetlink.link(device);
+    if (link) return link.index;
+    const names = await rtnetlink.dump(links(), ({ name }) => name);
+    throw new CaptureError("noDevice", `${place}: no device '${device}' (there is: ${names.join(", ")})`, { place });
+  });
 
 function passes(frame: Frame, filter: PacketFilter): boolean {
   const layer = hasEthernetHeader(frame.linkType) ? readFrame(frame.octets)?.payload : readIp(frame.octets);
