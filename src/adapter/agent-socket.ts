@@ -15,11 +15,12 @@ import {
   PluginCallReader,
   PROTOCOL_FIRST_OCTET,
 } from "../wire/plugin-call.ts";
+import { fitsSocket, LONGEST_SOCKET_PATH } from "./socket-path.ts";
 
 class AgentSocketError extends CodedError<"inUse" | "pathTooLong", { path: string }> {}
 
 export interface AgentSocketOptions {
-  /** At most 107 octets: what a socket address holds. Its folder is made if need be. */
+  /** As long as `fitsSocket` takes. Its folder is made if need be. */
   readonly path: string;
   readonly cni: (call: PluginCall) => Promise<PluginAnswer>;
   readonly http: http.RequestListener;
@@ -30,13 +31,12 @@ export interface AgentSocketOptions {
 const CALL_TIMEOUT_MS = 30_000;
 /** A runtime may start very many pods at once; the kernel caps this at net.core.somaxconn. */
 const BACKLOG = 4096;
-const MAX_PATH_OCTETS = 107;
 
 /** Listens. Rejects with AgentSocketError, or with the system's error where the folder cannot be written. */
 export async function listenAgentSocket(options: AgentSocketOptions): Promise<{ close(): Promise<void> }> {
   const { path: socketPath } = options;
-  if (Buffer.byteLength(socketPath) > MAX_PATH_OCTETS) {
-    const message = `agent socket ${socketPath}: the path is longer than ${MAX_PATH_OCTETS} octets; choose a shorter root`;
+  if (!fitsSocket(socketPath)) {
+    const message = `agent socket ${socketPath}: the path is longer than ${LONGEST_SOCKET_PATH} octets; choose a shorter root`;
     throw new AgentSocketError("pathTooLong", message, { path: socketPath });
   }
   fs.mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o755 });

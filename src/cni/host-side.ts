@@ -1,13 +1,11 @@
 /** The host's end of pod interfaces: how it must be set for pods to be reached. */
-import { type Ipv6, ipv4Of, ipv6Of } from "../ip/address.ts";
+import { type Ipv6, ipv6Of } from "../ip/address.ts";
 import type { Log } from "../port/log.ts";
 import type { NetNamespace } from "../port/namespaces.ts";
 import { KernelError } from "../port/netlink.ts";
 
 /** MAC of the host's end of every pod interface. */
 export const HOST_MAC = "ee:ee:ee:ee:ee:ee";
-/** What pods have as their IPv4 gateway; no interface owns it, and proxy ARP answers for it (`compile/routing/pods-gateway.ts`). */
-export const GATEWAY4 = ipv4Of(0xa9fe0101);
 /** Link-local address that the kernel makes of HOST_MAC: the pods' IPv6 gateway. */
 export const GATEWAY6: Ipv6 = ipv6Of(0xfe80_0000_0000_0000_ecee_eeff_feee_eeeen);
 

@@ -1,4 +1,5 @@
 /** What a pod's namespace holds: the routes that ADD makes, and what CHECK finds missing of it all. */
+import { PODS_GATEWAY } from "../compile/routing/pods-gateway.ts";
 import { formatAddress, type IpAddress, ipv4Of, ipv6Of } from "../ip/address.ts";
 import { hostPrefix, type Prefix } from "../ip/prefix.ts";
 import type { Rtnetlink } from "../kernel/rtnetlink.ts";
@@ -7,7 +8,7 @@ import type { Request } from "../kernel/rtnetlink-requests.ts";
 import { RouteProtocol, RouteTable, Scope } from "../netlink/rtnetlink/codes.ts";
 import type { IfIndex } from "../netlink/rtnetlink/link.ts";
 import type { NetNamespace } from "../port/namespaces.ts";
-import { GATEWAY4, GATEWAY6, wrongHostSettings } from "./host-side.ts";
+import { GATEWAY6, wrongHostSettings } from "./host-side.ts";
 
 const DEFAULT4: Prefix = { address: ipv4Of(0), length: 0 };
 const DEFAULT6: Prefix = { address: ipv6Of(0n), length: 0 };
@@ -20,8 +21,8 @@ export function podRoutes(family: 4 | 6, device: IfIndex): readonly Request[] {
     route: { ...common, destination, scope: Scope.universe, hops: [{ device, gateway }] },
   });
   if (family === 6) return [through(DEFAULT6, GATEWAY6)];
-  const link = { ...common, destination: hostPrefix(GATEWAY4), scope: Scope.link, hops: [{ device }] };
-  return [{ type: "addRoute", route: link }, through(DEFAULT4, GATEWAY4)];
+  const link = { ...common, destination: hostPrefix(PODS_GATEWAY), scope: Scope.link, hops: [{ device }] };
+  return [{ type: "addRoute", route: link }, through(DEFAULT4, PODS_GATEWAY)];
 }
 
 export interface PairNames {
@@ -52,7 +53,7 @@ export async function podDifferences(
   }
   if (hosts.some((address) => typeof address === "number")) {
     const hasDefault = known.some(
-      ({ destination, hops }) => destination.length === 0 && hops.some(({ gateway }) => gateway === GATEWAY4),
+      ({ destination, hops }) => destination.length === 0 && hops.some(({ gateway }) => gateway === PODS_GATEWAY),
     );
     if (!hasDefault) found.push("the default route via 169.254.1.1 is missing in the pod");
   }

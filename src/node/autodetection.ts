@@ -2,6 +2,8 @@
  * Finds the node's own address among the host's. Pure. Interfaces are walked backwards by index, as calico-node does
  * (for `interface=` once per pattern, in the order of the patterns), and every address looked at is kept with the reason why it lost: "why this address?" is a question that users have.
  */
+import { IPIP_DEVICE } from "../compile/tunnels/ipip.ts";
+import { VXLAN_DEVICE } from "../compile/tunnels/vxlan.ts";
 import { type Family, familyOf, formatAddress, type IpAddress } from "../ip/address.ts";
 import { contains, formatPrefix, type InterfaceAddress, parsePrefix } from "../ip/prefix.ts";
 import type { HostInterface } from "../port/host-facts.ts";
@@ -35,8 +37,8 @@ export const defaultExcludes: readonly string[] = [
  * well cover, and a node that tells others to send its tunnelled packets to one is reached by nobody.
  */
 const ownTunnels: ReadonlySet<string> = new Set([
-  "tunl0",
-  "vxlan.calico",
+  IPIP_DEVICE,
+  VXLAN_DEVICE,
   "vxlan-v6.calico",
   "wireguard.cali",
   "wg-v6.cali",

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import http from "node:http";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
@@ -9,6 +8,7 @@ import fc from "fast-check";
 import { ipv4Of } from "../../ip/address.ts";
 import { KernelError } from "../../port/netlink.ts";
 import { noPackets, type TunnelChange } from "../../port/tunnel-server.ts";
+import { sendRaw } from "../../testing/raw-octets.ts";
 import { runs } from "../../testing/runs.ts";
 import { listenForAgent } from "./control-server.ts";
 import { encodeChange, TUNNEL_PATH } from "./control-words.ts";
@@ -43,15 +43,6 @@ const ask = (socketPath: string, method: string, body: string | Buffer): Promise
     request.end(body);
   });
 
-const raw = (socketPath: string, octets: Uint8Array): Promise<void> =>
-  new Promise((resolve) => {
-    const socket = net.connect(socketPath);
-    socket.on("error", () => undefined);
-    socket.on("close", () => resolve());
-    socket.resume();
-    socket.end(octets);
-  });
-
 test("a change is told, a refusal of the kernel is the answer", async (t) => {
   const { socketPath, changes } = await serve(t);
   const change = { mtu: 1480, add: [ipv4Of(0x0a000002)], remove: [] };
@@ -74,7 +65,7 @@ test("garbage of any kind is refused, changes nothing and does not end it", asyn
   ]);
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.boolean(), async (octets, isBody) => {
-      if (!isBody) return raw(socketPath, octets);
+      if (!isBody) return sendRaw(socketPath, octets);
       const { status } = await ask(socketPath, "POST", Buffer.from(octets));
       assert.ok(status === 400 || status === 200, String(status));
     }),

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import http from "node:http";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
@@ -9,6 +8,7 @@ import fc from "fast-check";
 import { CodedError } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { verbOf } from "../../lab/control.ts";
+import { sendRaw } from "../../testing/raw-octets.ts";
 import { runs } from "../../testing/runs.ts";
 import { askLab } from "./control-client.ts";
 import { serveControl } from "./control-server.ts";
@@ -51,15 +51,6 @@ const post = (socketPath: string, url: string, body: string): Promise<{ status: 
     request.end(body);
   });
 
-const raw = (socketPath: string, octets: Uint8Array): Promise<void> =>
-  new Promise((resolve) => {
-    const socket = net.connect({ path: socketPath });
-    socket.on("data", () => undefined);
-    socket.on("error", () => undefined);
-    socket.on("close", () => resolve());
-    socket.end(octets);
-  });
-
 test("a refusal is told with its code, a fault without its stack; the stack is the log's", async (t) => {
   const { socket, failures } = await serve(t);
   assert.deepEqual(await askLab(socket, "echo", { a: 1 }), { a: 1 });
@@ -86,8 +77,8 @@ test("garbage of any kind is refused by its own connection, and the next request
       const { status, text: answered } = await post(socket, `/${verb}`, text);
       assert.ok([200, 400, 404].includes(status), String(status));
       assert.doesNotMatch(JSON.stringify(JSON.parse(answered)), /\.ts:\d/, "no stack");
-      await raw(socket, octets);
-      await raw(socket, Buffer.concat([Buffer.from("POST /echo HTTP/1.1\r\ncontent-length: 400\r\n\r\n"), octets]));
+      await sendRaw(socket, octets);
+      await sendRaw(socket, Buffer.concat([Buffer.from("POST /echo HTTP/1.1\r\ncontent-length: 400\r\n\r\n"), octets]));
     }),
     { numRuns: runs(100) },
   );

@@ -4,6 +4,7 @@ import path from "node:path";
 import { CodedError } from "../../base/errors.ts";
 import { labFolders, lockFile } from "../lab-directory.ts";
 import { type FileLock, tryLock } from "../linux/file-lock.ts";
+import { fitsSocket } from "../socket-path.ts";
 
 export class LabFolderError extends CodedError<"nameTaken" | "badName" | "pathTooLong", { name: string }> {}
 
@@ -13,8 +14,6 @@ export interface ClaimedFolder {
   readonly lock: FileLock;
 }
 
-/** sun_path less the final zero, unix(7). */
-const LONGEST_SOCKET_PATH = 107;
 const NAME = /^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/;
 /** Labs of one topology that can run at once without names of their own. */
 const MOST_NUMBERED = 100;
@@ -108,7 +107,7 @@ export function removeLeftFolders(root: string): string[] {
 
 /** Throws LabFolderError when a socket at that path could not be bound. */
 export function checkSocketPath(socket: string): string {
-  if (Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH) return socket;
+  if (fitsSocket(socket)) return socket;
   throw new LabFolderError(
     "pathTooLong",
     `${socket} is too long for a Unix socket; set OCICAT_LAB_DIR to a shorter folder`,

@@ -11,6 +11,7 @@ import { CodedError, messageOf } from "../../base/errors.ts";
 import type { Clock, Millis } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
 import { RpcError, type RpcMethods } from "../../port/rpc.ts";
+import { fitsSocket, LONGEST_SOCKET_PATH } from "../socket-path.ts";
 import { CallGate } from "./call-gate.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { refuseCall, serveStream, serveUnary } from "./grpc-server-call.ts";
@@ -32,8 +33,6 @@ const CONNECTION_WINDOW = 4 << 20;
 const TCP_KEEPALIVE_MS: Millis = 30_000;
 /** For answers that are under way when the server closes. */
 const GRACE_MS: Millis = 1_000;
-/** What a socket address holds (unix(7)). */
-const LONGEST_SOCKET_PATH = 107;
 
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
@@ -150,8 +149,8 @@ function bind(server: http2.Http2Server, endpoint: Endpoint, address: string): P
 /** What the system says of a Unix socket (EINVAL, EACCES) misleads: why there can be none, undefined where nothing is known. */
 function whyNoSocket(endpoint: Endpoint): string | undefined {
   if (!("path" in endpoint)) return undefined;
-  const octets = Buffer.byteLength(endpoint.path);
-  if (octets > LONGEST_SOCKET_PATH) {
+  if (!fitsSocket(endpoint.path)) {
+    const octets = Buffer.byteLength(endpoint.path);
     return `the path takes ${octets} octets, a socket's at most ${LONGEST_SOCKET_PATH}; name a shorter one`;
   }
   const folder = path.dirname(endpoint.path);

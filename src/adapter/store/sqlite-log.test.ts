@@ -6,7 +6,8 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { messageOf } from "../../base/errors.ts";
-import type { LogError, LogRow } from "../../port/revision-log.ts";
+import type { LogError } from "../../port/revision-log.ts";
+import { logRow, NO_LEASES } from "../../testing/log-rows.ts";
 import { SqliteLog } from "./sqlite-log.ts";
 
 function temporaryFile(t: TestContext): string {
@@ -20,18 +21,6 @@ function openLog(t: TestContext, file: string): SqliteLog {
   t.after(() => log.close());
   return log;
 }
-
-const row = (sequence: number, rest: Partial<LogRow> = {}): LogRow => ({
-  sequence,
-  revision: sequence + 1,
-  key: `/k/${sequence}`,
-  createRevision: sequence + 1,
-  version: 1,
-  lease: 0n,
-  value: `value ${sequence} \u0000\u00ff`.repeat(40),
-  ...rest,
-});
-const NO_LEASES = { granted: [], revoked: [] };
 
 /** Every file beside the log, by name: what must not change when it is refused. SQLite's index of the write-ahead log holds nothing. */
 const fingerprint = (file: string) =>
@@ -48,10 +37,10 @@ test("what was written is there after opening again, with its ids", (t) => {
   const log = openLog(t, file);
   assert.equal(fs.statSync(file).mode & 0o777, 0o600);
   const rows = [
-    row(1),
-    row(2, { lease: -(1n << 63n), version: 7, createRevision: 2 }),
-    row(3, { revision: 3, value: undefined, createRevision: 0, version: 0 }),
-    row(5, { value: "", key: "\u00ff\u0000" }),
+    logRow(1),
+    logRow(2, { lease: -(1n << 63n), version: 7, createRevision: 2 }),
+    logRow(3, { revision: 3, value: undefined, createRevision: 0, version: 0 }),
+    logRow(5, { value: "", key: "\u00ff\u0000" }),
   ];
   log.write({
     rows: rows.slice(0, 2),
@@ -86,7 +75,7 @@ test("the file itself has the ids from the start, without its write-ahead log", 
 test("rows are found by position and by revision, also past gaps", (t) => {
   const log = openLog(t, temporaryFile(t));
   assert.equal(log.positionOf(1), 1);
-  const rows = Array.from({ length: 300 }, (_, at) => row(at + 1, { revision: 10 + 2 * Math.floor(at / 3) }));
+  const rows = Array.from({ length: 300 }, (_, at) => logRow(at + 1, { revision: 10 + 2 * Math.floor(at / 3) }));
   log.write({ rows, ...NO_LEASES });
   const gone = rows.filter(({ sequence }) => sequence % 7 === 0 || (sequence > 100 && sequence < 160));
   log.remove(gone.map(({ sequence }) => sequence));
@@ -103,9 +92,9 @@ test("rows are found by position and by revision, also past gaps", (t) => {
 
 test("a batch that fails leaves nothing of itself, and the log goes on", (t) => {
   const log = openLog(t, temporaryFile(t));
-  log.write({ rows: [row(1)], ...NO_LEASES });
-  assert.throws(() => log.write({ rows: [row(2), row(1)], ...NO_LEASES }), { code: "failed" });
-  log.write({ rows: [row(2), row(3)], ...NO_LEASES });
+  log.write({ rows: [logRow(1)], ...NO_LEASES });
+  assert.throws(() => log.write({ rows: [logRow(2), logRow(1)], ...NO_LEASES }), { code: "failed" });
+  log.write({ rows: [logRow(2), logRow(3)], ...NO_LEASES });
   assert.deepEqual(
     [...log.rows()].map(({ sequence }) => sequence),
     [1, 2, 3],
@@ -114,7 +103,7 @@ test("a batch that fails leaves nothing of itself, and the log goes on", (t) => 
 
 test("removed rows give their room back", (t) => {
   const log = openLog(t, temporaryFile(t));
-  const rows = Array.from({ length: 4_000 }, (_, at) => row(at + 1));
+  const rows = Array.from({ length: 4_000 }, (_, at) => logRow(at + 1));
   log.write({ rows, ...NO_LEASES });
   const full = log.size();
   log.remove(rows.slice(10).map(({ sequence }) => sequence));
@@ -129,7 +118,7 @@ test("removed rows give their room back", (t) => {
 test("a transaction begins when the one before it is durable", async (t) => {
   const log = openLog(t, temporaryFile(t));
   const { mock } = t.mock.method(fs, "fdatasyncSync");
-  log.write({ rows: [row(1), row(2), row(3)], ...NO_LEASES });
+  log.write({ rows: [logRow(1), logRow(2), logRow(3)], ...NO_LEASES });
   assert.equal(mock.callCount(), 0);
   log.remove([1]);
   assert.equal(mock.callCount(), 1);
@@ -140,7 +129,7 @@ test("a transaction begins when the one before it is durable", async (t) => {
   log.shrink();
   assert.equal(mock.callCount(), 3);
   await log.syncOffLoop();
-  log.write({ rows: [row(4)], ...NO_LEASES });
+  log.write({ rows: [logRow(4)], ...NO_LEASES });
   assert.equal(mock.callCount(), 3);
 });
 
@@ -156,12 +145,12 @@ test("a link to the file, of a store or of nothing yet, is followed", (t) => {
   const link = path.join(path.dirname(path.dirname(file)), "link.db");
   fs.symlinkSync(file, link);
   const made = openLog(t, link);
-  made.write({ rows: [row(1)], ...NO_LEASES });
+  made.write({ rows: [logRow(1)], ...NO_LEASES });
   made.sync();
   assert.deepEqual(fs.readdirSync(path.dirname(file)), ["store.db", "store.db-wal"]);
   made.close();
   const again = openLog(t, link);
-  assert.deepEqual([...again.rows()], [row(1)]);
+  assert.deepEqual([...again.rows()], [logRow(1)]);
   assert.throws(() => new SqliteLog(file), { code: "locked" });
 });
 
@@ -189,7 +178,7 @@ test("foreign, newer and damaged files are refused with a reason, and stay as th
   for (const [code, message, spoil] of cases) {
     const file = temporaryFile(t);
     const log = new SqliteLog(file);
-    log.write({ rows: Array.from({ length: 200 }, (_, at) => row(at + 1)), ...NO_LEASES });
+    log.write({ rows: Array.from({ length: 200 }, (_, at) => logRow(at + 1)), ...NO_LEASES });
     log.close();
     spoil(file);
     const before = fingerprint(file);

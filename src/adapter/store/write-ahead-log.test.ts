@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
-import type { LogRow } from "../../port/revision-log.ts";
+import { logRow, NO_LEASES } from "../../testing/log-rows.ts";
 import { runs } from "../../testing/runs.ts";
 import { SqliteLog } from "./sqlite-log.ts";
 import { damageAt } from "./write-ahead-log.ts";
@@ -12,17 +12,6 @@ import { damageAt } from "./write-ahead-log.ts";
 const HEADER_OCTETS = 32;
 const FRAME_OCTETS = 24 + 4096;
 const ROWS = 12;
-const NO_LEASES = { granted: [], revoked: [] };
-
-const row = (sequence: number): LogRow => ({
-  sequence,
-  revision: sequence + 1,
-  key: `/k/${sequence}`,
-  createRevision: sequence + 1,
-  version: 1,
-  lease: 0n,
-  value: "v".repeat(500),
-});
 
 /** What a process that is killed leaves: rows of which each was synced, and two that were taken out again. */
 function left(t: TestContext): { readonly folder: string; readonly file: string; readonly wal: string } {
@@ -32,7 +21,7 @@ function left(t: TestContext): { readonly folder: string; readonly file: string;
   const log = new SqliteLog(running);
   t.after(() => log.close());
   for (let sequence = 1; sequence <= ROWS; sequence++) {
-    log.write({ rows: [row(sequence)], ...NO_LEASES });
+    log.write({ rows: [logRow(sequence)], ...NO_LEASES });
     log.sync();
   }
   log.remove([2]);
