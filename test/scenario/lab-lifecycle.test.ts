@@ -257,6 +257,8 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
   async function startToVxlan(command: string, args: readonly string[]) {
     const child = spawn(command, args, { cwd: checkout, env: env(), stdio: ["ignore", "pipe", "pipe"] });
     fronts.push(child);
+    // Listened for from now on: it may have ended when somebody asks.
+    const exit = once(child, "close");
     let said = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk) => {
@@ -264,13 +266,13 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
       });
     }
     await eventually(() => assert.match(said, /The same pods by VXLAN/), 120_000);
-    return { child, said: () => said };
+    return { child, exit, said: () => said };
   }
 
   test("Ctrl-C while VXLAN is shown ends it there and then", async () => {
-    const { child, said } = await startToVxlan(ocicatCommand, ["start"]);
+    const { child, exit, said } = await startToVxlan(ocicatCommand, ["start"]);
     child.kill("SIGINT");
-    const [code] = await once(child, "exit");
+    const [code] = await exit;
     assert.equal(code, 0, said());
     assert.match(said(), /taking lab 'aws-two-subnets' down\n$/);
     assert.doesNotMatch(said(), /Try, in another terminal/);
@@ -278,10 +280,10 @@ describe("a lab's life", { skip, timeout: 600_000, concurrency: false }, () => {
   });
 
   test("the lab is taken down from elsewhere while VXLAN is shown: that is what is said", async () => {
-    const { child, said } = await startToVxlan(ocicatCommand, ["start", "--check"]);
+    const { exit, said } = await startToVxlan(ocicatCommand, ["start", "--check"]);
     const down = await ocicat("lab", "down", "aws-two-subnets");
     assert.equal(down.code, 0, down.stderr);
-    const [code] = await once(child, "exit");
+    const [code] = await exit;
     assert.equal(code, 130, said());
     assert.match(said(), /lab 'aws-two-subnets' was taken down\n$/);
   });
