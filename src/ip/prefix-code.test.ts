@@ -28,3 +28,14 @@ test("different prefixes have different codes", () => {
     }),
   );
 });
+
+test("codes of IPv6 networks differ in the 64 bits that V8 hashes", () => {
+  const hashed = (length: number, count: number): number => {
+    const shift = BigInt(128 - length);
+    const codes = Array.from({ length: count }, (_, at) =>
+      prefixCode(prefixOf(ipv6Of((0x2001_0db8n << 96n) + (BigInt(at) << shift)), length)),
+    );
+    return new Set(codes.map((code) => BigInt.asUintN(64, BigInt(code)))).size;
+  };
+  for (const length of [48, 56, 64, 96, 122, 128]) assert.equal(hashed(length, 4096), 4096, `/${length}`);
+});
