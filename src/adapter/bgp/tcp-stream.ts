@@ -40,7 +40,10 @@ export class TcpStream implements BgpStream {
       this.#tellClosed();
       return;
     }
-    this.#socket.on("data", (octets: Buffer) => this.#handlers?.data(octets));
+    // No Buffer: views of one are made slowly, and code that meets it beside other octets is compiled for both.
+    this.#socket.on("data", ({ buffer, byteOffset, length }: Buffer) =>
+      this.#handlers?.data(new Uint8Array(buffer, byteOffset, length)),
+    );
     this.#socket.on("drain", () => this.#handlers?.drained());
   }
 
