@@ -1,10 +1,9 @@
 /** Sessions and OPENs as tests want them: what a test does not say is the plainest. */
 import type { SessionConfig } from "../bgp/config.ts";
+import { acceptAll } from "../bgp/filter/types.ts";
 import type { Open } from "../bgp/message/types.ts";
 import type { PeerFacts } from "../bgp/session/peer.ts";
 import { type Ipv4, ipv4Of, parseAddress } from "../ip/address.ts";
-
-const acceptAll = { name: "all", terms: [], otherwise: "accept" } as const;
 
 export const routerIdOf = (text: string): Ipv4 => ipv4Of(Number(parseAddress(text)));
 

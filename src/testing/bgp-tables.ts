@@ -1,5 +1,5 @@
 /** Building blocks for tests of BGP's tables: sessions and attributes with little said, and a world that tests can change. */
-import type { Filter } from "../bgp/filter/types.ts";
+import { acceptAll } from "../bgp/filter/types.ts";
 import { AttributeTable } from "../bgp/message/attribute-table.ts";
 import type { AttributeSet } from "../bgp/message/types.ts";
 import type { Batch, Interner, RibSession, RibWorld } from "../bgp/rib/types.ts";
@@ -7,8 +7,6 @@ import type { IpAddress } from "../ip/address.ts";
 import { parsePrefix } from "../ip/prefix.ts";
 import { type PrefixCode, prefixCode } from "../ip/prefix-code.ts";
 import { attributesOf, ipv4, sequence } from "./bgp-values.ts";
-
-export const ACCEPT_ALL: Filter = { name: "all", terms: [], otherwise: "accept" };
 
 export const code = (text: string): PrefixCode => prefixCode(parsePrefix(text));
 
@@ -52,8 +50,8 @@ export function session(name: string, host: number, over: Partial<RibSession> = 
     nextHop: "normal",
     ownNextHops: { 4: ipv4("10.0.0.254") },
     allowedOwnAs: 0,
-    importFilter: ACCEPT_ALL,
-    exportFilter: ACCEPT_ALL,
+    importFilter: acceptAll,
+    exportFilter: acceptAll,
     ...over,
   };
 }

@@ -54,3 +54,6 @@ export type Action =
   | { readonly kind: "setLocalPref"; readonly value: number }
   | { readonly kind: "setMed"; readonly value: number }
   | { readonly kind: "setNextHop"; readonly address: IpAddress };
+
+/** Lets everything in, or out, as it is. */
+export const acceptAll: Filter = { name: "all", terms: [], otherwise: "accept" };

@@ -4,12 +4,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Family, IpAddress, Ipv4 } from "../../ip/address.ts";
 import { familyOfCode, type PrefixCode } from "../../ip/prefix-code.ts";
-import { ACCEPT_ALL, attributes, code, hear, session, world } from "../../testing/bgp-tables.ts";
+import { attributes, code, hear, session, world } from "../../testing/bgp-tables.ts";
 import { ipv4, ipv6 } from "../../testing/bgp-values.ts";
 import { HISTORIES } from "../../testing/fuzz.ts";
 import { plainRib } from "../../testing/plain-rib.ts";
 import type { Origination } from "../config.ts";
-import type { Filter } from "../filter/types.ts";
+import { acceptAll, type Filter } from "../filter/types.ts";
 import { AttributeTable } from "../message/attribute-table.ts";
 import type { AttributeSet } from "../message/types.ts";
 import { Rib } from "./rib.ts";
@@ -73,8 +73,8 @@ const ROLES: readonly Partial<RibSession>[] = [
   {},
   { isReflectorClient: true, families: [4] },
   { isReflectorClient: true, families: [6] },
-  { isReflectorClient: true, exportFilter: FILTERS[2] ?? ACCEPT_ALL },
-  { kind: "external", importFilter: FILTERS[3] ?? ACCEPT_ALL },
+  { isReflectorClient: true, exportFilter: FILTERS[2] ?? acceptAll },
+  { kind: "external", importFilter: FILTERS[3] ?? acceptAll },
 ];
 
 const roles = fc.record({

@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
-import { ACCEPT_ALL, code, session, type TestWorld, world } from "../../testing/bgp-tables.ts";
+import { code, session, type TestWorld, world } from "../../testing/bgp-tables.ts";
 import { ipv4 } from "../../testing/bgp-values.ts";
 import { HISTORIES } from "../../testing/fuzz.ts";
 import { type PlainOutput, plainRib } from "../../testing/plain-rib.ts";
 import type { Origination } from "../config.ts";
-import type { Filter } from "../filter/types.ts";
+import { acceptAll, type Filter } from "../filter/types.ts";
 import { AttributeTable } from "../message/attribute-table.ts";
 import type { AttributeSet, Update } from "../message/types.ts";
 import { Rib } from "./rib.ts";
@@ -22,7 +22,7 @@ const ANY = { conditions: [], verdict: "accept" as const };
 
 /** What an AS may do to routes on its way out without setting off disputes: fewer of them, or longer paths. */
 const EXPORTS: readonly Filter[] = [
-  ACCEPT_ALL,
+  acceptAll,
   {
     name: "not the first",
     terms: [

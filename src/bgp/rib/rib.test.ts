@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Family } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
-import { ACCEPT_ALL, attributes, code, hear, session, type TestWorld, world } from "../../testing/bgp-tables.ts";
+import { attributes, code, hear, session, type TestWorld, world } from "../../testing/bgp-tables.ts";
 import { ipv4 } from "../../testing/bgp-values.ts";
-import type { Filter } from "../filter/types.ts";
+import { acceptAll, type Filter } from "../filter/types.ts";
 import type { AttributeSet, Update } from "../message/types.ts";
 import { Rib } from "./rib.ts";
 import type { Batch, RibOptions, RibSession } from "./types.ts";
@@ -450,7 +450,7 @@ test("a prefix of ours that stands for something else says so", () => {
 
 const closed: Filter = { name: "closed", terms: [], otherwise: "reject" };
 /** Another object of the same content. */
-const likewise: Filter = { ...ACCEPT_ALL };
+const likewise: Filter = { ...acceptAll };
 const onlyP1: Filter = {
   name: "only P1",
   terms: [

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { CodedError } from "../../base/errors.ts";
 import type { SessionConfig, SpeakerConfig } from "../../bgp/config.ts";
+import { acceptAll } from "../../bgp/filter/types.ts";
 import {
   type Family,
   formatAddress,
@@ -28,7 +29,6 @@ export interface BgpFile {
 }
 
 const BGP_PORT = 179;
-const acceptAll = { name: "all", terms: [], otherwise: "accept" } as const;
 
 const integer = (least: number, most: number) =>
   v.pipe(
