@@ -104,6 +104,10 @@ export class Exchange implements SessionHooks {
     return this.#established.get(session);
   }
 
+  get hasPeers(): boolean {
+    return this.#established.size > 0;
+  }
+
   get waitsFor(): readonly string[] {
     return this.#deferral?.waitsFor ?? [];
   }

@@ -128,6 +128,11 @@ export class Speaker {
     this.#exchange.wake();
   }
 
+  /** Whether any session is established. */
+  get hasPeers(): boolean {
+    return this.#exchange.hasPeers;
+  }
+
   /** What the tables know, for people; may be asked in slices while routes come and go. */
   get tables(): Pick<Rib, "prefixes" | "why" | "whyTold"> {
     return this.#exchange.rib;

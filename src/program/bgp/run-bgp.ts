@@ -12,11 +12,13 @@ import { LinuxNamespaces } from "../../adapter/linux/namespaces.ts";
 import { SystemRandom } from "../../adapter/random.ts";
 import { CodedError } from "../../base/errors.ts";
 import { Scope } from "../../base/scope.ts";
+import type { SpeakerConfig } from "../../bgp/config.ts";
 import type { IpAddress } from "../../ip/address.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import { addresses } from "../../kernel/rtnetlink-dumps.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelRoutes } from "../../speaker/kernel/kernel-routes.ts";
+import { type RehearsalDeps, rehearse } from "../../speaker/rehearsal/rehearse.ts";
 import { Speaker } from "../../speaker/speaker.ts";
 import { standardErrorLog, untilStopped } from "../long-running.ts";
 import type { ProcessHost } from "../process-host.ts";
@@ -85,12 +87,10 @@ async function start(
   const own = new Set<IpAddress>(await rtnetlink.dump(addresses(), ({ address }) => address.address));
   const table = kernel ? new KernelRoutes(rtnetlink, log) : undefined;
   const isRestart = (await table?.start()) ?? false;
-  const speaker = new Speaker({
-    transport,
+  const deps: RehearsalDeps = {
     clock,
     wallClock: new SystemWallClock(),
     random: new SystemRandom(),
-    log,
     maxPaths,
     surroundings: {
       costOf: () => 0,
@@ -98,8 +98,9 @@ async function start(
       ownAddress: (family) => nextHops[family],
     },
     forwarding: kernel ? [4, 6] : [],
-    ...(isRestart ? { deferralSeconds: DEFERRAL_SECONDS } : {}),
-  });
+  };
+  const deferral = isRestart ? { deferralSeconds: DEFERRAL_SECONDS } : {};
+  const speaker = new Speaker({ ...deps, ...deferral, transport, log });
   scope.defer(() => table?.clear());
   scope.defer(() => speaker.close("shutdown"));
   if (table) {
@@ -107,5 +108,25 @@ async function start(
     speaker.onSettled(() => table.settled());
   }
   speaker.configure(config);
+  scope.defer(rehearseUntilPeersCome(speaker, config, deps, log));
   return speaker;
+}
+
+/** Returns what ends it, and waits for its end. */
+function rehearseUntilPeersCome(
+  speaker: Speaker,
+  { sessions }: SpeakerConfig,
+  deps: RehearsalDeps,
+  log: Log,
+): () => Promise<void> {
+  let isOver = false;
+  const families = new Set([...sessions.values()].flatMap((session) => session.families));
+  const rehearsal = rehearse(deps, [...families], () => !isOver && !speaker.hasPeers).then(
+    (routes) => log.debug("tables were rehearsed", { routes }),
+    (failure) => log.error("a rehearsal of tables failed; the speaker runs without", {}, failure),
+  );
+  return () => {
+    isOver = true;
+    return rehearsal;
+  };
 }
