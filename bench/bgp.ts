@@ -16,7 +16,7 @@ import { type DaemonKind, daemonKinds } from "./bgp/daemons.ts";
 
 const { values } = parseArgs({
   options: {
-    cases: { type: "string", default: "ingest,reflect,late,cluster,churn,kernel" },
+    cases: { type: "string", default: "ingest,ingest6,reflect,late,cluster,churn,kernel" },
     daemons: { type: "string", default: "ocicat,bird,frr,openbgpd,gobgp" },
     rounds: { type: "string", default: "3" },
     routes: { type: "string", default: "10000,100000,1000000" },
@@ -29,7 +29,8 @@ const words = (text: string): string[] => text.split(",");
 const numbers = (text: string): number[] => words(text).map(Number);
 
 const sorts: Readonly<Record<string, () => readonly Case[]>> = {
-  ingest: () => numbers(values.routes).map(ingest),
+  ingest: () => numbers(values.routes).map((routes) => ingest(routes)),
+  ingest6: () => numbers(values.routes).map((routes) => ingest(routes, 6)),
   reflect: () => numbers(values.clients).map(reflect),
   late: () => [late(50)],
   cluster: () => numbers(values.nodes).map(cluster),

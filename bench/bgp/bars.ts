@@ -13,7 +13,7 @@ const ahead = (figure: string, ...others: readonly string[]): Bar[] => others.ma
 const turn: Bar = { figure: "longest turn ms", most: 20 };
 
 const bars: readonly (readonly [RegExp, readonly Bar[]])[] = [
-  [/^ingest-/, [{ figure: "read ms", of: "bird", most: 6 }, ...ahead("read ms", "frr", "openbgpd", "gobgp")]],
+  [/^ingest6?-/, [{ figure: "read ms", of: "bird", most: 6 }, ...ahead("read ms", "frr", "openbgpd", "gobgp")]],
   [/^ingest-1000000$/, [{ figure: "added MB", of: "bird", most: 4 }]],
   [
     /^reflect-/,

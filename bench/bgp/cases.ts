@@ -1,6 +1,7 @@
 /** What is measured, each against one daemon that has just been started: peers, what they send, and what is waited for. */
 import { performance } from "node:perf_hooks";
 import { setTimeout } from "node:timers/promises";
+import type { Family } from "../../src/ip/address.ts";
 import { type DaemonKind, RunningDaemon } from "./daemons.ts";
 import { Ground, peerAddress } from "./ground.ts";
 import { announcement, announcements, block, type Load, withdrawal, withdrawals } from "./load.ts";
@@ -16,6 +17,8 @@ export interface Case {
   /** Whether routes go into the kernel's table. */
   readonly kernel?: true;
   readonly joinLate?: true;
+  /** Of the routes; left out: IPv4. */
+  readonly family?: Family;
   readonly run: (bed: Bed) => Promise<Figures>;
 }
 
@@ -41,12 +44,13 @@ const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
 /** Into an idle session, with nobody to tell. */
-export const ingest = (routes: number): Case => ({
-  name: `ingest-${routes}`,
+export const ingest = (routes: number, family: Family = 4): Case => ({
+  name: family === 4 ? `ingest-${routes}` : `ingest6-${routes}`,
   peers: 1,
+  family,
   run: async (bed) => {
-    const octets = announcements({ routes, gateways: GATEWAYS });
-    const peers = await connectAll(bed.ground, 0, 1);
+    const octets = announcements({ routes, gateways: GATEWAYS, family });
+    const peers = await connectAll(bed.ground, 0, 1, family);
     await quiet(bed, peers);
     const before = bed.daemon.residentMb();
     const stop = measure(bed);
@@ -194,6 +198,7 @@ export async function runCase(one: Case, kind: DaemonKind): Promise<Figures> {
     peers,
     kernel: one.kernel ?? false,
     joinLate: one.joinLate ?? false,
+    family: one.family ?? 4,
   });
   try {
     await untilListening(ground);

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
+import type { Family } from "../../src/ip/address.ts";
 import { DAEMON_ADDRESS, type Ground } from "./ground.ts";
 import { LOCAL_AS } from "./load.ts";
 import { HOLD_SECONDS } from "./peer.ts";
@@ -17,6 +18,7 @@ export interface Settings {
   readonly kernel: boolean;
   /** Clients come one after the other to what is there already. */
   readonly joinLate: boolean;
+  readonly family: Family;
 }
 
 export interface DaemonKind {
@@ -44,7 +46,7 @@ const ocicat: DaemonKind = {
   name: "ocicat",
   program: path.join(import.meta.dirname, "../../bin/ocicat"),
   writesKernel: true,
-  commands: (ground, { peers, kernel }) => [
+  commands: (ground, { peers, kernel, family }) => [
     [
       ocicat.program,
       ...["bgp", "run", "--config"],
@@ -56,7 +58,7 @@ const ocicat: DaemonKind = {
         "neighbours:",
         ...peers.map(
           (address) =>
-            `  - { address: ${address}, as: ${LOCAL_AS}, role: client, passive: true, families: [ipv4], nextHop: keep }`,
+            `  - { address: ${address}, as: ${LOCAL_AS}, role: client, passive: true, families: [ipv${family}], nextHop: keep }`,
         ),
       ]),
     ],
@@ -67,18 +69,18 @@ const bird: DaemonKind = {
   name: "bird",
   program: "/usr/sbin/bird",
   writesKernel: true,
-  commands: (ground, { peers, kernel }) => [
+  commands: (ground, { peers, kernel, family }) => [
     [
       bird.program,
       ...["-f", "-s", ground.file("bird.ctl"), "-P", ground.file("bird.pid"), "-c"],
       write(ground, "bird.conf", [
         `router id ${DAEMON_ADDRESS};`,
         "protocol device {}",
-        'protocol direct { ipv4; interface "v0"; }',
+        'protocol direct { ipv4; ipv6; interface "v0"; }',
         ...(kernel ? ["protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }"] : []),
         "template bgp peers {",
         `  local ${DAEMON_ADDRESS} as ${LOCAL_AS}; passive on; rr client; hold time ${HOLD_SECONDS};`,
-        "  ipv4 { import all; export where source = RTS_BGP; };",
+        `  ipv${family} { import all; export where source = RTS_BGP; };`,
         "}",
         ...peers.map((address, at) => `protocol bgp p${at} from peers { neighbor ${address} as ${LOCAL_AS}; }`),
       ]),
@@ -90,7 +92,7 @@ const frr: DaemonKind = {
   name: "frr",
   program: "/usr/lib/frr/bgpd",
   writesKernel: true,
-  commands: (ground, { peers, kernel, joinLate }) => {
+  commands: (ground, { peers, kernel, joinLate, family }) => {
     const common = ["-P", "0", "--vty_socket", ground.folder, "-z", ground.file("zserv.api")];
     return [
       [
@@ -116,7 +118,7 @@ const frr: DaemonKind = {
           ` neighbor clients timers 1200 ${HOLD_SECONDS}`,
           " neighbor clients advertisement-interval 0",
           ...peers.map((address) => ` neighbor ${address} peer-group clients`),
-          " address-family ipv4 unicast",
+          ` address-family ipv${family} unicast`,
           "  neighbor clients activate",
           "  neighbor clients route-reflector-client",
           " exit-address-family",
@@ -130,7 +132,7 @@ const openbgpd: DaemonKind = {
   name: "openbgpd",
   program: "/usr/sbin/bgpd",
   writesKernel: false,
-  commands: (ground, { peers }) => {
+  commands: (ground, { peers, family }) => {
     // Where its parts lock themselves in; else made when the system starts it.
     fs.mkdirSync("/run/openbgpd", { recursive: true });
     return [
@@ -149,6 +151,8 @@ const openbgpd: DaemonKind = {
           `  local-address ${DAEMON_ADDRESS}`,
           "  passive",
           "  route-reflector",
+          `  announce IPv4 ${family === 4 ? "unicast" : "none"}`,
+          `  announce IPv6 ${family === 6 ? "unicast" : "none"}`,
           ...peers.map((address) => `  neighbor ${address}`),
           "}",
           "allow from any",
@@ -163,7 +167,7 @@ const gobgp: DaemonKind = {
   name: "gobgp",
   program: "/usr/bin/gobgpd",
   writesKernel: false,
-  commands: (ground, { peers }) => [
+  commands: (ground, { peers, family }) => [
     [
       gobgp.program,
       ...["--pprof-disable", "-l", "warn", "-f"],
@@ -179,7 +183,7 @@ const gobgp: DaemonKind = {
           `[neighbors.timers.config]\nhold-time = ${HOLD_SECONDS}\nkeepalive-interval = 1200`,
           `[neighbors.route-reflector.config]\nroute-reflector-client = true`,
           `route-reflector-cluster-id = "${DAEMON_ADDRESS}"`,
-          `[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "ipv4-unicast"`,
+          `[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "ipv${family}-unicast"`,
         ]),
       ]),
     ],

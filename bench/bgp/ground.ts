@@ -25,12 +25,13 @@ export class Ground {
   constructor() {
     fs.chmodSync(this.folder, 0o777);
     this.daemon.ip(`link add v0 type veth peer name v0 netns ${this.peers.path}`);
-    for (const [namespace, address] of [
-      [this.daemon, DAEMON_ADDRESS],
-      [this.peers, STRANGER_ADDRESS],
+    for (const [namespace, address, address6] of [
+      [this.daemon, DAEMON_ADDRESS, "fd00::ffff:1"],
+      [this.peers, STRANGER_ADDRESS, "fd00::ffff:2"],
     ] as const) {
       namespace.ip("link set lo up");
       namespace.ip(`address add ${address}/8 dev v0`);
+      namespace.ip(`address add ${address6}/64 dev v0 nodad`);
       namespace.ip("link set v0 up");
     }
     this.peers.ip(`route add local ${PEERS} dev lo`);

@@ -8,7 +8,7 @@ import { Framer } from "../../src/bgp/message/framer.ts";
 import { HEADER_OCTETS } from "../../src/bgp/message/header.ts";
 import { MessageType } from "../../src/bgp/message/iana.ts";
 import { encodeMessage } from "../../src/bgp/message/message-codec.ts";
-import { type IpAddress, type Ipv4, parseAddress } from "../../src/ip/address.ts";
+import { type Family, type IpAddress, type Ipv4, parseAddress } from "../../src/ip/address.ts";
 import type { BgpStream } from "../../src/port/bgp-transport.ts";
 import { DAEMON_ADDRESS, type Ground, peerAddress, STRANGER_ADDRESS } from "./ground.ts";
 import { LOCAL_AS, PREFIX_OCTETS } from "./load.ts";
@@ -46,13 +46,13 @@ export class Peer {
   }
 
   /** Connects and sends its OPEN. */
-  static async connect(ground: Ground, at: number): Promise<Peer> {
+  static async connect(ground: Ground, at: number, family: Family): Promise<Peer> {
     const address = peerAddress(at);
     const routerId = parseAddress(address) as Ipv4;
     const stream = await dial(ground, routerId);
     if (!stream) throw new Error(`${DAEMON_ADDRESS} refuses ${address}`);
     const peer = new Peer(stream, address);
-    stream.write(openOf(routerId));
+    stream.write(openOf(routerId, family));
     return peer;
   }
 
@@ -113,18 +113,14 @@ export class Peer {
 
 const octetsAt = (message: Uint8Array, at: number): number => ((message[at] ?? 0) << 8) | (message[at + 1] ?? 0);
 
-const openOf = (routerId: Ipv4): Uint8Array =>
+const openOf = (routerId: Ipv4, family: Family): Uint8Array =>
   encodeMessage({
     type: "open",
     version: 4,
     asn: LOCAL_AS,
     holdTimeSeconds: HOLD_SECONDS,
     routerId,
-    capabilities: [
-      { kind: "multiprotocol", family: 4 },
-      { kind: "routeRefresh" },
-      { kind: "fourOctetAs", asn: LOCAL_AS },
-    ],
+    capabilities: [{ kind: "multiprotocol", family }, { kind: "routeRefresh" }, { kind: "fourOctetAs", asn: LOCAL_AS }],
   });
 
 const dial = (ground: Ground, localAddress: IpAddress): Promise<BgpStream | undefined> =>
@@ -165,12 +161,12 @@ export async function untilAll(peers: readonly Peer[], isDone: (peer: Peer) => b
 }
 
 /** Connects `count` peers from number `first` on, four at a time: small listen queues are not what is measured. */
-export async function connectAll(ground: Ground, first: number, count: number): Promise<Peer[]> {
+export async function connectAll(ground: Ground, first: number, count: number, family: Family = 4): Promise<Peer[]> {
   const peers: Peer[] = [];
   let next = first;
   const worker = async (): Promise<void> => {
     while (next < first + count) {
-      const peer = await Peer.connect(ground, next++);
+      const peer = await Peer.connect(ground, next++, family);
       peers.push(peer);
       await untilAll([peer], ({ establishedAt }) => establishedAt > 0);
     }
