@@ -2,9 +2,11 @@
  * Prefixes and their ids: small integers under which every table keeps what it knows of a prefix, so that a million prefixes
  * are hashed once. An id lives as long as somebody holds it and is given to another prefix afterwards.
  *
- * IPv4 codes are found by open addressing in parts that grow one at a time: growing a single table of a million would hold up
- * the event loop.
+ * IPv4 codes are found by open addressing, IPv6 codes by Maps, both in parts that grow one at a time: growing a single table of a
+ * million would hold up the event loop.
  */
+
+import { PartedMap } from "../../base/parted-map.ts";
 import type { Family } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";
 import { IdCounts } from "./id-counts.ts";
@@ -35,13 +37,16 @@ const partOf = (slots: number): Part => ({
   used: 0,
 });
 
-/** 32 bits of an IPv4 code, which is below 2^38, mixed so that every bit counts in the upper 8 and in the lower ones (MurmurHash3). */
+/** 32 bits of a number below 2^64, mixed so that every bit counts in the upper 8 and in the lower ones (MurmurHash3). */
 function hashOf(code: number): number {
   let mixed = (code | 0) ^ Math.imul((code / 0x1_0000_0000) | 0, 0x9e37_79b1);
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
   return mixed ^ (mixed >>> 16);
 }
+
+/** Of an IPv6 code: its lower 64 bits have both halves of the address in them. */
+const hashOf6 = (prefix: PrefixCode): number => hashOf(Number(BigInt.asUintN(64, prefix as bigint)));
 
 export class PrefixTable {
   readonly #codes = new IdTable<PrefixCode>();
@@ -50,7 +55,7 @@ export class PrefixTable {
   #bound = 0;
   readonly #free: number[] = [];
   readonly #parts = Array.from({ length: PARTS }, () => partOf(FIRST_SLOTS));
-  readonly #ids6 = new Map<PrefixCode, number>();
+  readonly #ids6 = new PartedMap<PrefixCode, number>(hashOf6);
   /** The ids in `#ids6`. */
   readonly #are6 = new IdSet();
 
