@@ -1,11 +1,10 @@
 /**
  * A prefix as one primitive, for tables of many: address and length in one number (IPv4: address × 64 + length, below
  * 2^38) or one bigint (IPv6: mixed address × 256 + length). `typeof` tells the family, and equal prefixes have equal codes.
- *
- * V8 hashes a bigint by its lower 64 bits alone, which are the same for all networks of 64 bits and less: a Map of 100,000 of
- * them would be one list. So the upper half of an IPv6 address is mixed into the lower one.
+ * For Maps, both halves of an IPv6 address are in the lower 64 bits (`mixed-halves.ts`).
  */
 import { type Family, type IpAddress, type Ipv4, ipv6Of } from "./address.ts";
+import { mixedHalves } from "./mixed-halves.ts";
 import type { Prefix } from "./prefix.ts";
 
 declare const code: unique symbol;
@@ -13,10 +12,6 @@ export type PrefixCode = (number | bigint) & { readonly [code]: true };
 
 const LENGTHS_4 = 64;
 const LENGTH_BITS_6 = 8n;
-const HALF_BITS_6 = 64n;
-
-/** Its own inverse: the upper half stays. */
-const mixed = (address: bigint): bigint => address ^ (address >> HALF_BITS_6);
 
 /** The code of an IPv4 prefix whose host bits are zero, 0 … 2^32−1; no object is made. */
 export const prefixCode4 = (address: number, length: number): PrefixCode =>
@@ -24,7 +19,7 @@ export const prefixCode4 = (address: number, length: number): PrefixCode =>
 
 /** The code of an IPv6 prefix whose host bits are zero, 0 … 2^128−1. */
 export const prefixCode6 = (address: bigint, length: number): PrefixCode =>
-  ((mixed(address) << LENGTH_BITS_6) | BigInt(length)) as PrefixCode;
+  ((mixedHalves(address) << LENGTH_BITS_6) | BigInt(length)) as PrefixCode;
 
 export const prefixCode = ({ address, length }: Prefix): PrefixCode =>
   typeof address === "number" ? prefixCode4(address, length) : prefixCode6(address, length);
@@ -38,7 +33,7 @@ export const lengthOfCode = (prefix: PrefixCode): number =>
 /** The address; host bits are zero. */
 export function addressOfCode(prefix: PrefixCode): IpAddress {
   if (typeof prefix === "number") return ((prefix - (prefix % LENGTHS_4)) / LENGTHS_4) as Ipv4;
-  return ipv6Of(mixed((prefix as bigint) >> LENGTH_BITS_6));
+  return ipv6Of(mixedHalves((prefix as bigint) >> LENGTH_BITS_6));
 }
 
 export const prefixOfCode = (prefix: PrefixCode): Prefix => ({

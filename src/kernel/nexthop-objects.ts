@@ -8,6 +8,7 @@
  * were given out again.
  */
 import type { IpAddress } from "../ip/address.ts";
+import { AddressMap } from "../ip/address-map.ts";
 import type { IfIndex } from "../netlink/rtnetlink/link.ts";
 import type { NexthopObject } from "../netlink/rtnetlink/nexthop.ts";
 import type { Rtnetlink } from "./rtnetlink.ts";
@@ -37,7 +38,7 @@ interface Entry extends SharedHop {
 export class NexthopObjects {
   readonly #byId = new Map<number, Entry>();
   /** Entries of one gateway: nearly always one. */
-  readonly #byGateway = new Map<IpAddress, Entry[]>();
+  readonly #byGateway = new AddressMap<Entry[]>();
   /** Ids in the range that others have taken: never given out. */
   readonly #taken = new Set<number>();
   /** Entries that a route wants and the kernel does not have yet. */

@@ -15,6 +15,7 @@ import { type LearnedDecision, learnedRoute } from "../compile/routing/learned.t
 import { NextHops } from "../compile/routing/next-hops.ts";
 import type { View } from "../compile/view.ts";
 import type { IpAddress } from "../ip/address.ts";
+import { AddressMap } from "../ip/address-map.ts";
 import { formatPrefix } from "../ip/prefix.ts";
 import { type PrefixCode, prefixOfCode } from "../ip/prefix-code.ts";
 
@@ -36,7 +37,7 @@ export class LearnedRoutes {
   readonly #view: View;
   readonly #nextHops: NextHops;
   readonly #learned = new Map<PrefixCode, Learned>();
-  readonly #usersOf = new Map<IpAddress, Set<PrefixCode>>();
+  readonly #usersOf = new AddressMap<Set<PrefixCode>>();
   readonly #dirty = new Set<PrefixCode>();
 
   constructor({ view, owns }: LearnedRoutesDeps) {

@@ -3,6 +3,7 @@
  * paths do, so that a change is looked up where it can matter.
  */
 import type { IpAddress } from "../../ip/address.ts";
+import { AddressMap } from "../../ip/address-map.ts";
 import type { Peer } from "./peer.ts";
 import type { RibWorld } from "./types.ts";
 
@@ -17,7 +18,7 @@ export interface NextHop {
 }
 
 export class NextHops {
-  readonly #hops = new Map<IpAddress, NextHop>();
+  readonly #hops = new AddressMap<NextHop>();
   readonly #world: Omit<RibWorld, "attributes">;
 
   constructor(world: Omit<RibWorld, "attributes">) {

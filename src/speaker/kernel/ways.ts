@@ -4,6 +4,7 @@
  */
 import type { BestChange } from "../../bgp/rib/types.ts";
 import { formatAddress, type IpAddress } from "../../ip/address.ts";
+import { AddressMap } from "../../ip/address-map.ts";
 import { gatewayDevices } from "../../kernel/gateway-devices.ts";
 import { NexthopObjects } from "../../kernel/nexthop-objects.ts";
 import type { Rtnetlink } from "../../kernel/rtnetlink.ts";
@@ -20,7 +21,7 @@ const NO_MTU = 0;
 export class Ways {
   readonly #rtnetlink: Rtnetlink;
   readonly #objects = new NexthopObjects(RouteProtocol.bgp);
-  readonly #single = new Map<IpAddress, Way>();
+  readonly #single = new AddressMap<Way>();
   /** By their gateways as text. */
   readonly #several = new Map<string, Way>();
   /** That lost their last route. */
@@ -177,7 +178,12 @@ export class Ways {
 
 const textOf = (gateways: readonly IpAddress[]): string => gateways.map(formatAddress).join();
 
-function known<K>(ways: Map<K, Way>, key: K, gateways: () => readonly IpAddress[]): Way {
+interface Known<K> {
+  get(key: K): Way | undefined;
+  set(key: K, way: Way): unknown;
+}
+
+function known<K>(ways: Known<K>, key: K, gateways: () => readonly IpAddress[]): Way {
   const before = ways.get(key);
   if (before) return before;
   const way = new Way(gateways());
