@@ -15,6 +15,7 @@ import { CniServer } from "../src/cni/server.ts";
 import { hostPrefix } from "../src/ip/prefix.ts";
 import { Ipam } from "../src/ipam/ipam.ts";
 import { Rtnetlink } from "../src/kernel/rtnetlink.ts";
+import { TakenDevices } from "../src/kernel/taken-devices.ts";
 import type { Store } from "../src/port/store.ts";
 import { etcdKeys } from "../src/resources/etcd-keys.ts";
 import { MemoryStore } from "../src/testing/memory-store.ts";
@@ -40,6 +41,7 @@ const server = new CniServer({
   store,
   ipam: new Ipam({ store, wallClock, log }),
   namespaces,
+  taken: new TakenDevices(clock),
   clock,
   wallClock,
   log,

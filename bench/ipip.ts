@@ -26,6 +26,7 @@ import { TunIpip } from "../src/dataplane/drivers/ipip-tun.ts";
 import { TunSourceDriver } from "../src/dataplane/drivers/ipip-tun-sources.ts";
 import { LinkTable } from "../src/kernel/link-table.ts";
 import { Rtnetlink } from "../src/kernel/rtnetlink.ts";
+import { TakenDevices } from "../src/kernel/taken-devices.ts";
 import type { Driver } from "../src/reconcile/driver.ts";
 import { sourceOf, tunnelOf } from "../src/testing/ipip-bed.ts";
 import { noFragments } from "../src/testing/no-fragments.ts";
@@ -49,7 +50,7 @@ async function makeTunnel(pair: Pair, host: Host, parts: Parts): Promise<void> {
   const rtnetlink = new Rtnetlink(host.at.net, new SystemClock());
   const links = new LinkTable(rtnetlink);
   await links.start();
-  const deps = { rtnetlink, links };
+  const deps = { rtnetlink, links, taken: new TakenDevices(rtnetlink.clock) };
   const { carrier, sources } = parts(deps);
   const link = tunnelOf(host);
   const source = sourceOf(pair.other(host));

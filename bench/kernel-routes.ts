@@ -27,6 +27,7 @@ import { formatPrefix, type Prefix } from "../src/ip/prefix.ts";
 import { LinkTable } from "../src/kernel/link-table.ts";
 import { Rtnetlink } from "../src/kernel/rtnetlink.ts";
 import { encodeRequest, type Request } from "../src/kernel/rtnetlink-requests.ts";
+import { TakenDevices } from "../src/kernel/taken-devices.ts";
 import { beginMessage, ControlType, endMessage, Flag } from "../src/netlink/message.ts";
 import { plan } from "../src/reconcile/plan.ts";
 import { createNamespace, type TestNamespace } from "../src/testing/netns.ts";
@@ -193,7 +194,7 @@ async function byDriver({ routes }: Load): Promise<DriverResult> {
   const namespace = freshNamespace();
   const rtnetlink = new Rtnetlink(namespace.net, new SystemClock());
   const links = new LinkTable(rtnetlink);
-  const driver = new RouteDriver({ rtnetlink, links }, { owns: () => true });
+  const driver = new RouteDriver({ rtnetlink, links, taken: new TakenDevices(rtnetlink.clock) }, { owns: () => true });
   const turns = new Turns();
   try {
     await links.start();

@@ -14,6 +14,7 @@ import type { WorkloadAddresses } from "./addresses.ts";
 import { addressesOf, containerOf, type Endpoints, hostInterfaceOf, macOf, type NewEndpoint } from "./endpoints.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { Pair, Pod, PodNetworks } from "./pod-network.ts";
+import type { PairNames } from "./pod-routes.ts";
 import { addressesIn } from "./previous-result.ts";
 import { podResult } from "./result.ts";
 import type { CallContext, EndpointSink } from "./server.ts";
@@ -144,7 +145,7 @@ export class Attachments {
     const { addresses, networks, records, endpoints } = this.#deps;
     const steps = [
       recorded ? records.remove(workload, recorded).then(() => endpoints.removed(recorded.key)) : undefined,
-      hasLink ? networks.remove(pod, workload.ifName) : undefined,
+      hasLink ? networks.remove(pod, pairOf(workload)) : undefined,
       assigned.length > 0 ? addresses.release(workload, assigned) : undefined,
     ];
     for (const outcome of await Promise.allSettled(steps)) {
@@ -161,7 +162,7 @@ export class Attachments {
       log.info("the endpoint belongs to a newer sandbox and stays", { endpoint: known?.key.name });
     const isGone = outcome === "removed" && known !== undefined;
     const [removed, released, told] = await Promise.allSettled([
-      this.#removeInterface(invocation.netns, workload.ifName),
+      this.#removeInterface(invocation.netns, pairOf(workload)),
       addresses.releaseAll(workload),
       isGone ? endpoints.removed(known.key) : undefined,
     ]);
@@ -171,11 +172,11 @@ export class Attachments {
   }
 
   /** A namespace or interface that is gone is what DEL wants. */
-  async #removeInterface(netns: string, ifName: string): Promise<void> {
+  async #removeInterface(netns: string, pair: PairNames): Promise<void> {
     if (netns === "") return;
     const pod = this.#deps.networks.open(netns);
     try {
-      if (pod) await this.#deps.networks.remove(pod, ifName);
+      if (pod) await this.#deps.networks.remove(pod, pair);
     } finally {
       pod?.close();
     }
@@ -192,8 +193,7 @@ export class Attachments {
     const pod = this.#openPod(invocation.netns);
     try {
       const hosts = (known ? addressesOf(known) : []).map(({ address }) => address);
-      const pair = { ifName: workload.ifName, hostName: workload.hostInterface };
-      problems.push(...(await networks.differences(pod, pair, hosts)));
+      problems.push(...(await networks.differences(pod, pairOf(workload), hosts)));
     } finally {
       pod.close();
     }
@@ -234,6 +234,8 @@ function randomMac(random: Pick<Random, "uuid">): string {
   octets[0] = ((octets[0] ?? 0) & 0xfc) | 0x02;
   return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(":");
 }
+
+const pairOf = ({ ifName, hostInterface: hostName }: Workload): PairNames => ({ ifName, hostName });
 
 const checkFailed = (workload: Workload, problems: readonly string[]): CniError =>
   new CniError(

@@ -8,6 +8,7 @@ import { hostPrefix } from "../ip/prefix.ts";
 import { Rtnetlink } from "../kernel/rtnetlink.ts";
 import { addresses } from "../kernel/rtnetlink-dumps.ts";
 import type { Request } from "../kernel/rtnetlink-requests.ts";
+import type { TakenDevices } from "../kernel/taken-devices.ts";
 import type { IfIndex } from "../netlink/rtnetlink/link.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
@@ -49,9 +50,11 @@ export class PodNetworks {
   readonly #host: Rtnetlink;
   readonly #log: Log;
   readonly #turn: TurnBudget;
+  readonly #taken: TakenDevices;
 
   constructor(deps: {
     readonly namespaces: Namespaces;
+    readonly taken: TakenDevices;
     readonly clock: Clock;
     readonly log: Log;
     readonly turn: TurnBudget;
@@ -60,6 +63,7 @@ export class PodNetworks {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#turn = deps.turn;
+    this.#taken = deps.taken;
     this.#host = new Rtnetlink(deps.namespaces.own(), deps.clock);
   }
 
@@ -105,7 +109,7 @@ export class PodNetworks {
         throw new CniError(ErrorCode.failed, `interface ${pair.ifName} vanished from the pod while it was made`);
       return link.index;
     } catch (failure) {
-      await this.remove(pod, pair.ifName);
+      await this.remove(pod, pair);
       throw failure;
     }
   }
@@ -122,7 +126,8 @@ export class PodNetworks {
     if (failure.errno !== "EEXIST") throw failure;
     if (await this.#host.linkOffLoop(hostName)) {
       await mayReplace();
-      const [blocked] = await this.#host.executeOffLoop([{ type: "deleteLink", link: hostName }]);
+      const removal: Request = { type: "deleteLink", link: hostName };
+      const [blocked] = await this.#taken.taking(hostName, () => this.#host.executeOffLoop([removal]));
       if (blocked && blocked.errno !== "ENODEV") throw blocked;
       const [again] = await pod.kernel.executeOffLoop([request]);
       if (!again) return;
@@ -170,7 +175,8 @@ export class PodNetworks {
       await this.#wait(GATEWAY_WAIT_MS);
       if (found.length > 0) {
         const change = (up: boolean): Request => ({ type: "setLink", link: hostName, change: { up, mac: HOST_MAC } });
-        await this.#host.executeOffLoop([change(false), change(true)]);
+        const upAgain = [change(false), change(true)];
+        await this.#taken.taking(hostName, () => this.#host.executeOffLoop(upAgain));
       }
     }
     const message = `${hostName} has no address fe80::ecee:eeff:feee:eeee, which is the pod's IPv6 gateway`;
@@ -217,14 +223,15 @@ export class PodNetworks {
   }
 
   /** Removes the pair by the pod's end; an interface that is none of ours stays. Throws KernelError. */
-  async remove(pod: Pod, ifName: string): Promise<void> {
+  async remove(pod: Pod, { ifName, hostName }: PairNames): Promise<void> {
     const link = await pod.kernel.linkOffLoop(ifName);
     if (!link) return;
     if (link.kind !== "veth") {
       this.#log.warn("an interface of the pod is left alone: it is no veth", { interface: ifName, kind: link.kind });
       return;
     }
-    const [failure] = await pod.kernel.executeOffLoop([{ type: "deleteLink", link: link.index }]);
+    const removal: Request = { type: "deleteLink", link: link.index };
+    const [failure] = await this.#taken.taking(hostName, () => pod.kernel.executeOffLoop([removal]));
     if (failure && failure.errno !== "ENODEV") throw failure;
   }
 

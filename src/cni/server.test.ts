@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Ipam } from "../ipam/ipam.ts";
+import { TakenDevices } from "../kernel/taken-devices.ts";
 import type { NetNamespace } from "../port/namespaces.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryStore } from "../testing/memory-store.ts";
@@ -29,6 +30,7 @@ async function server(): Promise<{ server: CniServer; store: MemoryStore; log: S
     server: new CniServer({
       ...deps,
       ipam: new Ipam(deps),
+      taken: new TakenDevices(clock),
       namespaces: { own: () => ({}) as NetNamespace, open: () => undefined },
       nodeName: "n",
       podMtu: () => 1450,

@@ -5,6 +5,7 @@
  */
 import { type JsonObject, parseJson } from "../base/json.ts";
 import type { Ipam } from "../ipam/ipam.ts";
+import type { TakenDevices } from "../kernel/taken-devices.ts";
 import type { Clock, WallClock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Namespaces } from "../port/namespaces.ts";
@@ -38,6 +39,8 @@ export interface CniServerDeps {
   readonly store: Store;
   readonly ipam: Ipam;
   readonly namespaces: Namespaces;
+  /** Of the host: the agent hears there that a pod's device went by the plugin's hand. */
+  readonly taken: TakenDevices;
   readonly clock: Clock;
   readonly wallClock: WallClock;
   readonly log: Log;

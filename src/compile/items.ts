@@ -9,6 +9,7 @@ import {
   describeSysctl,
   describeTunnelSource,
 } from "./describe.ts";
+import { devicesOfRoute, devicesOfSysctl } from "./item-devices.ts";
 import {
   type AddressItem,
   addressKey,
@@ -71,4 +72,16 @@ export const describe: { readonly [K in ItemKind]: (item: Items[K]) => string } 
   fdb: describeFdb,
   tunnelSources: describeTunnelSource,
   routes: describeRoute,
+};
+
+/** Names of the devices without which the kernel's object is not: a link's own among them. */
+export const devicesOf: { readonly [K in ItemKind]: (item: Items[K]) => readonly string[] } = {
+  links: ({ name }) => [name],
+  addresses: ({ device }) => [device],
+  sysctls: devicesOfSysctl,
+  tables: () => [],
+  neighbours: ({ device }) => [device],
+  fdb: ({ device }) => [device],
+  tunnelSources: ({ device }) => [device],
+  routes: devicesOfRoute,
 };

@@ -19,6 +19,7 @@ import { IPIP_DEVICE } from "../compile/tunnels/ipip.ts";
 import type { Local } from "../compile/view.ts";
 import type { Prefix } from "../ip/prefix.ts";
 import type { LinkTable } from "../kernel/link-table.ts";
+import type { TakenDevices } from "../kernel/taken-devices.ts";
 import type { Clock, Millis } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
@@ -47,6 +48,8 @@ export interface AgentDeps {
   readonly drivers: Drivers;
   /** Of the same kernel. */
   readonly links: Pick<LinkTable, "byName" | "listen">;
+  /** Of the same kernel: what its drivers, and the plugin's side, take away. */
+  readonly taken: TakenDevices;
   readonly stateFile: StateFile;
   /** Take the store as it is, even when it does not continue what this node's disk knows. */
   readonly acceptStore: boolean;
@@ -111,6 +114,7 @@ export class Agent {
       log: deps.log,
       turn: deps.turn,
       metrics: deps.metrics,
+      taken: deps.taken,
       repaired: (repair) => this.#repaired(repair),
       settled: () => this.#settled(),
       compiled: (key, fragment) => deps.bgp?.compiled(key, fragment),

@@ -18,6 +18,7 @@ import type { Compiler } from "../compile/incremental.ts";
 import { type ItemKind, type Items, order } from "../compile/items.ts";
 import type { CompileKey } from "../compile/keys.ts";
 import type { View } from "../compile/view.ts";
+import type { TakenDevices } from "../kernel/taken-devices.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Metrics } from "../port/metrics.ts";
@@ -48,6 +49,8 @@ export interface DataplaneDeps {
   /** Names and wraps work, to measure turns. */
   readonly turn: <T>(name: string, work: () => T) => T;
   readonly repaired: (repair: Repair) => void;
+  /** Of the same kernel. */
+  readonly taken: TakenDevices;
   readonly metrics: Pick<Metrics, "count" | "observe">;
   /** A pass has ended and nothing is marked: what is compiled is applied, failures apart. */
   readonly settled: () => void;

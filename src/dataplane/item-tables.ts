@@ -3,7 +3,7 @@
  * each kind). Knows no passes: `Dataplane` says when.
  */
 import type { Fragment } from "../compile/fragment.ts";
-import { describe, type ItemKind, type Items, keyOf, order } from "../compile/items.ts";
+import { describe, devicesOf, type ItemKind, type Items, keyOf, order } from "../compile/items.ts";
 import { type CompileKey, isUrgent } from "../compile/keys.ts";
 import { routeKey } from "../compile/node-state.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
@@ -18,7 +18,7 @@ interface Kind {
   readonly reconciler: Reconciler<unknown>;
 }
 
-export type ItemTablesDeps = Omit<ReconcilerDeps<unknown>, "driver" | "desired" | "describe"> & {
+export type ItemTablesDeps = Omit<ReconcilerDeps<unknown>, "driver" | "desired" | "describe" | "devicesOf"> & {
   readonly drivers: Drivers;
 };
 
@@ -141,7 +141,9 @@ function makeKind(kind: ItemKind, { drivers, ...deps }: ItemTablesDeps): Kind {
   const desired: Desired<unknown> = { get: (key) => candidates.get(key), keys: () => candidates.keys() };
   const driver = drivers[kind] as Driver<unknown>;
   const words = describe[kind] as (item: unknown) => string;
-  return { candidates, reconciler: new Reconciler({ ...deps, driver, desired, describe: words }) };
+  const devices = devicesOf[kind] as (item: unknown) => readonly string[];
+  const reconciler = new Reconciler({ ...deps, driver, desired, describe: words, devicesOf: devices });
+  return { candidates, reconciler };
 }
 
 const failureText = (kind: ItemKind, { key, error }: Failure): string => `${kind} ${key}: ${error.message}`;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { TakenDevices } from "../kernel/taken-devices.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { MemoryDriver } from "../testing/memory-driver.ts";
 import { runs } from "../testing/runs.ts";
@@ -8,16 +9,22 @@ import { SilentLog } from "../testing/silent-log.ts";
 import { Reconciler } from "./reconciler.ts";
 import { describeRepair, type Repair } from "./repair.ts";
 
+/** Things from here on hang on the device `tunnel`. */
+const ON_TUNNEL = 100;
+
 function make() {
   const driver = new MemoryDriver<number>("things");
   const desired = new Map<string, number>();
   const clock = new FakeClock();
   const log = new SilentLog();
   const repairs: Repair[] = [];
+  const taken = new TakenDevices(clock);
   const reconciler = new Reconciler({
     driver,
     desired,
     describe: String,
+    devicesOf: (value) => (value >= ON_TUNNEL ? ["tunnel"] : []),
+    taken,
     clock,
     log,
     wake: () => undefined,
@@ -46,7 +53,7 @@ function make() {
     await reconciler.addsPass({ urgentOnly: true });
     await reconciler.removalsPass({ urgentOnly: true });
   };
-  return { wantUrgently, urgentPass, driver, desired, clock, log, repairs, reconciler, pass, want };
+  return { wantUrgently, urgentPass, driver, desired, clock, log, repairs, reconciler, pass, want, taken };
 }
 
 test("what was there before and is not wanted goes, what is wanted comes, what fits stays untouched", async () => {
@@ -111,6 +118,69 @@ test("what was yet to be made when everything is read again is no foreign hand's
   reconciler.resync("somebody was there");
   await pass();
   assert.deepEqual(repairs, [{ kind: "things", key: "new", found: "gone", now: "1" }]);
+});
+
+test("what goes with a device that we take away is put back, and is no foreign hand's", async () => {
+  const { driver, pass, want, repairs, taken, clock, log } = make();
+  want("a", ON_TUNNEL);
+  want("b", ON_TUNNEL + 1);
+  want("elsewhere", 1);
+  await pass();
+  await taken.taking("tunnel", async () => {
+    driver.hand("a", undefined);
+    driver.hand("elsewhere", undefined);
+  });
+  driver.hand("b", undefined);
+  // It waits for its device longer than the loss is known to be ours.
+  driver.errno = "ENODEV";
+  driver.refused.add("b");
+  await pass();
+  await clock.advance(5_000);
+  driver.refused.clear();
+  await pass();
+  assert.deepEqual(Object.fromEntries(driver.kernel), { a: ON_TUNNEL, b: ON_TUNNEL + 1, elsewhere: 1 });
+  assert.deepEqual(repairs, [{ kind: "things", key: "elsewhere", found: "gone", now: "1" }]);
+  const told = log.lines.flatMap(({ message, fields }) => (/taken away here/.test(message) ? [fields?.["key"]] : []));
+  assert.deepEqual(told, ["a", "b"]);
+  driver.hand("a", undefined);
+  await pass();
+  assert.deepEqual(repairs.slice(1), [{ kind: "things", key: "a", found: "gone", now: String(ON_TUNNEL) }]);
+});
+
+test("what others did to a device before we took it away, or put in the place of what hung on it, stays theirs", async () => {
+  const { driver, pass, want, repairs, taken } = make();
+  want("before", ON_TUNNEL);
+  want("in place", ON_TUNNEL + 1);
+  want("changed", ON_TUNNEL + 2);
+  await pass();
+  driver.hand("before", undefined);
+  await taken.taking("tunnel", async () => {
+    driver.hand("before", undefined);
+    driver.hand("in place", undefined, "8 of others");
+    driver.hand("changed", ON_TUNNEL + 7);
+  });
+  await pass();
+  assert.deepEqual(
+    repairs.map(({ key, found }) => `${key}: ${found}`),
+    ["before: gone", "in place: foreign", "changed: changed"],
+  );
+});
+
+test("what is missed when all is read again long after we took a device away is no foreign hand's, and only then", async () => {
+  const { driver, pass, want, repairs, reconciler, taken, clock } = make();
+  want("a", ON_TUNNEL);
+  want("b", ON_TUNNEL);
+  await pass();
+  await taken.taking("tunnel", async () => driver.silentHand("a", undefined));
+  await clock.advance(60_000);
+  driver.hand("b", undefined);
+  await pass();
+  assert.equal(driver.kernel.size, 2);
+  assert.deepEqual(repairs, [{ kind: "things", key: "b", found: "gone", now: String(ON_TUNNEL) }]);
+  driver.silentHand("a", undefined);
+  reconciler.resync("another reason");
+  await pass();
+  assert.deepEqual(repairs.slice(1), [{ kind: "things", key: "a", found: "gone", now: String(ON_TUNNEL) }]);
 });
 
 test("a key that fails is tried again after its back-off and holds up nothing else", async () => {

@@ -3,6 +3,7 @@
  * one dump and the notifications since) and which keys may differ. Marking is cheap and may happen at any time; passes
  * carry out what is marked. Failed keys stay marked and wait out a back-off; nothing else waits for them.
  */
+import type { TakenDevices } from "../kernel/taken-devices.ts";
 import type { Clock } from "../port/clock.ts";
 import type { Log } from "../port/log.ts";
 import type { Driver, Failure } from "../reconcile/driver.ts";
@@ -18,6 +19,10 @@ export interface ReconcilerDeps<V> {
   readonly desired: Desired<V>;
   /** One line for people. */
   readonly describe: (value: V) => string;
+  /** Names of the devices that an object hangs on. */
+  readonly devicesOf: (value: V) => readonly string[];
+  /** What hung on these is gone by our own hand. */
+  readonly taken: Pick<TakenDevices, "has" | "names">;
   readonly clock: Clock;
   readonly log: Log;
   /** Something is marked: the owner shall run a pass. */
@@ -52,14 +57,16 @@ export class Reconciler<V> {
   /** Those of the dirty keys that somebody waits for. */
   readonly #urgent = new Set<string>();
   /**
-   * Keys that a notification marked, not a change of what is desired: a difference there is somebody's doing. With what others
-   * have put in the place of ours, in words, where that was told.
+   * Keys that a notification marked, not a change of what is desired: a difference there is somebody's doing, unless it went with
+   * a device that we took away. With what others have put in the place of ours, in words, where that was told.
    */
   readonly #observed = new Map<string, string | undefined>();
   /** Failed keys wait here for their time, out of `#dirty`, so that `isDirty` means work that can be done now. */
   readonly #retries: Retries;
   #actual = new Map<string, V>();
   #resync: string | undefined = "start";
+  /** Devices that we had just taken away whenever that was asked for: by the time of the reading it may be long ago. */
+  readonly #takenSince = new Set<string>();
 
   constructor(deps: ReconcilerDeps<V>) {
     this.#deps = deps;
@@ -70,10 +77,12 @@ export class Reconciler<V> {
   start(): void {
     this.#deps.driver.watch({
       observed: (key, actual, inPlace) => {
+        const was = this.#actual.get(key) ?? this.#deps.desired.get(key);
         if (actual === undefined) this.#actual.delete(key);
         else this.#actual.set(key, actual);
         this.#retries.forget(key);
-        this.#observed.set(key, inPlace);
+        const isGone = actual === undefined && inPlace === undefined;
+        if (!(isGone && was !== undefined && this.#wentWithDevice(key, was))) this.#observed.set(key, inPlace);
         this.#mark(key);
       },
       retry: (key) => {
@@ -86,6 +95,7 @@ export class Reconciler<V> {
   /** Everything is read again in the next pass. */
   resync(reason: string): void {
     this.#resync = reason;
+    for (const device of this.#deps.taken.names()) this.#takenSince.add(device);
     this.#deps.wake();
   }
 
@@ -136,17 +146,29 @@ export class Reconciler<V> {
     if (this.#resync === undefined) return false;
     const isFirst = this.#resync === "start";
     this.#resync = undefined;
+    const taken = new Set(this.#takenSince);
+    this.#takenSince.clear();
     const { driver, desired, clock, turn, progress } = this.#deps;
     this.#actual = new Map(await turn(`read ${driver.name}`, () => driver.readOwned()));
     progress();
     let seen = 0;
     for (const op of plan(desired, this.#actual, driver.equal.bind(driver))) {
       if (op) {
-        if (!isFirst && !this.#isPending(op.key)) this.#observed.set(op.key, this.#observed.get(op.key));
+        const isOurs = () => op.op === "add" && this.#wentWithDevice(op.key, op.value, taken);
+        if (!isFirst && !this.#isPending(op.key) && !isOurs()) this.#observed.set(op.key, this.#observed.get(op.key));
         this.#dirty.add(op.key);
       }
       if (++seen % BATCH === 0) await clock.yield();
     }
+    return true;
+  }
+
+  /** Whether something that is gone hung on a device that we took away ourselves; `also`: of such devices those of earlier. */
+  #wentWithDevice(key: string, was: V, also?: ReadonlySet<string>): boolean {
+    const { devicesOf, taken, log, driver } = this.#deps;
+    const device = devicesOf(was).find((name) => taken.has(name) || also?.has(name));
+    if (device === undefined) return false;
+    log.debug("a kernel object went with a device that was taken away here", { driver: driver.name, key, device });
     return true;
   }
 

@@ -6,6 +6,7 @@ import { SystemClock } from "../adapter/clock.ts";
 import type { IpipLink, LinkItem, VxlanLink } from "../compile/node-state.ts";
 import { LinkTable } from "../kernel/link-table.ts";
 import { Rtnetlink } from "../kernel/rtnetlink.ts";
+import { TakenDevices } from "../kernel/taken-devices.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import { agentHost, cluster, local, put } from "../testing/agent-host.ts";
 import { MemoryDriver } from "../testing/memory-driver.ts";
@@ -48,7 +49,7 @@ async function node() {
     const rtnetlink = new Rtnetlink(kernel, new SystemClock());
     const links = new LinkTable(rtnetlink);
     await links.start();
-    const deps = { rtnetlink, links };
+    const deps = { rtnetlink, links, taken: new TakenDevices(rtnetlink.clock) };
     const ipip: Driver<IpipLink> = new IpipLinkDriver(deps, new KernelIpip(deps, "tunl0"));
     const vxlan = new MemoryDriver<VxlanLink>("vxlan");
     const driver: Driver<LinkItem> = watched(new LinkDriver({ vxlan, ipip }));

@@ -11,6 +11,7 @@ import type {
 import type { Local } from "../compile/view.ts";
 import { Agent, type AgentDeps } from "../dataplane/agent.ts";
 import { parseInterfaceAddress } from "../ip/prefix.ts";
+import { TakenDevices } from "../kernel/taken-devices.ts";
 import type { NftTable } from "../netlink/nftables/tree.ts";
 import type { Stored } from "../port/store.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -56,6 +57,7 @@ export function agentHost(store: MemoryStore, clock = new FakeClock()) {
       log,
       drivers,
       links: { byName: () => undefined, listen: () => () => undefined },
+      taken: new TakenDevices(clock),
       stateFile,
       acceptStore: false,
       turn: (_name, work) => work(),

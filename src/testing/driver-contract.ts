@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import { Reconciler } from "../dataplane/reconciler.ts";
+import { TakenDevices } from "../kernel/taken-devices.ts";
 import { KernelError } from "../port/netlink.ts";
 import type { Driver } from "../reconcile/driver.ts";
 import { plan } from "../reconcile/plan.ts";
@@ -69,6 +70,8 @@ class Keeper<V> {
       driver,
       desired: this.desired,
       describe: world.lineOf,
+      devicesOf: () => [],
+      taken: new TakenDevices(this.#clock),
       clock: this.#clock,
       log: new SilentLog(),
       wake: () => undefined,

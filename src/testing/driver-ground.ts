@@ -6,6 +6,7 @@ import { parseInterfaceAddress, parsePrefix } from "../ip/prefix.ts";
 import { LinkTable } from "../kernel/link-table.ts";
 import { type Outcomes, Rtnetlink } from "../kernel/rtnetlink.ts";
 import type { Request } from "../kernel/rtnetlink-requests.ts";
+import { TakenDevices } from "../kernel/taken-devices.ts";
 import type { Route } from "../netlink/rtnetlink/route.ts";
 import type { Bpf } from "../port/bpf.ts";
 import type { Netlink } from "../port/netlink.ts";
@@ -161,7 +162,7 @@ export class Ground {
     const rtnetlink = new Rtnetlink(this.kernel.netlink, new SystemClock());
     const links = new LinkTable(rtnetlink);
     await links.start();
-    const driver = make({ rtnetlink, links });
+    const driver = make({ rtnetlink, links, taken: new TakenDevices(new SystemClock()) });
     this.#closers.push(() => {
       driver.close();
       links.close();

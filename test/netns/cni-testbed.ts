@@ -21,6 +21,7 @@ import { CniServer, type Readiness } from "../../src/cni/server.ts";
 import { hostPrefix } from "../../src/ip/prefix.ts";
 import { Ipam } from "../../src/ipam/ipam.ts";
 import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
+import { TakenDevices } from "../../src/kernel/taken-devices.ts";
 import type { Stored } from "../../src/port/store.ts";
 import { MemoryStore } from "../../src/testing/memory-store.ts";
 import { createNamespace, type TestNamespace } from "../../src/testing/netns.ts";
@@ -67,6 +68,7 @@ export class CniTestbed {
   readonly server: CniServer;
   readonly ipam: Ipam;
   readonly kernel: Rtnetlink;
+  readonly taken: TakenDevices;
   readiness: Readiness = { ok: true };
   /** What the agent does when it is told of an endpoint; throws to fail it. */
   onChanged: ((endpoint: Stored) => void | Promise<void>) | undefined;
@@ -80,11 +82,13 @@ export class CniTestbed {
     const clock = new SystemClock();
     const wallClock = new SystemWallClock();
     this.kernel = new Rtnetlink(host.net, clock);
+    this.taken = new TakenDevices(clock);
     this.ipam = new Ipam({ store: this.store, wallClock, log: this.log });
     this.server = new CniServer({
       store: this.store,
       ipam: this.ipam,
       namespaces: { own: () => host.net, open: (file) => linux.open(file) },
+      taken: this.taken,
       clock,
       wallClock,
       log: this.log,

@@ -9,6 +9,7 @@ import { SystemClock } from "../../src/adapter/clock.ts";
 import type { DriverDeps } from "../../src/dataplane/drivers/deps.ts";
 import { LinkTable } from "../../src/kernel/link-table.ts";
 import { Rtnetlink } from "../../src/kernel/rtnetlink.ts";
+import { TakenDevices } from "../../src/kernel/taken-devices.ts";
 import { type BedNode, IpipBed } from "../../src/testing/ipip-bed.ts";
 import type { TestNamespace } from "../../src/testing/netns.ts";
 import { eventually } from "../scenario/eventually.ts";
@@ -34,7 +35,7 @@ export async function depsAt(t: TestContext, { host }: BedNode): Promise<DriverD
     links.close();
     rtnetlink.close();
   });
-  return { rtnetlink, links };
+  return { rtnetlink, links, taken: new TakenDevices(rtnetlink.clock) };
 }
 
 export function bedFor(t: TestContext): IpipBed {

@@ -142,6 +142,7 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
     log,
     drivers: allDeaf(kernel.drivers),
     links: kernel.links,
+    taken: kernel.taken,
     stateFile: new MemoryStateFile(),
     acceptStore: false,
     turn: (_name, work) => work(),

@@ -1,6 +1,7 @@
 /** What every driver is given, and the small words they share. */
 import type { LinkChanged, LinkTable } from "../../kernel/link-table.ts";
 import type { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import type { TakenDevices } from "../../kernel/taken-devices.ts";
 import { KernelError } from "../../port/netlink.ts";
 import type { Op } from "../../reconcile/plan.ts";
 
@@ -8,6 +9,8 @@ import type { Op } from "../../reconcile/plan.ts";
 export interface DriverDeps {
   readonly rtnetlink: Rtnetlink;
   readonly links: LinkTable;
+  /** Who takes a device away says so there. */
+  readonly taken: TakenDevices;
 }
 
 const ENODEV = 19;
@@ -20,6 +23,10 @@ export const missingDevice = (name: string): KernelError =>
 /** A device that an operation needs is set down. */
 export const deviceDown = (name: string): KernelError =>
   new KernelError({ call: "use", errno: "ENETDOWN", number: ENETDOWN, subject: `device ${name}` });
+
+/** Does what takes a device away; one that is not there takes nothing along. */
+export const takingAway = <T>({ links, taken }: DriverDeps, name: string, work: () => Promise<T>): Promise<T> =>
+  links.byName(name) ? taken.taking(name, work) : work();
 
 /** The errors of removals that say: it is gone already. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ESRCH", "ENODEV", "EADDRNOTAVAIL", "ENXIO"]);

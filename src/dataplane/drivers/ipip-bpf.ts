@@ -21,7 +21,7 @@ import type { BpfFilter } from "../../netlink/rtnetlink/traffic-control.ts";
 import type { Bpf, BpfMap, BpfObject } from "../../port/bpf.ts";
 import { KernelError } from "../../port/netlink.ts";
 import type { OuterFragments } from "../../port/outer-fragments.ts";
-import { type DriverDeps, isGone, missingDevice } from "./deps.ts";
+import { type DriverDeps, isGone, missingDevice, takingAway } from "./deps.ts";
 import type { IpipCarrier } from "./ipip-carrier.ts";
 import { carriesFilters, filterFor, isMarked, type Mark, readMarks } from "./ipip-marks.ts";
 import { pathMtuMap } from "./ipip-path-mtus.ts";
@@ -129,12 +129,15 @@ export class BpfIpip implements IpipCarrier {
       { type: "deleteLink", link: this.#peer },
       { type: "createVeth", link: { name: this.#name, mac, mtu }, peer: { name: this.#peer, mtu } },
     ];
-    return this.#execute(
-      ...(isThere ? [] : anew),
-      { type: "setLink", link: this.#peer, change: { mtu, up: true } },
-      // Whoever sets an address, even the same, takes the device's neighbours away.
-      { type: "setLink", link: this.#name, change: { mtu, up: true, ...(tunnel?.mac === mac ? {} : { mac }) } },
-    );
+    // Whoever sets an address, even the same, takes the device's neighbours away.
+    const hasMac = tunnel?.mac === mac;
+    const execute = () =>
+      this.#execute(
+        ...(isThere ? [] : anew),
+        { type: "setLink", link: this.#peer, change: { mtu, up: true } },
+        { type: "setLink", link: this.#name, change: { mtu, up: true, ...(hasMac ? {} : { mac }) } },
+      );
+    return isThere && hasMac ? execute() : takingAway(this.#deps, this.#name, execute);
   }
 
   async #makeFilters(local: Ipv4, parent: Link, sources: BpfMap, held: BpfObject[]): Promise<KernelError | undefined> {
@@ -177,10 +180,12 @@ export class BpfIpip implements IpipCarrier {
   async remove(): Promise<KernelError | undefined> {
     this.#fragments.leave();
     const marks = await this.#marks();
-    return this.#execute(
-      ...marks.map(({ filter }): Request => ({ type: "deleteFilter", filter })),
-      { type: "deleteLink", link: this.#name },
-      { type: "deleteLink", link: this.#peer },
+    return takingAway(this.#deps, this.#name, () =>
+      this.#execute(
+        ...marks.map(({ filter }): Request => ({ type: "deleteFilter", filter })),
+        { type: "deleteLink", link: this.#name },
+        { type: "deleteLink", link: this.#peer },
+      ),
     );
   }
 

@@ -6,6 +6,7 @@ import type { IpipLink } from "../../compile/node-state.ts";
 import { parseAddress } from "../../ip/address.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import { TakenDevices } from "../../kernel/taken-devices.ts";
 import type { Bpf } from "../../port/bpf.ts";
 import type { TunnelServer } from "../../port/tunnel-server.ts";
 import { MemoryBpf } from "../../testing/memory-bpf.ts";
@@ -28,7 +29,7 @@ async function withDriver<T>(
   rtnetlink.execute([{ type: "createVeth", link: { name: "eth0" }, peer: { name: "eth0p" } }]);
   const links = new LinkTable(rtnetlink);
   await links.start();
-  const deps = { rtnetlink, links };
+  const deps = { rtnetlink, links, taken: new TakenDevices(rtnetlink.clock) };
   const driver = new IpipLinkDriver(deps, new BpfIpip(deps, { bpf: bpf(kernel), fragments: noFragments }, "tunl0"));
   try {
     return await work(driver, kernel);

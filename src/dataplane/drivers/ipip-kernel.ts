@@ -8,7 +8,7 @@ import type { IpipLink } from "../../compile/node-state.ts";
 import { ipv4Of } from "../../ip/address.ts";
 import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import type { KernelError } from "../../port/netlink.ts";
-import { type DriverDeps, isGone } from "./deps.ts";
+import { type DriverDeps, isGone, takingAway } from "./deps.ts";
 import type { IpipCarrier } from "./ipip-carrier.ts";
 
 export class KernelIpip implements IpipCarrier {
@@ -36,17 +36,19 @@ export class KernelIpip implements IpipCarrier {
   make({ name, mtu }: IpipLink): Promise<KernelError | undefined> {
     const existing = this.#deps.links.byName(name);
     if (existing?.kind === "ipip") return this.#execute({ type: "setLink", link: name, change: { mtu, up: true } });
-    return this.#execute(...(existing ? [{ type: "deleteLink", link: name } as const] : []), {
-      type: "createIpip",
-      link: { name, mtu, up: true },
-    });
+    const removal: readonly Request[] = existing ? [{ type: "deleteLink", link: name }] : [];
+    return this.#takingAway(...removal, { type: "createIpip", link: { name, mtu, up: true } });
   }
 
   remove(): Promise<KernelError | undefined> {
     const existing = this.#deps.links.byName(this.#name);
     if (!existing) return Promise.resolve(undefined);
-    if (existing.kind !== "ipip") return this.#execute({ type: "deleteLink", link: this.#name });
-    return this.#execute({ type: "setLink", link: this.#name, change: { up: false } });
+    if (existing.kind !== "ipip") return this.#takingAway({ type: "deleteLink", link: this.#name });
+    return this.#takingAway({ type: "setLink", link: this.#name, change: { up: false } });
+  }
+
+  #takingAway(...requests: readonly Request[]): Promise<KernelError | undefined> {
+    return takingAway(this.#deps, this.#name, () => this.#execute(...requests));
   }
 
   async #execute(...requests: readonly Request[]): Promise<KernelError | undefined> {

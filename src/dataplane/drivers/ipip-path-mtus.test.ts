@@ -5,6 +5,7 @@ import type { IpipLink } from "../../compile/node-state.ts";
 import { addressOctets, parseAddress } from "../../ip/address.ts";
 import { LinkTable } from "../../kernel/link-table.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
+import { TakenDevices } from "../../kernel/taken-devices.ts";
 import type { Metrics } from "../../port/metrics.ts";
 import { FakeClock } from "../../testing/fake-clock.ts";
 import { MemoryKernel } from "../../testing/memory-kernel/memory-kernel.ts";
@@ -27,7 +28,7 @@ test("a path MTU is told of once and forgotten ten minutes after it was learned,
   rtnetlink.execute([{ type: "createVeth", link: { name: "eth0" }, peer: { name: "eth0p" } }]);
   const links = new LinkTable(rtnetlink);
   await links.start();
-  const deps = { rtnetlink, links, bpf: kernel.bpf };
+  const deps = { rtnetlink, links, taken: new TakenDevices(rtnetlink.clock), bpf: kernel.bpf };
   const driver = new IpipLinkDriver(deps, new BpfIpip(deps, { bpf: kernel.bpf, fragments: noFragments }, "tunl0"));
   let narrow = 0;
   const set: Metrics["set"] = (...[, value]) => {

@@ -12,7 +12,7 @@ import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import type { Log } from "../../port/log.ts";
 import { KernelError } from "../../port/netlink.ts";
 import type { TunnelServer, TunnelState } from "../../port/tunnel-server.ts";
-import { type DriverDeps, isGone, missingDevice } from "./deps.ts";
+import { type DriverDeps, isGone, missingDevice, takingAway } from "./deps.ts";
 import type { IpipCarrier } from "./ipip-carrier.ts";
 import { readMarks } from "./ipip-marks.ts";
 
@@ -87,7 +87,8 @@ export class TunIpip implements IpipCarrier {
     }
     try {
       const state = await this.#process();
-      if (!this.#isFit(state) || links.byName(name)?.kind !== KIND) {
+      const isNew = !this.#isFit(state) || links.byName(name)?.kind !== KIND;
+      if (isNew) {
         if (!state && this.#hadProcess)
           log.warn("the process of an IP-in-IP device has ended; another is started", { name });
         const known = state?.sources ?? new Set();
@@ -99,8 +100,10 @@ export class TunIpip implements IpipCarrier {
       links.drain();
       const mac = tunnelMac(local);
       // Whoever sets an address, even the same, takes the device's neighbours away.
-      const change = { mtu, up: true, ...(links.byName(name)?.mac === mac ? {} : { mac }) };
-      return await this.#execute({ type: "setLink", link: name, change });
+      const hasMac = links.byName(name)?.mac === mac;
+      const change = { mtu, up: true, ...(hasMac ? {} : { mac }) };
+      const execute = () => this.#execute({ type: "setLink", link: name, change });
+      return await (isNew || hasMac ? execute() : takingAway(this.#deps, name, execute));
     } catch (failure) {
       if (!(failure instanceof KernelError)) throw failure;
       return asTunnelError(failure, name, DEVICE_CALLS.has(failure.detail.call) ? REMEDY : undefined);
@@ -117,8 +120,12 @@ export class TunIpip implements IpipCarrier {
     return undefined;
   }
 
+  remove(): Promise<KernelError | undefined> {
+    return takingAway(this.#deps, this.#options.name, () => this.#remove());
+  }
+
   /** Filters are there where BPF once carried. */
-  async remove(): Promise<KernelError | undefined> {
+  async #remove(): Promise<KernelError | undefined> {
     const { rtnetlink, links } = this.#deps;
     const { name, server } = this.#options;
     await server.stop();

@@ -58,13 +58,3 @@ function isSameHop(desired: NextHop, actual: NextHop | undefined): boolean {
     (desired.weight ?? 1) === (actual.weight ?? 1)
   );
 }
-
-/** Names of the devices that a route leaves by. */
-export function devicesOfRoute({ nextHops }: RouteItem): readonly string[] {
-  const [first] = nextHops;
-  if (!first) return none;
-  if (nextHops.length === 1) return first.device === undefined ? none : [first.device];
-  return [...new Set(nextHops.flatMap(({ device }) => (device === undefined ? [] : [device])))];
-}
-
-const none: readonly string[] = [];

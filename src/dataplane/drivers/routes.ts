@@ -6,6 +6,7 @@
  * know them from `ip route`. Which of the two a route uses is no difference: it is rewritten only when something else is.
  */
 import { describeRoute } from "../../compile/describe.ts";
+import { devicesOfRoute } from "../../compile/item-devices.ts";
 import { type RouteItem, routeKey } from "../../compile/node-state.ts";
 import type { LinkChanged } from "../../kernel/link-table.ts";
 import { NexthopObjects } from "../../kernel/nexthop-objects.ts";
@@ -20,7 +21,7 @@ import type { Op } from "../../reconcile/plan.ts";
 import { type DriverDeps, nameLost } from "./deps.ts";
 import { KeyPrints } from "./key-prints.ts";
 import { type Collection, Observer } from "./observer.ts";
-import { devicesOfRoute, isSameRoute, itemOfRoute } from "./route-items.ts";
+import { isSameRoute, itemOfRoute } from "./route-items.ts";
 import { RouteWriter } from "./route-writer.ts";
 import { Serial } from "./serial.ts";
 

@@ -5,6 +5,7 @@
  * A device that comes anew has the kernel's defaults, and one that rises may have been set by others meanwhile: its settings
  * are read then, and whatever the kernel reports of them by itself (forwarding, rp_filter, proxy ARP and NDP) at once.
  */
+import { devicesOfSysctl } from "../../compile/item-devices.ts";
 import type { SysctlItem } from "../../compile/node-state.ts";
 import type { LinkChanged } from "../../kernel/link-table.ts";
 import type { Subscription } from "../../kernel/rtnetlink-subscription.ts";
@@ -29,7 +30,7 @@ export class SysctlDriver implements Driver<SysctlItem> {
   readonly #deps: DriverDeps;
   readonly #namespace: SysctlDriverOptions["namespace"];
   readonly #serial = new Serial();
-  readonly #observer = new Observer<SysctlItem>(({ path }) => devicesOf(path));
+  readonly #observer = new Observer<SysctlItem>(devicesOfSysctl);
   /** What was written, by path, and by device as far as a path names one. */
   readonly #written = new Map<string, string>();
   readonly #pathsByDevice = new Map<string, Set<string>>();
@@ -92,7 +93,7 @@ export class SysctlDriver implements Driver<SysctlItem> {
       this.#namespace.writeSysctl(op.key, op.value.value);
     } catch (failure) {
       if (!(failure instanceof KernelError)) throw failure;
-      const [device] = devicesOf(op.key);
+      const [device] = devicesOfSysctl({ path: op.key });
       if (device === undefined) return { key: op.key, error: failure };
       const isThere = this.#deps.links.byName(device) !== undefined;
       return this.#observer.waitFor(device, { key: op.key, error: isThere ? failure : missingDevice(device) });
@@ -103,7 +104,7 @@ export class SysctlDriver implements Driver<SysctlItem> {
 
   #remember(path: string, value: string): void {
     this.#written.set(path, value);
-    for (const device of devicesOf(path)) {
+    for (const device of devicesOfSysctl({ path })) {
       const paths = this.#pathsByDevice.get(device);
       if (paths) paths.add(path);
       else this.#pathsByDevice.set(device, new Set([path]));
@@ -112,7 +113,7 @@ export class SysctlDriver implements Driver<SysctlItem> {
 
   #forget(path: string): void {
     this.#written.delete(path);
-    for (const device of devicesOf(path)) {
+    for (const device of devicesOfSysctl({ path })) {
       const paths = this.#pathsByDevice.get(device);
       if (paths?.delete(path) === true && paths.size === 0) this.#pathsByDevice.delete(device);
     }
@@ -161,12 +162,6 @@ export class SysctlDriver implements Driver<SysctlItem> {
     this.#subscription?.close();
     this.#stopListening();
   }
-}
-
-/** The device that a setting belongs to, if any. */
-function devicesOf(path: string): readonly string[] {
-  const device = /^net\/ipv[46]\/(?:conf|neigh)\/([^/]+)\//.exec(path)?.[1];
-  return device === undefined || device === "all" || device === "default" ? [] : [device];
 }
 
 /** What the kernel's report says, as paths and values. */

@@ -11,7 +11,7 @@ import type { Request } from "../../kernel/rtnetlink-requests.ts";
 import type { Link } from "../../netlink/rtnetlink/link.ts";
 import type { Driver, DriverSink, Failure } from "../../reconcile/driver.ts";
 import type { Op } from "../../reconcile/plan.ts";
-import { type DriverDeps, isGone, itemOf, missingDevice, nameLost } from "./deps.ts";
+import { type DriverDeps, isGone, itemOf, missingDevice, nameLost, takingAway } from "./deps.ts";
 import { Observer } from "./observer.ts";
 import { Serial } from "./serial.ts";
 
@@ -77,7 +77,8 @@ export class VxlanLinkDriver implements Driver<VxlanLink> {
       const { parent } = itemOf(op);
       return this.#observer.waitFor(parent, { key: op.key, error: missingDevice(parent) });
     }
-    const outcomes = await rtnetlink.executeOffLoop(requests);
+    const execute = () => rtnetlink.executeOffLoop(requests);
+    const outcomes = await (requests.some(isRemoval) ? takingAway(this.#deps, op.key, execute) : execute());
     // Of a device that is made anew the removal may find nothing.
     const error = outcomes.find((outcome, index) => outcome && !(isRemoval(requests[index]) && isGone(outcome)));
     return error && { key: op.key, error };

@@ -30,6 +30,7 @@ import { ForeignChainWatch } from "../../kernel/nftables/foreign-chain-watch.ts"
 import { NftTableDriver } from "../../kernel/nftables/table-driver.ts";
 import { Rtnetlink } from "../../kernel/rtnetlink.ts";
 import { tablesOfNeighbours } from "../../kernel/rtnetlink-dumps.ts";
+import { TakenDevices } from "../../kernel/taken-devices.ts";
 import type { Bpf } from "../../port/bpf.ts";
 import type { Clock } from "../../port/clock.ts";
 import type { Log } from "../../port/log.ts";
@@ -60,6 +61,8 @@ export interface KernelDeps {
 export interface Kernel {
   readonly rtnetlink: Rtnetlink;
   readonly links: LinkTable;
+  /** For whoever takes devices away beside the drivers. */
+  readonly taken: TakenDevices;
   readonly drivers: Drivers;
   readonly ipip: IpipChoice;
   /** What was learned of paths that IP-in-IP takes, in words. */
@@ -78,7 +81,7 @@ export async function openKernel(deps: KernelDeps): Promise<Kernel> {
   const rtnetlink = new Rtnetlink(namespace, clock);
   const links = new LinkTable(rtnetlink);
   await links.start();
-  const kernel = { rtnetlink, links };
+  const kernel = { rtnetlink, links, taken: new TakenDevices(clock) };
   const tunnels = [VXLAN_DEVICE, IPIP_DEVICE];
   const isVxlan = (name: string): boolean => name === VXLAN_DEVICE;
   const isTunnel = (name: string): boolean => tunnels.includes(name);
