@@ -9,7 +9,7 @@
  *
  * What the path to the node cannot carry is answered where it has DF (`ipip-path-mtu.ts`, `ipip-too-long.ts`).
  */
-import type { Ipv4 } from "../ip/address.ts";
+import { type Ipv4, ipv4Of } from "../ip/address.ts";
 import { Assembler } from "./assembler.ts";
 import { putChecksum } from "./checksum.ts";
 import {
@@ -37,6 +37,8 @@ import { loadFrame } from "./load-frame.ts";
 export interface EncapsulationParameters {
   /** Source of the outer header. */
   readonly local: Ipv4;
+  /** 0 … 32: nodes that share so many bits of `local` are on the NIC's link. */
+  readonly subnetLength: number;
   /** The NIC that outer packets leave by. */
   readonly parent: number;
   /** The tunnel's device: answers come in there. */
@@ -47,10 +49,15 @@ export interface EncapsulationParameters {
 
 /** The outer header on the stack, below the frame. */
 const OUTER = -64;
+/** struct bpf_redir_neigh (linux/bpf.h), below what `ipip-path-mtu.ts` has there: the family and 16 octets of an address. */
+const NEXT_HOP = -128;
+const NEXT_HOP_OCTETS = 20;
+const AF_INET = 2;
 const LONGEST = 0xffff;
 
 /** For the ingress of the tunnel device's other end. Whatever is no IPv4, or has no node to go to, is dropped. */
-export function encapsulation({ local, parent, tunnel, pathMtus }: EncapsulationParameters): Uint8Array {
+export function encapsulation(parameters: EncapsulationParameters): Uint8Array {
+  const { local, tunnel, pathMtus } = parameters;
   const program = new Assembler()
     .alu("move", "r6", "r1")
     .load(4, "r2", "r6", ContextAt.protocol)
@@ -85,11 +92,34 @@ export function encapsulation({ local, parent, tunnel, pathMtus }: Encapsulation
     )
     .jumpIfResult("notEqual", "drop")
     .call("storeBytes", "r6", ETHERNET_OCTETS, { stack: OUTER }, IPV4_OCTETS, 0)
-    .jumpIfResult("notEqual", "drop")
-    .call("redirectToNeighbour", parent, 0, 0, 0)
-    .exit();
+    .jumpIfResult("notEqual", "drop");
+  sendByNic(program, parameters);
   answerTooLong(program, local, tunnel);
   return program.label("drop").exit(Verdict.drop).assemble();
+}
+
+/**
+ * To the node itself where it is on the NIC's link, which spares the packet a route lookup, a third of what the tunnel costs
+ * a small one; else to the gateway that the kernel finds.
+ */
+function sendByNic(program: Assembler, { local, subnetLength, parent }: EncapsulationParameters): void {
+  const mask = loaded32(ipv4Of(-(2 ** (32 - subnetLength))));
+  program
+    .load(4, "r2", "r10", FRAME + 2)
+    .alu32("move", "r3", "r2")
+    .alu32("xor", "r3", loaded32(local))
+    .alu32("and", "r3", mask)
+    .jumpIf("r3", "notEqual", 0, "gateway")
+    .store(4, "r10", NEXT_HOP, AF_INET)
+    .store(4, "r10", NEXT_HOP + 4, "r2");
+  // The rest of an address of 16 octets.
+  for (let at = 8; at < NEXT_HOP_OCTETS; at += 4) program.store(4, "r10", NEXT_HOP + at, 0);
+  program
+    .call("redirectToNeighbour", parent, { stack: NEXT_HOP }, NEXT_HOP_OCTETS, 0)
+    .exit()
+    .label("gateway")
+    .call("redirectToNeighbour", parent, 0, 0, 0)
+    .exit();
 }
 
 function versionAndTos(program: Assembler): void {

@@ -39,6 +39,8 @@ export interface IpipLink {
   readonly mtu: number;
   /** Source of the outer header: an IPv4 address of the parent. */
   readonly local: IpAddress;
+  /** 0 … 32: nodes that share so many bits of it are on the parent's link. Left out in what is found and does not tell. */
+  readonly subnetLength?: number;
   /** Name of the parent device. */
   readonly parent: string;
   /** As a VXLAN device's. */

@@ -110,6 +110,7 @@ export const tunnelOf = ({ address }: Pick<BedNode, "address">): IpipLink => ({
   name: "tunl0",
   mtu: 1480,
   local: parseAddress(address),
+  subnetLength: 24,
   parent: "ens5",
 });
 

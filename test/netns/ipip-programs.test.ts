@@ -48,7 +48,7 @@ function sender(t: TestContext, pathMtu?: number): (packet: Buffer, segment?: nu
   if (pathMtu !== undefined) pathMtus.set(addressOctets(RECEIVER), inHostOrder(pathMtu));
   const program = bpf.loadProgram(
     "ocicat_encap",
-    encapsulation({ local: SENDER, parent: 1, tunnel: 1, pathMtus: pathMtus.fd }),
+    encapsulation({ local: SENDER, subnetLength: 24, parent: 1, tunnel: 1, pathMtus: pathMtus.fd }),
   );
   t.after(() => {
     program.close();
@@ -356,7 +356,7 @@ test("a map is found again by the program that uses it, and holds what it held",
 test("a program is loaded though signals end the verifier's work again and again", { skip }, async (t) => {
   const pathMtus = bpf.createMap(PATH_MTUS);
   t.after(() => pathMtus.close());
-  const instructions = encapsulation({ local: SENDER, parent: 1, tunnel: 1, pathMtus: pathMtus.fd });
+  const instructions = encapsulation({ local: SENDER, subnetLength: 24, parent: 1, tunnel: 1, pathMtus: pathMtus.fd });
   const taken = (): void => undefined;
   process.on("SIGWINCH", taken);
   t.after(() => process.off("SIGWINCH", taken));

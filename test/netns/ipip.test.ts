@@ -112,6 +112,30 @@ test("programs are exchanged, and the tunnel's MTU changed, with a packet every 
   assert.match(traffic.stdout, /500 received, 0% packet loss/);
 });
 
+test("nodes of the NIC's subnet are sent to as they are, others by the gateway; another subnet, another program", {
+  skip,
+}, async (t) => {
+  const bed = bedFor(t);
+  await agents(t, bed, "bpf");
+  const { links } = await driversAt(t, bed.one);
+  const own = tunnelOf(bed.one);
+  const wider = { ...own, subnetLength: 16 };
+  const neighbour = (): string => bed.one.host.ip(`neighbour show ${bed.two.address} dev ens5`);
+  assert.ok(pings(bed.one, bed.two));
+  assert.equal(neighbour(), "", "it is in another subnet, and the gateway's affair");
+  assert.deepEqual(await links.apply([{ op: "replace", key: "tunl0", value: wider, was: own }]), []);
+  assert.deepEqual([...(await links.readOwned()).values()], [wider]);
+  assert.ok(!pings(bed.one, bed.two), "nobody on the link answers for it");
+  assert.match(neighbour(), /INCOMPLETE|FAILED/);
+  const mac = /ether (\S+)/.exec(bed.router.ip("link show one"))?.[1];
+  bed.one.host.ip(`neighbour replace ${bed.two.address} lladdr ${mac} dev ens5`);
+  assert.ok(pings(bed.one, bed.two), "with who takes it on the link, it goes there");
+  assert.deepEqual(await links.apply([{ op: "replace", key: "tunl0", value: own, was: wider }]), []);
+  bed.one.host.ip(`neighbour delete ${bed.two.address} dev ens5`);
+  assert.ok(pings(bed.one, bed.two));
+  assert.deepEqual([...(await links.readOwned()).values()], [own]);
+});
+
 test("what does not fit is told of with DF, and fragmented without", { skip }, async (t) => {
   const bed = bedFor(t);
   await agents(t, bed, "bpf");

@@ -29,7 +29,16 @@ test("while a pool uses IP-in-IP the device, its address and an entry for every 
     };
   };
   assert.deepEqual(pieces("Always"), {
-    links: [{ kind: "ipip", name: "tunl0", mtu: 1480, local: parseAddress("10.30.0.206"), parent: "ens5" }],
+    links: [
+      {
+        kind: "ipip",
+        name: "tunl0",
+        mtu: 1480,
+        local: parseAddress("10.30.0.206"),
+        subnetLength: 24,
+        parent: "ens5",
+      },
+    ],
     addresses: ["192.168.226.64/32 dev tunl0"],
     neighbours: [
       "10.30.0.136 dev tunl0 lladdr 02:00:0a:1e:00:88 PERMANENT",

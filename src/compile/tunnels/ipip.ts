@@ -38,6 +38,7 @@ export function ipipDevice(view: View): Fragment {
     name: IPIP_DEVICE,
     mtu: ipip.mtu,
     local: address.address,
+    subnetLength: address.length,
     parent: address.device,
   } as const;
   // Pods need no address on the device; what the host itself sends into it does.

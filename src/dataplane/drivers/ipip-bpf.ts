@@ -23,7 +23,7 @@ import { KernelError } from "../../port/netlink.ts";
 import type { OuterFragments } from "../../port/outer-fragments.ts";
 import { type DriverDeps, isGone, missingDevice, takingAway } from "./deps.ts";
 import type { IpipCarrier } from "./ipip-carrier.ts";
-import { carriesFilters, filterFor, isMarked, type Mark, readMarks } from "./ipip-marks.ts";
+import { carriesFilters, filterFor, HOST_LENGTH, isMarked, type Mark, readMarks } from "./ipip-marks.ts";
 import { pathMtuMap } from "./ipip-path-mtus.ts";
 import { NODES, openFirstMap } from "./ipip-sources.ts";
 
@@ -67,6 +67,7 @@ export class BpfIpip implements IpipCarrier {
       name: this.#name,
       mtu: tunnel?.mtu ?? 0,
       local: encapsulating?.local ?? ipv4Of(0),
+      subnetLength: encapsulating?.subnetLength ?? HOST_LENGTH,
       parent: links.byIndex(encapsulating?.target ?? 0)?.name ?? "",
     };
     if (!tunnel || !peer || !isPair(tunnel, peer) || !isWhole(tunnel, peer, marks)) return { ...item, found: "unlike" };
@@ -82,8 +83,9 @@ export class BpfIpip implements IpipCarrier {
   }
 
   equal(desired: IpipLink, actual: IpipLink): boolean {
-    const { mtu, local, parent, found } = actual;
-    return found === undefined && desired.mtu === mtu && desired.local === local && desired.parent === parent;
+    const { mtu, local, parent, found, subnetLength } = actual;
+    const isAlike = desired.mtu === mtu && desired.local === local && desired.parent === parent;
+    return found === undefined && isAlike && (desired.subnetLength ?? HOST_LENGTH) === subnetLength;
   }
 
   async make(desired: IpipLink, parent: Link): Promise<KernelError | undefined> {
@@ -98,7 +100,8 @@ export class BpfIpip implements IpipCarrier {
       held.push(sources);
       const refusal = await this.#makePair(desired, local);
       if (refusal) return refusal;
-      const failure = await this.#makeFilters(local, parent, sources, held);
+      const { subnetLength = HOST_LENGTH } = desired;
+      const failure = await this.#makeFilters({ local, subnetLength }, parent, sources, held);
       const tunnel = failure ? undefined : links.byName(this.#name);
       if (tunnel) this.#joinFragments(tunnel, await this.#marks());
       return failure;
@@ -140,8 +143,14 @@ export class BpfIpip implements IpipCarrier {
     return isThere && hasMac ? execute() : takingAway(this.#deps, this.#name, execute);
   }
 
-  async #makeFilters(local: Ipv4, parent: Link, sources: BpfMap, held: BpfObject[]): Promise<KernelError | undefined> {
+  async #makeFilters(
+    own: { readonly local: Ipv4; readonly subnetLength: number },
+    parent: Link,
+    sources: BpfMap,
+    held: BpfObject[],
+  ): Promise<KernelError | undefined> {
     const { links } = this.#deps;
+    const { local } = own;
     links.drain();
     const [tunnel, peer] = [links.byName(this.#name), links.byName(this.#peer)];
     if (!tunnel || !peer) return missingDevice(this.#name);
@@ -154,9 +163,9 @@ export class BpfIpip implements IpipCarrier {
       return program.fd;
     };
     const decap = load("ocicat_decap", decapsulation({ ...to, sources: sources.fd }));
-    const encap = load("ocicat_encap", encapsulation({ ...to, parent: parent.index }));
-    const atNic = filterFor("decap", parent.index, local, tunnel.index, decap);
-    const atPeer = filterFor("encap", peer.index, local, parent.index, encap);
+    const encap = load("ocicat_encap", encapsulation({ ...to, ...own, parent: parent.index }));
+    const atNic = filterFor({ duty: "decap", local, target: tunnel.index }, parent.index, decap);
+    const atPeer = filterFor({ duty: "encap", ...own, target: parent.index }, peer.index, encap);
     const stale = (await this.#marks()).filter(
       ({ filter }) => !isSamePlace(filter, atNic) && !isSamePlace(filter, atPeer),
     );

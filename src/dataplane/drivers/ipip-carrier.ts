@@ -45,7 +45,7 @@ export function whyNoPrograms(bpf: Bpf): string | undefined {
     held.push(map);
     const to = { local: ipv4Of(0), tunnel: 1, pathMtus: map.fd };
     held.push(bpf.loadProgram("ocicat_decap", decapsulation({ ...to, sources: map.fd })));
-    held.push(bpf.loadProgram("ocicat_encap", encapsulation({ ...to, parent: 1 })));
+    held.push(bpf.loadProgram("ocicat_encap", encapsulation({ ...to, subnetLength: 0, parent: 1 })));
     return undefined;
   } catch (failure) {
     if (failure instanceof KernelError) return failure.message;
