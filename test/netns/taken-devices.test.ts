@@ -5,27 +5,22 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SystemClock, SystemWallClock } from "../../src/adapter/clock.ts";
-import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
 import { LinuxNamespaces } from "../../src/adapter/linux/namespaces.ts";
 import { SystemRandom } from "../../src/adapter/random.ts";
 import { CniServer } from "../../src/cni/server.ts";
 import { podInterfaceName } from "../../src/cni/workload.ts";
 import type { Local } from "../../src/compile/view.ts";
-import { Agent } from "../../src/dataplane/agent.ts";
 import { verify } from "../../src/insight/verify.ts";
 import { parseInterfaceAddress } from "../../src/ip/prefix.ts";
 import { Ipam } from "../../src/ipam/ipam.ts";
-import { openKernel } from "../../src/program/node/kernel.ts";
 import { local } from "../../src/testing/agent-host.ts";
 import { whyNoBpf } from "../../src/testing/bpf-run.ts";
-import { MemoryStateFile } from "../../src/testing/memory-state-file.ts";
 import { MemoryStore } from "../../src/testing/memory-store.ts";
 import { namespaceFor, whyNoNamespaces } from "../../src/testing/netns.ts";
-import { noFragments } from "../../src/testing/no-fragments.ts";
 import { blockObject, nodeObject, poolObject, resourceObject, stored } from "../../src/testing/objects.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
-import { tunnelProcessAt } from "../../src/testing/tunnel-process-at.ts";
 import { eventually } from "../scenario/eventually.ts";
+import { agentOnHost } from "./agent-on-host.ts";
 import { type TestPod, testPod } from "./cni-testbed.ts";
 
 const skip = whyNoNamespaces() ?? false;
@@ -64,31 +59,7 @@ async function nodeOf(t: TestContext, objects: typeof BY_VXLAN, facts: Local = l
   const store = new MemoryStore();
   const ready = stored("ClusterInformation", "default", { spec: { datastoreReady: true } });
   await store.write([...objects, ready].map(({ key, value }) => ({ op: "put" as const, key, value })));
-  const kernel = await openKernel({
-    namespace: host.net,
-    bpf: new LinuxBpf(),
-    fragments: noFragments,
-    tunnelServer: tunnelProcessAt(host.net, "/nonexistent"),
-    clock,
-    log,
-    metrics: { count: () => undefined, set: () => undefined },
-    removesExternal: () => true,
-    prefixes: () => agent.ownPrefixes(),
-  });
-  t.after(() => kernel.close());
-  const agent: Agent = new Agent(facts, {
-    store,
-    clock,
-    log,
-    ...kernel,
-    stateFile: new MemoryStateFile(),
-    acceptStore: false,
-    turn: (_name, work) => work(),
-    metrics: { count: () => undefined, observe: () => undefined, set: () => undefined },
-    settingsChanged: () => undefined,
-  });
-  t.after(() => agent.close());
-  agent.start();
+  const { agent, kernel } = await agentOnHost(t, host, { store, clock, log, facts });
   const linux = new LinuxNamespaces();
   const cni = new CniServer({
     store,

@@ -7,22 +7,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { SystemClock } from "../../src/adapter/clock.ts";
-import { LinuxBpf } from "../../src/adapter/linux/bpf.ts";
-import { Agent } from "../../src/dataplane/agent.ts";
 import type { Drivers } from "../../src/dataplane/item-tables.ts";
 import { verify } from "../../src/insight/verify.ts";
-import { openKernel } from "../../src/program/node/kernel.ts";
 import type { Driver } from "../../src/reconcile/driver.ts";
-import { local } from "../../src/testing/agent-host.ts";
-import { MemoryStateFile } from "../../src/testing/memory-state-file.ts";
 import { MemoryStore } from "../../src/testing/memory-store.ts";
 import { namespaceFor, type TestNamespace, whyNoNamespaces } from "../../src/testing/netns.ts";
-import { noFragments } from "../../src/testing/no-fragments.ts";
 import { blockObject, endpointObject, nodeObject, poolObject } from "../../src/testing/objects.ts";
 import { runs } from "../../src/testing/runs.ts";
 import { SilentLog } from "../../src/testing/silent-log.ts";
-import { tunnelProcessAt } from "../../src/testing/tunnel-process-at.ts";
 import { eventually } from "../scenario/eventually.ts";
+import { agentOnHost } from "./agent-on-host.ts";
 import { outsideView, SETTINGS } from "./outside-view.ts";
 
 const RUNS = runs(20);
@@ -123,35 +117,8 @@ test("verify names exactly what foreign hands have changed", { skip: whyNoNamesp
   const log = new SilentLog();
   const store = new MemoryStore();
   await store.write(OBJECTS.map(({ key, value }) => ({ op: "put" as const, key, value })));
-  let agent: Agent | undefined;
-  const kernel = await openKernel({
-    namespace: host.net,
-    bpf: new LinuxBpf(),
-    fragments: noFragments,
-    tunnelServer: tunnelProcessAt(host.net, "/nonexistent"),
-    clock,
-    log,
-    metrics: { count: () => undefined, set: () => undefined },
-    removesExternal: () => true,
-    prefixes: () => agent?.ownPrefixes() ?? [],
-  });
-  t.after(() => kernel.close());
-  agent = new Agent(local, {
-    store,
-    clock,
-    log,
-    drivers: allDeaf(kernel.drivers),
-    links: kernel.links,
-    taken: kernel.taken,
-    stateFile: new MemoryStateFile(),
-    acceptStore: false,
-    turn: (_name, work) => work(),
-    metrics: { count: () => undefined, observe: () => undefined, set: () => undefined },
-    settingsChanged: () => undefined,
-  });
+  const { agent, kernel } = await agentOnHost(t, host, { store, clock, log, driversOf: allDeaf });
   const { dataplane, view } = agent;
-  t.after(() => agent.close());
-  agent.start();
   await eventually(() => dataplane.applied());
 
   const differences = async () => (await verify(dataplane, kernel.drivers, view, clock)).differences;
