@@ -1,7 +1,9 @@
 /** For the benches of IP-in-IP: two hosts on one wire, and what is measured between them. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import fs from "node:fs";
 import os from "node:os";
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { tunnelMac } from "../src/bpf/ipip-frame.ts";
 import { type Ipv4, parseAddress } from "../src/ip/address.ts";
 import { createNamespace, type TestNamespace } from "../src/testing/netns.ts";
@@ -13,6 +15,7 @@ export interface Host {
 }
 
 const PINGS = 20_000;
+const LOOK_MS = 10;
 
 export class Pair {
   readonly one: Host = { at: createNamespace(), address: "10.30.0.136", tunnelAddress: "192.168.219.64" };
@@ -49,11 +52,15 @@ export class Pair {
     at.ip(`route add ${other.tunnelAddress}/26 via ${other.address} dev tunl0 onlink`);
   }
 
-  async serve(): Promise<void> {
-    this.#server = this.two.at.net.run(() =>
-      spawn("iperf3", ["-s", "--forceflush"], { stdio: ["ignore", "pipe", "ignore"] }),
-    );
-    if (this.#server.stdout) await once(this.#server.stdout, "data");
+  /** What it says goes into a file of `folder`: nobody would read a pipe while a measurement is waited for, and it would fill. */
+  async serve(folder: string): Promise<void> {
+    const log = path.join(folder, "iperf3.log");
+    const args = ["-s", "--forceflush", "--logfile", log];
+    this.#server = this.two.at.net.run(() => spawn("iperf3", args, { stdio: "ignore" }));
+    while (!fs.existsSync(log) || !fs.readFileSync(log, "utf8").includes("listening")) {
+      if (this.#server.exitCode !== null) throw new Error(`iperf3 ended with ${this.#server.exitCode}`);
+      await setTimeout(LOOK_MS);
+    }
   }
 
   /** Sender and receiver keep to a core each: where the scheduler puts them is not what is measured. */

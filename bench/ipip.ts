@@ -80,7 +80,7 @@ async function byBpf(): Promise<void> {
         sources: new TunnelSourceDriver(deps, { bpf, device: "tunl0" }),
       }));
     }
-    await pair.serve();
+    await pair.serve(folder);
     const all = { ...measures, "TCP, Gbit for a second of CPU": perCpu };
     const { address, tunnelAddress } = pair.two;
     compare(pair, all, { name: "BPF", to: tunnelAddress, bar: 0.7 }, { name: "plain", to: address }, rounds);
@@ -132,7 +132,7 @@ async function byProcess(): Promise<void> {
       }));
     }
     makeWireguard(pair, wireguards);
-    await pair.serve();
+    await pair.serve(folder);
     const ours = { name: "process", to: pair.two.tunnelAddress, bar: 1 };
     compare(pair, measures, ours, { name: "wireguard-go", to: wireguardAddress(pair.two) }, rounds);
   } finally {
