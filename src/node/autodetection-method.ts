@@ -1,9 +1,10 @@
 /** `IP_AUTODETECTION_METHOD`: which of the host's addresses is the node's (calico-node's words). */
+import { goPattern } from "../base/go-pattern.ts";
 import { formatPrefix, type InterfaceAddress, tryParseInterfaceAddress } from "../ip/prefix.ts";
 
 export type AutodetectionMethod =
   | { readonly kind: "first-found" }
-  /** Sources of regular expressions, unanchored. */
+  /** Sources of Go's regular expressions, unanchored. */
   | { readonly kind: "interface" | "skip-interface"; readonly patterns: readonly string[] }
   | { readonly kind: "cidr"; readonly cidrs: readonly InterfaceAddress[] }
   | { readonly kind: "can-reach"; readonly destination: string };
@@ -46,7 +47,7 @@ export function parseMethod(text: string): AutodetectionMethod | { readonly erro
 
 function isPattern(source: string): boolean {
   try {
-    new RegExp(source);
+    goPattern(source);
     return true;
   } catch (failure) {
     if (failure instanceof SyntaxError) return false;

@@ -2,6 +2,7 @@
  * Finds the node's own address among the host's. Pure. Interfaces are walked backwards by index, as calico-node does
  * (for `interface=` once per pattern, in the order of the patterns), and every address looked at is kept with the reason why it lost: "why this address?" is a question that users have.
  */
+import { goPattern } from "../base/go-pattern.ts";
 import { IPIP_DEVICE } from "../compile/tunnels/ipip.ts";
 import { VXLAN_DEVICE } from "../compile/tunnels/vxlan.ts";
 import { type Family, familyOf, formatAddress, type IpAddress } from "../ip/address.ts";
@@ -118,7 +119,7 @@ export function locate(interfaces: readonly HostInterface[], address: IpAddress)
  * under no earlier pattern it matches would not qualify under a later one, so this is one walk per pattern.
  */
 function inOrder(method: AutodetectionMethod, interfaces: readonly HostInterface[]): readonly HostInterface[] {
-  const patterns = method.kind === "interface" ? method.patterns.map((pattern) => new RegExp(pattern)) : [];
+  const patterns = method.kind === "interface" ? method.patterns.map(goPattern) : [];
   return interfaces
     .map((each) => {
       const hit = patterns.findIndex((pattern) => pattern.test(each.name));
@@ -130,7 +131,7 @@ function inOrder(method: AutodetectionMethod, interfaces: readonly HostInterface
 
 function interfaceFilter(method: AutodetectionMethod): (device: string) => string | undefined {
   if (method.kind === "interface") {
-    const patterns = method.patterns.map((pattern) => new RegExp(pattern));
+    const patterns = method.patterns.map(goPattern);
     const all = method.patterns.join(",");
     return (device) =>
       patterns.some((pattern) => pattern.test(device)) ? undefined : `its name does not match ${all}`;
@@ -140,7 +141,7 @@ function interfaceFilter(method: AutodetectionMethod): (device: string) => strin
   const rows = [
     ...defaultExcludes.map((source) => ({ source, why: "is always left out" })),
     ...skipped.map((source) => ({ source, why: "is left out by skip-interface" })),
-  ].map((row) => ({ ...row, pattern: new RegExp(row.source) }));
+  ].map((row) => ({ ...row, pattern: goPattern(row.source) }));
   return (device) => {
     const hit = rows.find(({ pattern }) => pattern.test(device));
     return hit && `its name matches ${hit.source}, which ${hit.why}`;

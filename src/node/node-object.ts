@@ -1,4 +1,5 @@
 /** What a node writes about itself into its Node resource. Everything else in it is others' and stays. */
+import { goPattern } from "../base/go-pattern.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { arrayOf, objectOf, specOf, textOf } from "../base/json-fields.ts";
 import { type Family, familyOf, formatAddress, type IpAddress } from "../ip/address.ts";
@@ -91,7 +92,7 @@ function interfaceList({ interfaces, addresses }: NodeFacts): Json | undefined {
     ...(addresses.ipv4 ? [4 as const] : []),
     ...(addresses.ipv6 ? [6 as const] : []),
   ];
-  const excludes = defaultExcludes.map((source) => new RegExp(source));
+  const excludes = defaultExcludes.map(goPattern);
   const list = interfaces
     .filter(({ name }) => !excludes.some((pattern) => pattern.test(name)))
     .map(({ name, addresses: own }) => ({

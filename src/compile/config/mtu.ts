@@ -2,6 +2,7 @@
  * MTUs of a node (Calico's rules): the host's is the least of the links that carry it, each encapsulation takes its
  * overhead off, and pods get the least that any encapsulation in use leaves.
  */
+import { goPattern } from "../../base/go-pattern.ts";
 import type { AgentConfig } from "./parameters.ts";
 
 export type Encapsulation = "ipip" | "vxlan" | "vxlanV6";
@@ -46,7 +47,7 @@ type MtuConfig = Pick<
 >;
 
 export function mtus(links: readonly MtuLink[], config: MtuConfig, pools: readonly PoolModes[]): Mtus {
-  const pattern = new RegExp(config.mtuIfacePattern);
+  const pattern = goPattern(config.mtuIfacePattern);
   const least = links
     .filter(({ name, isOperUp }) => isOperUp && pattern.test(name))
     .reduce<MtuLink | undefined>((best, link) => (best && best.mtu <= link.mtu ? best : link), undefined);

@@ -2,6 +2,7 @@
  * Readers of parameter values. One reader serves every source: text from the environment and from `felix.cfg`, JSON
  * from FelixConfiguration objects. Each says in words what it takes, for messages and for the reference page.
  */
+import { goPattern } from "../../base/go-pattern.ts";
 import type { Json } from "../../base/json.ts";
 import { formatAddress, type Ipv4, tryParseIpv4 } from "../../ip/address.ts";
 
@@ -134,7 +135,7 @@ export const pattern: Parser<string> = {
   parse: (raw) => {
     if (typeof raw !== "string") return undefined;
     try {
-      new RegExp(raw);
+      goPattern(raw);
       return { value: raw };
     } catch (failure) {
       if (failure instanceof SyntaxError) return undefined;

@@ -3,7 +3,9 @@
  * and notes on how Go writes the field (what it leaves out, what it writes though empty), since stored JSON is Calico's.
  * A refusal's reason is the issue's message, its remedy the issue's `expected`.
  */
+
 import * as v from "valibot";
+import { goPattern } from "../../base/go-pattern.ts";
 import type { Json } from "../../base/json.ts";
 import { nearest } from "../../base/nearest.ts";
 import { familyOf, formatAddress, tryParseAddress } from "../../ip/address.ts";
@@ -155,12 +157,9 @@ export const interfaceName = textWhere((given) =>
     : { reason: "must be '*' or an interface name of up to 15 characters" },
 );
 
-/** Leading flags of Go's syntax, which JavaScript writes elsewhere. */
-const GO_FLAGS = /^\(\?[imsU]+\)/;
-
 export const regularExpression = textWhere((given) => {
   try {
-    new RegExp(given.replace(GO_FLAGS, ""));
+    goPattern(given);
     return undefined;
   } catch (error) {
     return { reason: `invalid regular expression: ${(error as Error).message}` };
