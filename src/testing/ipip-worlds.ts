@@ -37,6 +37,7 @@ const tunnelTo = (parent: string, local = LOCAL, mtu = 1480): IpipLink => ({
   name: TUNNEL,
   mtu,
   local: parseAddress(local),
+  subnetLength: 24,
   parent,
 });
 
@@ -62,13 +63,13 @@ function linesOf({ view }: KernelUnderTest): readonly string[] {
   return ofTunnel.length === 0 ? others : [...others, ofTunnel.sort().join(", ")];
 }
 
-function tunnelLine({ mtu, local, parent }: IpipLink): string {
+function tunnelLine({ mtu, local, subnetLength, parent }: IpipLink): string {
   const address = formatAddress(local);
   return [
     `${TUNNEL} veth ${mtu} ${tunnelMac(local as Ipv4)} up`,
     `${PEER} veth ${mtu} any up`,
     `${parent} decap ${address}`,
-    `${PEER} encap ${address}`,
+    `${PEER} encap ${address}/${subnetLength}`,
   ]
     .sort()
     .join(", ");
@@ -115,7 +116,14 @@ export function ipipWorld(kernel: KernelUnderTest): DriverWorld<LinkItem> {
         ipip: await ipipDriver(ground),
       }),
     keyOf: linkKey,
-    items: [vxlan, tunnelTo("eth1"), tunnelTo("eth0", LOCAL, 1400), tunnelTo("eth0", "10.1.0.7"), tunnelTo("eth0")],
+    items: [
+      vxlan,
+      tunnelTo("eth1"),
+      tunnelTo("eth0", LOCAL, 1400),
+      tunnelTo("eth0", "10.1.0.7"),
+      { ...tunnelTo("eth0"), subnetLength: 16 },
+      tunnelTo("eth0"),
+    ],
     seen: () => linesOf(kernel),
     lineOf: (item) =>
       item.kind === "ipip"
