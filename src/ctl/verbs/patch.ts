@@ -14,7 +14,8 @@ import type { VerbDeps } from "./write-verbs.ts";
 
 class PatchFailure extends CodedError<"patch", { step: string }> {}
 
-const ATTEMPTS = 5;
+/** Each conflict is somebody's success: of as many writers at once all get through. */
+const ATTEMPTS = 100;
 
 /** The patch as a value. Throws PatchFailure for what is no object. */
 function parsePatch(text: string): JsonObject {
