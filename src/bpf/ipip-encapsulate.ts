@@ -99,8 +99,8 @@ export function encapsulation(parameters: EncapsulationParameters): Uint8Array {
 }
 
 /**
- * To the node itself where it is on the NIC's link, which spares the packet a route lookup, a third of what the tunnel costs
- * a small one; else to the gateway that the kernel finds.
+ * To the node itself where it is on the NIC's link, which spares the packet a route lookup; else to the gateway that the kernel
+ * finds.
  */
 function sendByNic(program: Assembler, { local, subnetLength, parent }: EncapsulationParameters): void {
   const mask = loaded32(ipv4Of(-(2 ** (32 - subnetLength))));
