@@ -15,6 +15,8 @@ const BLOCK_ADDRESSES = 64;
 const FIRST_ADDRESS = 0x2000_0000;
 /** 10.2.0.1: on the daemon's wire, and nobody's. */
 const FIRST_GATEWAY = 0x0a02_0001;
+/** fd00::1. */
+const FIRST_GATEWAY_6 = (0xfd00n << 112n) + 1n;
 const BLOCKS_PER_SET = 10;
 /** A prime that divides no power of ten: its multiples meet each block once. */
 const STRIDE = 7919;
@@ -37,8 +39,6 @@ export interface Load {
   /** Left out: IPv4. */
   readonly family?: Family;
 }
-
-const FIRST_GATEWAY_6 = (0xfd00n << 112n) + 1n;
 
 const attributesOf = (set: number, { gateways, family }: Pick<Load, "gateways" | "family">) => ({
   origin: "igp" as const,

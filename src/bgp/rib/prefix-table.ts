@@ -5,7 +5,6 @@
  * IPv4 codes are found by open addressing, IPv6 codes by Maps, both in parts that grow one at a time: growing a single table of a
  * million would hold up the event loop.
  */
-
 import { PartedMap } from "../../base/parted-map.ts";
 import type { Family } from "../../ip/address.ts";
 import type { PrefixCode } from "../../ip/prefix-code.ts";

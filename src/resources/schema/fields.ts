@@ -3,7 +3,6 @@
  * and notes on how Go writes the field (what it leaves out, what it writes though empty), since stored JSON is Calico's.
  * A refusal's reason is the issue's message, its remedy the issue's `expected`.
  */
-
 import * as v from "valibot";
 import { goPattern } from "../../base/go-pattern.ts";
 import type { Json } from "../../base/json.ts";

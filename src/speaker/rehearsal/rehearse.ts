@@ -28,8 +28,8 @@ const PIECE_OCTETS = 1 << 16;
 export type RehearsalDeps = Omit<SpeakerDeps, "transport" | "log" | "deferralSeconds">;
 
 /**
- * Some tenths of a second of CPU in turns of some milliseconds, for routes of these families; ends early once it is `wanted` no
- * longer. Returns the routes that were chosen, in all performances together.
+ * Some tenths of a second of CPU in turns of some milliseconds, for routes of these families; ends early once `isWanted` says no.
+ * Returns the routes that were chosen, in all performances together.
  */
 export async function rehearse(
   deps: RehearsalDeps,

@@ -1,4 +1,4 @@
-/** A transport with one peer that is played: it connects, opens its session, says what the play says, and hears everything out. */
+/** A transport whose peers are played: they come, open their sessions, say what the play says, and heed nothing that they hear. */
 import { encodeMessage } from "../../bgp/message/message-codec.ts";
 import { BGP_VERSION } from "../../bgp/message/open-codec.ts";
 import type { Open } from "../../bgp/message/types.ts";
@@ -36,8 +36,6 @@ export class PlayedPeer implements BgpStream {
   readonly remote;
   readonly pendingOctets = 0;
   readonly isAcknowledged = true;
-  /** What the speaker has said to it. */
-  heardOctets = 0;
   #handlers: StreamHandlers | undefined;
 
   constructor(remote: Ipv4, local: Ipv4) {
@@ -55,9 +53,7 @@ export class PlayedPeer implements BgpStream {
     this.#handlers = handlers;
   }
 
-  write(octets: Uint8Array): void {
-    this.heardOctets += octets.length;
-  }
+  write(): void {}
 
   pause(): void {}
 
